@@ -1,0 +1,20 @@
+#include "actors/authenticator_actor.hpp"
+
+namespace troupe {
+
+authenticator_actor::authenticator_actor(caf::actor_config& config)
+    : authenticator_handle::base(config) {}
+
+authenticator_actor::behavior_type authenticator_actor::make_behavior() {
+  return {
+      [this](const authenticate& request) {
+        const reason_code verdict = request.who->anonymous_allowed ? reason_code::success
+                                    : request.who->request.user_name
+                                        ? reason_code::bad_user_name_or_password
+                                        : reason_code::not_authorized;
+        send(request.reply_to, authenticated{verdict});
+      },
+  };
+}
+
+}  // namespace troupe

@@ -1,0 +1,42 @@
+#pragma once
+
+#include "actors/homed.hpp"
+#include "actors/node_context.hpp"
+#include "actors/protocol.hpp"
+
+#include <string>
+#include <unordered_map>
+
+namespace troupe {
+
+/// Knows the session of each client identifier that hashes to it, makes new
+/// ones, and lets them go: a session ends only with its consent, so no client
+/// is ever handed to a dead one.
+class directory_actor final : public homed<directory_handle> {
+public:
+  directory_actor(caf::actor_config& config, const node_context& house);
+
+  const char* name() const override { return "directory"; }
+
+protected:
+  behavior_type make_behavior() override;
+  void on_exit() override;
+
+private:
+  struct entry {
+    session_handle session;
+    std::uint64_t attempts = 0;  ///< clients passed on to it
+  };
+
+  void admit(const claim& request);
+  void forget(const retire& request);
+  caf::result<all_dismissed> dismiss_everybody();
+
+  const node_context& house_;
+  std::unordered_map<std::string, entry, text_hash, std::equal_to<>> sessions_;
+  std::size_t to_be_dismissed_ = 0;
+  bool shutting_down_ = false;
+  caf::typed_response_promise<all_dismissed> shutdown_;
+};
+
+}  // namespace troupe

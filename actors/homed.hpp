@@ -1,0 +1,36 @@
+#pragma once
+
+#include <caf/all.hpp>
+
+namespace troupe {
+
+/// Base of typed actors that always run on one worker: whoever sends to them,
+/// they are put into the ready queue of their home. `Handle` is the actor's
+/// typed handle. See docs/decisions for why sessions and shards have homes.
+template <class Handle>
+class homed : public Handle::base {
+public:
+  /// Without a home in `config.host` the actor runs wherever it is woken.
+  explicit homed(caf::actor_config& config) : Handle::base(config), home_(config.host) {}
+
+  using Handle::base::enqueue;
+  void enqueue(caf::mailbox_element_ptr message, caf::execution_unit* sender) override {
+    Handle::base::enqueue(std::move(message), home_ != nullptr ? home_ : sender);
+  }
+
+protected:
+  [[nodiscard]] caf::execution_unit* home() const noexcept { return home_; }
+
+private:
+  caf::execution_unit* const home_;
+};
+
+/// Spawns `Actor` at `home`; null: anywhere.
+template <class Actor, class... Arguments>
+auto spawn_at(caf::actor_system& system, caf::execution_unit* home, Arguments&&... arguments) {
+  caf::actor_config config{home};
+  return system.spawn_class<Actor, caf::no_spawn_options>(config,
+                                                          std::forward<Arguments>(arguments)...);
+}
+
+}  // namespace troupe

@@ -1,0 +1,58 @@
+#pragma once
+
+#include "libbroker/session/session_effects.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace troupe {
+
+/// Counters of the whole node. Every thread counts for itself, so that counting
+/// costs no shared cache line; `total` adds up.
+class metrics {
+public:
+  struct counters {
+    session_effects::counters traffic;
+    std::uint64_t bytes_received = 0;
+    std::uint64_t bytes_sent = 0;
+    std::uint64_t connections_accepted = 0;
+    std::uint64_t connections_refused = 0;   ///< over a limit, before CONNECT
+    std::uint64_t handshakes_failed = 0;     ///< bad or late CONNECT, bad credentials
+    std::uint64_t deliveries_dropped = 0;    ///< messages over a session's delivery credit
+    std::uint64_t publishes_held = 0;        ///< blocks that waited for publish credit
+  };
+
+  metrics() = default;
+  metrics(const metrics&) = delete;
+  metrics& operator=(const metrics&) = delete;
+
+  /// Adds `amount` to a counter of the calling thread: `add(&counters::bytes_sent, n)`.
+  void add(std::uint64_t counters::*counter, std::uint64_t amount = 1) {
+    bump(local().*counter, amount);
+  }
+  void add(const session_effects::counters& counted);
+
+  [[nodiscard]] counters total() const;
+
+  /// Gauges: open connections, and the clients among them that are past CONNECT.
+  std::atomic<std::size_t> connections{0};
+  std::atomic<std::size_t> handshakes{0};
+  std::atomic<std::size_t> clients_online{0};
+  std::atomic<std::size_t> clients_online_maximum{0};
+
+private:
+  static void bump(std::uint64_t& counter, std::uint64_t amount) noexcept {
+    // One writer, many readers: no read-modify-write needed.
+    std::atomic_ref<std::uint64_t> shared(counter);
+    shared.store(shared.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+  }
+  counters& local();
+
+  mutable std::mutex mutex_;
+  std::vector<std::unique_ptr<counters>> by_thread_;
+};
+
+}  // namespace troupe

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "actors/metrics.hpp"
+#include "actors/protocol.hpp"
+#include "libbroker/config/config.hpp"
+#include "libbroker/text_hash.hpp"
+
+#include <atomic>
+#include <vector>
+
+namespace troupe {
+
+/// What the actors of one node share: settings, each other's handles, counters.
+/// Filled before the first client is let in and constant from then on; outlives
+/// the actors that refer to it.
+struct node_context {
+  config settings;
+  std::vector<shard_handle> shards;
+  std::vector<directory_handle> directories;
+  authenticator_handle authenticator;
+
+  // Counters are not part of the constant state.
+  mutable metrics counts;
+  mutable std::atomic<std::uint64_t> last_session_number{0};
+
+  [[nodiscard]] const directory_handle& directory_of(std::string_view client_id) const noexcept {
+    return directories[hash_text(client_id) % directories.size()];
+  }
+};
+
+/// The time that actors pass to the state machines.
+[[nodiscard]] inline time_point current_time() noexcept {
+  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::steady_clock::now());
+}
+
+}  // namespace troupe

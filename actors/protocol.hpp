@@ -1,0 +1,324 @@
+#pragma once
+
+#include "actors/connection.hpp"
+#include "libbroker/message/delivery.hpp"
+#include "libbroker/packet.hpp"
+#include "libbroker/router/retained_store.hpp"
+#include "libbroker/session/session_effects.hpp"
+
+#include <caf/all.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+/// The system on one page: every typed actor interface and every message.
+///
+/// The main path: a session reads PUBLISH packets and sends `route` to the shard
+/// of their topics; the shard sends `deliver` to every session that matches and
+/// `accepted` back to the publisher. Every stage collects while its mailbox
+/// holds more, then flushes once; `flush` is how it tells itself.
+///
+/// No message here leaves the process.
+namespace troupe {
+
+// -- a client on its way to its session -----------------------------------------
+
+/// A connection whose CONNECT has arrived.
+struct client {
+  std::unique_ptr<connection> socket;
+  byte_buffer packet;         ///< the CONNECT; `request` points into it
+  troupe::connect request;
+  std::string client_id;      ///< the client's own, or an assigned one
+  bool assigned_id = false;
+  byte_buffer unread;         ///< bytes that came behind the CONNECT
+  bool anonymous_allowed = false;  ///< by the listener
+};
+/// Travels through one mailbox after the other; only the receiver touches it.
+using client_ptr = std::shared_ptr<client>;
+
+// -- authenticator ----------------------------------------------------------------
+
+struct authenticate;
+struct authenticated {
+  reason_code code = reason_code::success;
+};
+
+/// Owns a connection from accept to its CONNECT being taken or refused.
+using handshake_handle = connection_owner::extend<
+    // The verdict on the client's credentials.
+    caf::reacts_to<authenticated>>;
+
+/// Asks whether `who` is who it says it is; answered with `authenticated`.
+struct authenticate {
+  client_ptr who;
+  handshake_handle reply_to;
+};
+
+using authenticator_handle = caf::typed_actor<
+    // Checks user name and password.
+    caf::reacts_to<authenticate>>;
+
+// -- session ------------------------------------------------------------------------
+
+/// Bytes of deliveries that were sent to a session and not handled yet: written
+/// by shards, read by them before they send more.
+using delivery_gauge = std::shared_ptr<std::atomic<std::size_t>>;
+
+/// A client with the session's identifier connected; take-over if one is.
+struct attach_client {
+  client_ptr who;
+  std::uint64_t attempt = 0;  ///< rises with each attach to this session
+};
+/// Messages that match. `epoch`: of the session, as of the subscription.
+struct deliver {
+  delivery_ptr messages;
+  delivery_options options;
+  std::uint32_t epoch = 0;
+};
+/// All messages of the block are routed.
+struct accepted {
+  message_block_ptr block;
+  std::uint32_t epoch = 0;  ///< of the session
+};
+struct subscriptions_added {
+  shard_index shard = 0;
+  request_number number = 0;
+  std::uint32_t epoch = 0;
+  std::uint64_t retained_sequence = 0;
+  std::vector<std::uint16_t> with_retained;  ///< positions of filters with retained messages
+};
+struct subscriptions_removed {
+  request_number number = 0;
+  std::uint32_t epoch = 0;
+};
+struct retained_read {
+  request_number number = 0;
+  std::uint32_t epoch = 0;
+  std::uint32_t connection_epoch = 0;
+  retained_store::page page;
+};
+/// The directory has forgotten the session: it may go.
+struct retired {};
+/// Stop reading from the client; shutdown begins.
+struct stop_reading {};
+/// Say goodbye to the client and answer `dismissed`; shutdown goes on.
+struct dismiss {
+  reason_code code = reason_code::server_shutting_down;
+};
+/// A will or the session's end may be due.
+struct session_timer {};
+/// To oneself: send what was collected.
+struct flush {};
+
+/// Asks for what the inspector shows of a session.
+struct describe_session {};
+struct session_description {
+  std::string client_id;
+  bool connected = false;
+  std::string peer;
+  std::size_t subscriptions = 0;
+  std::size_t in_flight = 0;
+  std::size_t queued_messages = 0;
+  std::size_t queued_bytes = 0;
+  std::size_t output_bytes = 0;
+};
+
+/// One client session, online or not.
+using session_handle = connection_owner::extend<
+    // The client (again) has a connection: answers CONNACK and resumes.
+    caf::reacts_to<attach_client>,
+    // Messages for the client.
+    caf::reacts_to<deliver>,
+    // Acknowledge to the client; publish credit comes back.
+    caf::reacts_to<accepted>,
+    // One shard has done its part of a SUBSCRIBE.
+    caf::reacts_to<subscriptions_added>,
+    // One shard has done its part of an UNSUBSCRIBE.
+    caf::reacts_to<subscriptions_removed>,
+    // The next retained messages of a new subscription.
+    caf::reacts_to<retained_read>,
+    // End of the session, or a new life by an attach that is under way.
+    caf::reacts_to<retired>,
+    // Shutdown, first step.
+    caf::reacts_to<stop_reading>,
+    // Shutdown, last step.
+    caf::reacts_to<dismiss>,
+    // Will delay or session expiry.
+    caf::reacts_to<session_timer>,
+    // Write what was collected.
+    caf::reacts_to<flush>,
+    // For the inspector.
+    caf::replies_to<describe_session>::with<session_description>>;
+
+// -- shard --------------------------------------------------------------------------
+
+/// Messages of one publisher for topics of this shard; answered with `accepted`.
+struct route {
+  message_block_ptr block;
+  session_handle publisher;  ///< null: nobody waits for an answer
+  std::uint32_t epoch = 0;   ///< of the session
+};
+/// Answered with `subscriptions_added`.
+struct add_subscriptions {
+  shard_subscribe request;
+  session_handle subscriber;
+  std::uint64_t session = 0;  ///< its number
+  std::uint32_t epoch = 0;
+  delivery_gauge gauge;
+};
+/// Answered with `subscriptions_removed` if `request.number` is not 0.
+struct remove_subscriptions {
+  shard_unsubscribe request;
+  session_handle subscriber;
+  std::uint64_t session = 0;
+  std::uint32_t epoch = 0;
+};
+/// A member of share groups went online or offline.
+struct set_presence {
+  std::uint64_t session = 0;
+  bool online = false;
+};
+/// Answered with `retained_read`.
+struct read_retained {
+  shard_read_retained request;
+  session_handle reader;
+  std::uint32_t epoch = 0;
+  std::uint32_t connection_epoch = 0;
+};
+/// Answered once everything that was sent before is handed on.
+struct settle {};
+struct settled {};
+
+/// Asks for figures.
+struct describe_shard {};
+struct shard_description {
+  std::size_t subscriptions = 0;
+  std::size_t filters = 0;
+  std::size_t retained_messages = 0;
+  std::size_t retained_bytes = 0;
+  std::uint64_t retained_refused = 0;
+  std::uint64_t deliveries_dropped = 0;  ///< messages over a session's delivery credit
+};
+
+/// Routing of the topics that hash to it: their subscriptions and retained messages.
+using shard_handle = caf::typed_actor<
+    // Match, collect per subscriber, acknowledge.
+    caf::reacts_to<route>,
+    // Subscribe a session to filters that concern this shard.
+    caf::reacts_to<add_subscriptions>,
+    // Unsubscribe it.
+    caf::reacts_to<remove_subscriptions>,
+    // Prefer members of a share group that are online.
+    caf::reacts_to<set_presence>,
+    // Look up retained messages, a page at a time.
+    caf::reacts_to<read_retained>,
+    // Hand out what was collected.
+    caf::reacts_to<flush>,
+    // Shutdown: a barrier behind all that was sent.
+    caf::replies_to<settle>::with<settled>,
+    // For the inspector.
+    caf::replies_to<describe_shard>::with<shard_description>>;
+
+// -- directory ----------------------------------------------------------------------
+
+/// A client may enter: find or make its session and pass it on as `attach`.
+struct claim {
+  client_ptr who;
+};
+/// The session has ended and asks to be forgotten; answered with `retired`
+/// unless an attach that it has not seen is on its way.
+struct retire {
+  std::string client_id;
+  session_handle who;
+  std::uint64_t attempts_seen = 0;
+};
+/// A session has closed its client's connection after `dismiss`.
+struct dismissed {};
+/// Shutdown: passes `stop_reading` or `dismiss` to all sessions and answers when done.
+struct stop_all_reading {};
+struct dismiss_all {};
+struct all_dismissed {};
+
+struct describe_directory {};
+struct directory_description {
+  std::size_t sessions = 0;
+};
+
+/// Client identifiers to sessions: the only place where logins of one id meet.
+using directory_handle = caf::typed_actor<
+    // A client that passed its handshake.
+    caf::reacts_to<claim>,
+    // A session wants to end.
+    caf::reacts_to<retire>,
+    // Shutdown, first step.
+    caf::reacts_to<stop_all_reading>,
+    // Shutdown, last step.
+    caf::replies_to<dismiss_all>::with<all_dismissed>,
+    // A session has done the last step.
+    caf::reacts_to<dismissed>,
+    // For the inspector.
+    caf::replies_to<describe_directory>::with<directory_description>>;
+
+// -- inspector and statistics -------------------------------------------------------
+
+struct describe_node {};
+struct node_description {
+  std::size_t sessions = 0;
+  shard_description shards;  ///< summed up
+};
+
+/// Answers what the others are doing.
+using inspector_handle = caf::typed_actor<
+    // Asks shards and directories and sums up.
+    caf::replies_to<describe_node>::with<node_description>>;
+
+/// Time to publish.
+struct publish_statistics {};
+
+/// Publishes `$SYS`.
+using statistics_handle = caf::typed_actor<
+    // To itself, every interval.
+    caf::reacts_to<publish_statistics>>;
+
+}  // namespace troupe
+
+#define TROUPE_LOCAL_MESSAGE(name) CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::name)
+TROUPE_LOCAL_MESSAGE(authenticate)
+TROUPE_LOCAL_MESSAGE(authenticated)
+TROUPE_LOCAL_MESSAGE(attach_client)
+TROUPE_LOCAL_MESSAGE(deliver)
+TROUPE_LOCAL_MESSAGE(accepted)
+TROUPE_LOCAL_MESSAGE(subscriptions_added)
+TROUPE_LOCAL_MESSAGE(subscriptions_removed)
+TROUPE_LOCAL_MESSAGE(retained_read)
+TROUPE_LOCAL_MESSAGE(retired)
+TROUPE_LOCAL_MESSAGE(stop_reading)
+TROUPE_LOCAL_MESSAGE(dismiss)
+TROUPE_LOCAL_MESSAGE(session_timer)
+TROUPE_LOCAL_MESSAGE(flush)
+TROUPE_LOCAL_MESSAGE(describe_session)
+TROUPE_LOCAL_MESSAGE(session_description)
+TROUPE_LOCAL_MESSAGE(route)
+TROUPE_LOCAL_MESSAGE(add_subscriptions)
+TROUPE_LOCAL_MESSAGE(remove_subscriptions)
+TROUPE_LOCAL_MESSAGE(set_presence)
+TROUPE_LOCAL_MESSAGE(read_retained)
+TROUPE_LOCAL_MESSAGE(settle)
+TROUPE_LOCAL_MESSAGE(settled)
+TROUPE_LOCAL_MESSAGE(describe_shard)
+TROUPE_LOCAL_MESSAGE(shard_description)
+TROUPE_LOCAL_MESSAGE(claim)
+TROUPE_LOCAL_MESSAGE(retire)
+TROUPE_LOCAL_MESSAGE(dismissed)
+TROUPE_LOCAL_MESSAGE(stop_all_reading)
+TROUPE_LOCAL_MESSAGE(dismiss_all)
+TROUPE_LOCAL_MESSAGE(all_dismissed)
+TROUPE_LOCAL_MESSAGE(describe_directory)
+TROUPE_LOCAL_MESSAGE(directory_description)
+TROUPE_LOCAL_MESSAGE(describe_node)
+TROUPE_LOCAL_MESSAGE(node_description)
+TROUPE_LOCAL_MESSAGE(publish_statistics)
+#undef TROUPE_LOCAL_MESSAGE

@@ -1,0 +1,16 @@
+#include "actors/refuse.hpp"
+
+#include "libbroker/codec/encode.hpp"
+
+namespace troupe {
+
+void refuse(client& who, protocol_version version, reason_code code, std::string_view why) {
+  byte_buffer answer;
+  encode(connack{.code = code, .reason_string = why}, version, answer);
+  const byte_view views[] = {answer.view()};
+  // A fresh connection has room for so little; if not, closing says enough.
+  static_cast<void>(who.socket->write_some(views));
+  who.socket.reset();
+}
+
+}  // namespace troupe

@@ -1,0 +1,357 @@
+#include "actors/session_actor.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <array>
+
+namespace troupe {
+
+namespace {
+
+/// Byte ranges that one system call writes at most.
+constexpr std::size_t views_per_write = 64;
+
+/// A session's effects live only within one handler: one object per worker serves all.
+session_effects& effects() {
+  thread_local session_effects instance;
+  return instance;
+}
+
+/// Input of whoever reads at the moment, so that an idle client pins no buffer.
+std::span<std::byte> read_buffer(std::size_t size) {
+  thread_local byte_buffer buffer;
+  return {buffer.prepare(size), size};
+}
+
+}  // namespace
+
+session_actor::session_actor(caf::actor_config& config, const node_context& house, std::string client_id)
+    : homed(config),
+      house_(house),
+      machine_(std::move(client_id), ++house.last_session_number,
+               static_cast<std::uint32_t>(house.shards.size()), house.settings) {}
+
+session_actor::behavior_type session_actor::make_behavior() {
+  return {
+      [this](const io_ready& event) {
+        if (event.watch != watch_ || socket_ == nullptr) return;
+        const time_point now = current_time();
+        if (event.readable) read_input(now);
+        if (event.writable && write_blocked_) write_output(now);
+        if (event.deadline_passed) {
+          machine_.tick(now, effects());
+          carry_out(now);
+          if (socket_ != nullptr) socket_->set_deadline(machine_.deadline());
+        }
+      },
+      [this](attach_client& request) { take_over(std::move(request)); },
+      [this](const deliver& batch) { take_delivery(batch); },
+      [this](const accepted& batch) { take_accepted(batch); },
+      [this](const subscriptions_added& reply) {
+        if (reply.epoch != machine_.epoch()) return;
+        const time_point now = current_time();
+        machine_.subscribed(reply.shard, reply.number, reply.retained_sequence,
+                            reply.with_retained, effects());
+        carry_out(now);
+      },
+      [this](const subscriptions_removed& reply) {
+        if (reply.epoch != machine_.epoch()) return;
+        const time_point now = current_time();
+        machine_.unsubscribed(reply.number);
+        carry_out(now);
+      },
+      [this](const retained_read& reply) {
+        if (reply.epoch != machine_.epoch() ||
+            reply.connection_epoch != machine_.connection_epoch())
+          return;
+        const time_point now = current_time();
+        machine_.retained_read(reply.number, reply.page, now, effects());
+        carry_out(now);
+      },
+      [this](const retired&) { quit(); },
+      [this](const stop_reading&) { reading_stopped_ = true; },
+      [this](const dismiss& request) {
+        const time_point now = current_time();
+        machine_.dismiss(request.code, now, effects());
+        carry_out(now);
+        send(house_.directory_of(machine_.client_id()), dismissed{});
+        quit();
+      },
+      [this](const session_timer&) {
+        if (machine_.connected()) return;
+        const time_point now = current_time();
+        machine_.tick(now, effects());
+        carry_out(now);
+        schedule_timer(now);
+      },
+      [this](const flush&) {
+        flush_requested_ = false;
+        if (socket_ != nullptr) write_output(current_time());
+      },
+      [this](const describe_session&) {
+        return session_description{
+            .client_id = machine_.client_id(),
+            .connected = machine_.connected(),
+            .peer = socket_ == nullptr ? std::string() : socket_->peer(),
+            .subscriptions = machine_.subscriptions(),
+            .in_flight = machine_.in_flight(),
+            .queued_messages = machine_.queued_messages(),
+            .queued_bytes = machine_.queued_bytes(),
+            .output_bytes = machine_.output().size(),
+        };
+      },
+  };
+}
+
+void session_actor::on_exit() {
+  socket_.reset();
+  held_.reset();
+}
+
+// -- the connection ---------------------------------------------------------------
+
+void session_actor::take_over(attach_client request) {
+  const time_point now = current_time();
+  if (machine_.connected()) {  // [MQTT5-3.1.4-3], [MQTT311-3.1.4-2]
+    spdlog::info("event=take_over client={} peer={}", machine_.client_id(),
+                 request.who->socket->peer());
+    machine_.dismiss(reason_code::session_taken_over, now, effects());
+    carry_out(now);
+  }
+  attempts_ = request.attempt;  // only now: a session that ended above lives on with this one
+  client& arrived = *request.who;
+  socket_ = std::move(arrived.socket);
+  socket_->watch(caf::actor_cast<connection_owner>(this), ++watch_);
+  write_blocked_ = read_blocked_ = false;
+  partial_.clear();
+
+  const std::size_t online = ++house_.counts.clients_online;
+  if (online > house_.counts.clients_online_maximum)
+    house_.counts.clients_online_maximum = online;
+  spdlog::info("event=connected client={} peer={} version={} keep_alive={} clean_start={}",
+               machine_.client_id(), socket_->peer(), static_cast<int>(arrived.request.version),
+               arrived.request.keep_alive, arrived.request.clean_start);
+
+  machine_.attach(arrived.request, arrived.assigned_id, now, effects());
+  socket_->set_deadline(machine_.deadline());
+  carry_out(now);
+  if (!arrived.unread.empty() && socket_ != nullptr) take_input(arrived.unread.view(), now);
+  if (socket_ != nullptr) read_input(now);
+}
+
+void session_actor::describe_close() const {
+  if (const auto& reason = effects().close_reason)
+    spdlog::info("event=disconnected client={} peer={} code={:#04x} clause=\"{}\" reason=\"{}\"",
+                 machine_.client_id(), socket_->peer(), static_cast<int>(reason->code),
+                 reason->clause, reason->what);
+  else
+    spdlog::info("event=disconnected client={} peer={}", machine_.client_id(), socket_->peer());
+}
+
+void session_actor::close_connection(time_point now) {
+  describe_close();
+  // One attempt to write what is owed; who does not read does not get it.
+  if (!machine_.output().empty() && !write_blocked_) write_output(now);
+  machine_.output().clear();
+  socket_.reset();
+  partial_ = byte_buffer();
+  held_.reset();
+  credit_used_ = 0;
+  --house_.counts.clients_online;
+}
+
+// -- reading ----------------------------------------------------------------------
+
+bool session_actor::may_read() const noexcept {
+  const std::size_t held = held_ == nullptr ? 0 : held_->bytes;
+  return !reading_stopped_ && held <= house_.settings.limits.publish_backlog;
+}
+
+void session_actor::read_input(time_point now) {
+  if (!may_read()) {
+    read_blocked_ = true;  // TCP pushes back
+    return;
+  }
+  const std::span<std::byte> buffer = read_buffer(house_.settings.scheduler.read_buffer);
+  std::span<std::byte> room = buffer;
+  // A packet larger than the buffer grows in memory of its own.
+  const bool large = partial_.size() > buffer.size() / 2;
+  if (large) {
+    room = {partial_.prepare(buffer.size()), buffer.size()};
+  } else if (!partial_.empty()) {
+    std::copy_n(partial_.data(), partial_.size(), buffer.begin());
+    room = buffer.subspan(partial_.size());
+  }
+  const auto [bytes, status] = socket_->read_some(room);
+  house_.counts.add(&metrics::counters::bytes_received, bytes);
+  const bool drained = bytes < room.size();
+  if (bytes != 0) {
+    if (large) {
+      partial_.commit(bytes);
+      const byte_buffer whole = std::exchange(partial_, byte_buffer());
+      take_input(whole.view(), now);
+    } else {
+      const std::size_t before = std::exchange(partial_, byte_buffer()).size();
+      take_input(buffer.first(before + bytes), now);
+    }
+  }
+  if (socket_ == nullptr) return;
+  if (status == connection::io_status::closed) {
+    machine_.connection_lost(now, effects());
+    carry_out(now);
+  } else if (!drained) {
+    // More is waiting, but others have their turn first.
+    send(this, io_ready{.watch = watch_, .readable = true});
+  }
+}
+
+void session_actor::take_input(byte_view input, time_point now) {
+  const std::size_t taken = machine_.receive(input, now, effects());
+  if (taken != input.size()) partial_.append(input.subspan(taken));
+  carry_out(now);
+}
+
+// -- writing ----------------------------------------------------------------------
+
+void session_actor::request_flush() {
+  if (flush_requested_ || write_blocked_ || machine_.output().empty()) return;
+  flush_requested_ = true;
+  send(this, flush{});
+}
+
+void session_actor::write_output(time_point now) {
+  output_queue& output = machine_.output();
+  std::array<byte_view, views_per_write> views;
+  std::size_t budget = house_.settings.limits.output_buffer;
+  write_blocked_ = false;
+  while (!output.empty()) {
+    const std::size_t count = output.gather(views);
+    const auto [bytes, status] = socket_->write_some(std::span(views).first(count));
+    house_.counts.add(&metrics::counters::bytes_sent, bytes);
+    output.consume(bytes);
+    if (status != connection::io_status::ok) {
+      // A broken connection is reported by the next read.
+      write_blocked_ = true;
+      break;
+    }
+    budget -= std::min(budget, bytes);
+    if (budget == 0) break;
+  }
+  if (!machine_.connected()) return;
+  machine_.output_drained(now, effects());
+  carry_out(now);
+}
+
+// -- carrying out -----------------------------------------------------------------
+
+void session_actor::carry_out(time_point now) {
+  session_effects& wanted = effects();
+  house_.counts.add(wanted.counted);
+  send_requests();
+  if (wanted.presence_changed)
+    for (const shard_handle& shard : house_.shards)
+      send(shard, set_presence{machine_.number(), machine_.connected()});
+  const bool close = wanted.close_connection;
+  const bool ended = wanted.session_ended;
+  if (close) close_connection(now);
+  wanted.clear();
+  if (ended)
+    send(house_.directory_of(machine_.client_id()),
+         retire{machine_.client_id(), self(), attempts_});
+  else if (close)
+    schedule_timer(now);
+  request_flush();
+}
+
+bool session_actor::has_credit() const noexcept {
+  // Whoever has nothing under way may send, however large it is.
+  return credit_used_ == 0 || credit_used_ < house_.settings.limits.publish_credit;
+}
+
+void session_actor::send_requests() {
+  session_effects& wanted = effects();
+  for (shard_request& request : wanted.requests) {
+    auto* const publish = std::get_if<shard_publish>(&request);
+    if (held_ == nullptr && (publish == nullptr || has_credit())) {
+      std::visit([this](auto& any) { send_request(any); }, request);
+      continue;
+    }
+    if (held_ == nullptr) held_ = std::make_unique<held_requests>();
+    if (publish != nullptr) {
+      house_.counts.add(&metrics::counters::publishes_held);
+      held_->bytes += publish->block->bytes();
+    }
+    held_->requests.push_back(std::move(request));
+  }
+  if (wanted.read_retained) send_request(*wanted.read_retained);
+}
+
+void session_actor::release_held(time_point now) {
+  while (held_ != nullptr) {
+    shard_request& next = held_->requests.front();
+    if (auto* const publish = std::get_if<shard_publish>(&next)) {
+      if (!has_credit()) break;
+      held_->bytes -= publish->block->bytes();
+    }
+    std::visit([this](auto& any) { send_request(any); }, next);
+    held_->requests.pop_front();
+    if (held_->requests.empty()) held_.reset();
+  }
+  if (read_blocked_ && socket_ != nullptr && may_read()) {
+    read_blocked_ = false;
+    read_input(now);
+  }
+}
+
+void session_actor::send_request(shard_publish& request) {
+  credit_used_ += request.block->bytes();
+  send(house_.shards[request.shard],
+       route{std::move(request.block), self(), machine_.epoch()});
+}
+
+void session_actor::send_request(shard_subscribe& request) {
+  if (gauge_ == nullptr) gauge_ = std::make_shared<std::atomic<std::size_t>>(0);
+  const shard_handle& shard = house_.shards[request.shard];
+  send(shard, add_subscriptions{std::move(request), self(), machine_.number(), machine_.epoch(),
+                                gauge_});
+}
+
+void session_actor::send_request(shard_unsubscribe& request) {
+  const shard_handle& shard = house_.shards[request.shard];
+  send(shard, remove_subscriptions{std::move(request), self(), machine_.number(),
+                                   machine_.epoch()});
+}
+
+void session_actor::send_request(shard_read_retained& request) {
+  const shard_handle& shard = house_.shards[request.shard];
+  send(shard, read_retained{std::move(request), self(), machine_.epoch(),
+                            machine_.connection_epoch()});
+}
+
+void session_actor::schedule_timer(time_point now) {
+  if (machine_.connected()) return;
+  if (const auto due = machine_.deadline()) delayed_send(this, *due - now, session_timer{});
+}
+
+// -- what shards send -------------------------------------------------------------
+
+void session_actor::take_delivery(const deliver& batch) {
+  gauge_->fetch_sub(batch.messages->bytes, std::memory_order_relaxed);
+  if (batch.epoch != machine_.epoch()) return;
+  const time_point now = current_time();
+  machine_.deliver(*batch.messages, batch.options, now, effects());
+  carry_out(now);
+}
+
+void session_actor::take_accepted(const accepted& batch) {
+  if (batch.block->connection_epoch() == machine_.connection_epoch())
+    credit_used_ -= std::min<std::size_t>(credit_used_, batch.block->bytes());
+  if (batch.epoch != machine_.epoch()) return;
+  const time_point now = current_time();
+  machine_.accepted(*batch.block);
+  release_held(now);
+  request_flush();
+}
+
+}  // namespace troupe

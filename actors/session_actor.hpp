@@ -1,0 +1,77 @@
+#pragma once
+
+#include "actors/homed.hpp"
+#include "actors/node_context.hpp"
+#include "actors/protocol.hpp"
+#include "libbroker/session/session.hpp"
+
+#include <deque>
+#include <memory>
+
+namespace troupe {
+
+/// Runs one client session: moves bytes between its socket and the `session`
+/// machine, and carries out what the machine wants of shards and directory.
+class session_actor final : public homed<session_handle> {
+public:
+  session_actor(caf::actor_config& config, const node_context& house, std::string client_id);
+
+  const char* name() const override { return "session"; }
+
+protected:
+  behavior_type make_behavior() override;
+  void on_exit() override;
+
+private:
+  /// Publishes that wait for credit, and what came behind them; most sessions
+  /// never have any.
+  struct held_requests {
+    std::deque<shard_request> requests;
+    std::size_t bytes = 0;
+  };
+
+  // Reading.
+  void read_input(time_point now);
+  void take_input(byte_view input, time_point now);
+  [[nodiscard]] bool may_read() const noexcept;
+
+  // Writing.
+  void request_flush();
+  void write_output(time_point now);
+
+  // Carrying out what the machine wants.
+  void carry_out(time_point now);
+  [[nodiscard]] bool has_credit() const noexcept;
+  void send_requests();
+  void send_request(shard_publish& request);
+  void send_request(shard_subscribe& request);
+  void send_request(shard_unsubscribe& request);
+  void send_request(shard_read_retained& request);
+  void release_held(time_point now);
+  void close_connection(time_point now);
+  void schedule_timer(time_point now);
+  void describe_close() const;
+
+  // Handlers.
+  void take_over(attach_client request);
+  void take_delivery(const deliver& batch);
+  void take_accepted(const accepted& batch);
+
+  [[nodiscard]] session_handle self() { return caf::actor_cast<session_handle>(this); }
+
+  const node_context& house_;
+  session machine_;
+  std::unique_ptr<connection> socket_;
+  byte_buffer partial_;  ///< start of a packet that has not arrived whole
+  std::unique_ptr<held_requests> held_;
+  delivery_gauge gauge_;
+  std::size_t credit_used_ = 0;  ///< bytes of blocks that shards have not accepted
+  std::uint64_t attempts_ = 0;
+  std::uint32_t watch_ = 0;
+  bool flush_requested_ = false;
+  bool write_blocked_ = false;
+  bool read_blocked_ = false;   ///< input may be waiting that we did not want to read
+  bool reading_stopped_ = false;
+};
+
+}  // namespace troupe

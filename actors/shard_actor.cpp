@@ -1,0 +1,139 @@
+#include "actors/shard_actor.hpp"
+
+#include <utility>
+
+namespace troupe {
+
+namespace {
+
+/// A node's limit, split among its shards; 0 stays "no limit".
+std::size_t share_of(std::size_t limit, std::size_t shards) noexcept {
+  return limit == 0 ? 0 : limit / shards + 1;
+}
+
+retained_store::limits retained_limits(const config& settings, std::size_t shards) noexcept {
+  return {.messages = share_of(settings.limits.retained_messages, shards),
+          .bytes = share_of(settings.limits.retained_bytes, shards)};
+}
+
+}  // namespace
+
+shard_actor::shard_actor(caf::actor_config& config, const node_context& house, shard_index number)
+    : homed(config),
+      house_(house),
+      number_(number),
+      router_(retained_limits(house.settings, house.shards.size())) {}
+
+shard_actor::behavior_type shard_actor::make_behavior() {
+  return {
+      [this](route& request) { route_block(request); },
+      [this](add_subscriptions& request) { subscribe(request); },
+      [this](const remove_subscriptions& request) { unsubscribe(request); },
+      [this](const set_presence& change) {
+        if (const auto member = router_.find(change.session))
+          router_.set_online(*member, change.online);
+      },
+      [this](const read_retained& request) {
+        const scheduler_config& batch = house_.settings.scheduler;
+        send(request.reader,
+             retained_read{request.request.number, request.epoch, request.connection_epoch,
+                           router_.retained().read(request.request.filter, request.request.from,
+                                                   batch.batch_messages, batch.batch_bytes,
+                                                   current_time())});
+      },
+      [this](const flush&) {
+        flush_requested_ = false;
+        hand_out();
+      },
+      [this](const settle&) {
+        hand_out();
+        return settled{};
+      },
+      [this](const describe_shard&) {
+        return shard_description{
+            .subscriptions = router_.subscriptions(),
+            .filters = router_.filters(),
+            .retained_messages = router_.retained().size(),
+            .retained_bytes = router_.retained().bytes(),
+            .retained_refused = router_.retained_refused(),
+            .deliveries_dropped = deliveries_dropped_,
+        };
+      },
+  };
+}
+
+void shard_actor::on_exit() {
+  subscribers_.clear();
+  deliveries_.clear();
+  acknowledgements_.clear();
+}
+
+void shard_actor::route_block(route& request) {
+  router_.route(request.block);
+  if (request.publisher)
+    acknowledgements_.push_back(
+        {std::move(request.publisher), {std::move(request.block), request.epoch}});
+  const scheduler_config& batch = house_.settings.scheduler;
+  if (router_.pending_messages() >= batch.batch_messages ||
+      router_.pending_bytes() >= batch.batch_bytes)
+    hand_out();
+  else
+    request_flush();
+}
+
+void shard_actor::subscribe(add_subscriptions& request) {
+  hand_out();  // what came before the subscription does not match it
+  const subscriber_index index = router_.join(request.session);
+  if (index >= subscribers_.size()) subscribers_.resize(index + 1);
+  subscribers_[index] = {request.subscriber, request.epoch, request.gauge};
+
+  subscriptions_added reply{.shard = number_,
+                            .number = request.request.number,
+                            .epoch = request.epoch,
+                            .retained_sequence = router_.retained_sequence()};
+  for (const filter_request& wanted : request.request.filters) {
+    const topic_filter filter = *parse_topic_filter(wanted.filter);
+    router_.subscribe(index, filter, wanted.options, wanted.identifier);
+    if (router_.retained().may_match(filter.filter)) reply.with_retained.push_back(wanted.position);
+  }
+  send(request.subscriber, std::move(reply));
+}
+
+void shard_actor::unsubscribe(const remove_subscriptions& request) {
+  hand_out();
+  if (const auto index = router_.find(request.session)) {
+    for (const std::string& text : request.request.filters)
+      router_.unsubscribe(*index, *parse_topic_filter(text));
+    if (router_.leave_if_unused(*index)) subscribers_[*index] = {};
+  }
+  if (request.request.number != 0)
+    send(request.subscriber, subscriptions_removed{request.request.number, request.epoch});
+}
+
+void shard_actor::request_flush() {
+  if (flush_requested_) return;
+  flush_requested_ = true;
+  send(this, flush{});
+}
+
+void shard_actor::hand_out() {
+  router_.flush(deliveries_);
+  const std::size_t credit = house_.settings.limits.delivery_credit;
+  for (routed& match : deliveries_) {
+    const subscriber& to = subscribers_[match.to];
+    const std::size_t waiting =
+        to.gauge->fetch_add(match.messages->bytes, std::memory_order_relaxed);
+    if (waiting > credit) {  // the session does not keep up: bounded rather than complete
+      to.gauge->fetch_sub(match.messages->bytes, std::memory_order_relaxed);
+      deliveries_dropped_ += match.messages->messages;
+      house_.counts.add(&metrics::counters::deliveries_dropped, match.messages->messages);
+      continue;
+    }
+    send(to.handle, deliver{std::move(match.messages), std::move(match.options), to.epoch});
+  }
+  deliveries_.clear();
+  for (acknowledgement& owed : acknowledgements_) send(owed.publisher, std::move(owed.message));
+  acknowledgements_.clear();
+}
+
+}  // namespace troupe

@@ -1,0 +1,30 @@
+#pragma once
+
+#include "actors/node_context.hpp"
+#include "actors/protocol.hpp"
+#include "libbroker/statistics/sys_topics.hpp"
+
+namespace troupe {
+
+/// Publishes `$SYS/broker/…` as retained messages, every `sys.interval`.
+class statistics_actor final : public statistics_handle::base {
+public:
+  statistics_actor(caf::actor_config& config, const node_context& house, inspector_handle inspector);
+
+  const char* name() const override { return "statistics"; }
+
+protected:
+  behavior_type make_behavior() override;
+  void on_exit() override;
+
+private:
+  void publish(const node_description& description);
+
+  const node_context& house_;
+  inspector_handle inspector_;
+  sys_topics topics_;
+  time_point started_;
+  time_point last_;
+};
+
+}  // namespace troupe

@@ -1,0 +1,52 @@
+#pragma once
+
+#include "actors/node_context.hpp"
+#include "libbroker/config/config.hpp"
+#include "net/listener.hpp"
+
+#include <caf/actor_system.hpp>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace troupe {
+
+/// A whole broker in this process: makes the actors, wires them together, lets
+/// clients in and, at the end, takes it all down in order.
+class broker {
+public:
+  /// Starts everything but the listening. Throws `std::runtime_error` with a
+  /// sentence for the user when a listener's address or a CAF option is not to
+  /// be had.
+  explicit broker(const config& settings);
+  /// Stops, if `stop` was not called.
+  ~broker();
+
+  /// Begins to accept clients.
+  void start();
+
+  /// Drains and stops, within `shutdown.deadline`: no more connections, no more
+  /// reading, hand out what is under way, DISCONNECT 0x8B to MQTT 5 clients.
+  void stop();
+
+  /// Where clients may connect, one URL per listener.
+  [[nodiscard]] std::vector<std::string> addresses() const;
+  [[nodiscard]] const node_context& state() const noexcept { return node_; }
+
+private:
+  void spawn_actors();
+  void open_listeners();
+  void admit(std::unique_ptr<connection> socket, const listener_config& from,
+             const listener& through);
+
+  node_context node_;
+  io_scheduler_config system_config_;
+  std::vector<std::shared_ptr<listener>> listeners_;
+  std::unique_ptr<caf::actor_system> system_;
+  inspector_handle inspector_;
+  statistics_handle statistics_;
+  bool stopped_ = false;
+};
+
+}  // namespace troupe

@@ -1,0 +1,47 @@
+#pragma once
+
+#include "libbroker/config/load.hpp"
+#include "libbroker/config/option.hpp"
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace troupe {
+
+/// What the loaders share: assigns options by name, notes where each value came
+/// from and collects what went wrong.
+class assigner {
+public:
+  /// `origins` may be null. REQUIRES: both outlive this object.
+  assigner(config& into, option_origins* origins) noexcept : into_(into), origins_(origins) {}
+
+  /// Sets one option; `item` counts only for listeners and must exist.
+  void set(const option& option, std::size_t item, std::string_view text, std::string_view source);
+
+  /// Sets one entry of [caf] and replaces an earlier one of the same key.
+  void set_caf(std::string_view key, std::string_view text, std::string_view source);
+
+  void fail(std::string_view source, std::string message);
+
+  /// The errors in the order found, cut to `max_config_errors`.
+  [[nodiscard]] std::vector<config_error> take_errors();
+
+private:
+  void note_origin(std::string name, std::string_view source);
+
+  config& into_;
+  option_origins* origins_;
+  std::vector<config_error> errors_;
+};
+
+/// "listener.1.address" for options of listeners, else the dotted name.
+[[nodiscard]] std::string place_of(const option& option, std::size_t item);
+
+/// "unknown key "x"; did you mean "y"?", without the question when `nearest` is
+/// empty.
+[[nodiscard]] std::string unknown(std::string_view what, std::string_view name,
+                                  std::string_view nearest);
+
+}  // namespace troupe

@@ -1,0 +1,229 @@
+#include "libbroker/config/option.hpp"
+#include "libbroker/topic.hpp"
+
+#include <array>
+
+namespace troupe {
+
+namespace {
+
+template <auto Section, auto Member>
+auto& member(config& from, std::size_t) {
+  return (from.*Section).*Member;
+}
+
+template <auto Member>
+auto& listener_member(config& from, std::size_t item) {
+  return from.listeners[item].*Member;
+}
+
+constexpr std::uint64_t any_count = 0xFFFFFFFF;
+constexpr std::uint64_t any_size = 1024 * gibibyte;
+constexpr std::uint64_t any_day = 86'400;
+constexpr std::uint64_t any_year = 365 * any_day;
+constexpr std::uint64_t u16_max = 0xFFFF;
+
+// The largest Remaining Length and its five bytes of fixed header. Source: MQTT5 §2.1.4.
+constexpr std::uint64_t protocol_max_packet_size = 268'435'455 + 5;
+
+constexpr auto node = &config::node;
+constexpr auto limits = &config::limits;
+constexpr auto session_ = &config::session;
+constexpr auto features = &config::features;
+constexpr auto scheduler = &config::scheduler;
+constexpr auto sys = &config::sys;
+constexpr auto log_ = &config::log;
+constexpr auto shutdown_ = &config::shutdown;
+
+constexpr std::array section_table{
+    section{"node", section_form::table, "This node."},
+    section{"listener", section_form::list,
+            "Where clients connect; repeat the section for more. With none in the file, "
+            "this one is there."},
+    section{"limits", section_form::table,
+            "What one client, or all of them together, can make the broker hold."},
+    section{"session", section_form::table, "What holds for each client's session."},
+    section{"features", section_form::table,
+            "What clients may use; MQTT 5 clients are told on connecting."},
+    section{"scheduler", section_form::table, "Threads and batches."},
+    section{"sys", section_form::table, "Statistics as messages on $SYS topics."},
+    section{"log", section_form::table, "The log."},
+    section{"shutdown", section_form::table, "Leaving in order."},
+    section{"caf", section_form::open,
+            "Passed to CAF, the actor library, as if given on its command line: strings need no "
+            "CAF quotes. Sections are part of the key, as in scheduler.max-throughput = 64."},
+};
+
+constexpr std::array option_table{
+    option{"node", "name", &member<node, &node_config::name>, "", 0, 0,
+           "Unique name in the cluster. Empty: made up at the first start and kept in data-dir."},
+    option{
+        "node", "data-dir", &member<node, &node_config::data_dir>, "", 0, 0,
+        "Directory for what outlives a restart. Not used by this version, which keeps everything "
+        "in memory."},
+
+    option{"listener", "address", &listener_member<&listener_config::address>, "", 0, 0,
+           "Where to accept connections. IPv6 goes in brackets; a name is looked up at start; "
+           "port 0 stands for any free one."},
+    option{"listener", "allow-anonymous", &listener_member<&listener_config::allow_anonymous>, "",
+           0, 0,
+           "Whether clients may connect without authenticating. \"auto\": only where no other "
+           "machine can reach the listener (loopback and UNIX-domain sockets)."},
+    option{"listener", "max-connections", &listener_member<&listener_config::max_connections>,
+           "connections", 0, any_count,
+           "Most connections through this listener at a time. 0: only limits.max-connections "
+           "counts."},
+    option{"listener", "backlog", &listener_member<&listener_config::backlog>, "connections", 1,
+           u16_max, "Most connections that the kernel holds until the broker accepts them."},
+
+    option{"limits", "max-connections", &member<limits, &limits_config::max_connections>,
+           "connections", 0, any_count,
+           "Most open connections of the node; further ones are closed. 0: no limit."},
+    option{"limits", "max-sessions", &member<limits, &limits_config::max_sessions>, "sessions", 0,
+           any_count,
+           "Most sessions of the node, including those whose client is away. A client that needs "
+           "one more is refused. 0: no limit."},
+    option{"limits", "max-handshakes", &member<limits, &limits_config::max_handshakes>,
+           "connections", 1, any_count,
+           "Most connections that have not finished their CONNECT; further ones wait to be "
+           "accepted."},
+    option{"limits", "connect-timeout", &member<limits, &limits_config::connect_timeout>,
+           "milliseconds", 1, any_day * 1000,
+           "How long a new connection may take until its CONNECT is complete."},
+    option{"limits", "max-connect-size", &member<limits, &limits_config::max_connect_size>, "bytes",
+           128, protocol_max_packet_size,
+           "Largest CONNECT packet; it carries the will. Nothing beyond is read from a client "
+           "that is not known yet."},
+    option{"limits", "max-packet-size", &member<limits, &limits_config::max_packet_size>, "bytes",
+           128, protocol_max_packet_size,
+           "Largest packet in either direction, fixed header included."},
+    option{"limits", "max-subscriptions-per-session",
+           &member<limits, &limits_config::max_subscriptions_per_session>, "filters", 0, any_count,
+           "Most subscriptions of one session. A filter costs some hundred bytes, one with a "
+           "wildcard in each shard, so the default lets one client hold a few megabytes; who "
+           "needs more is better served by a wildcard. 0: no limit."},
+    option{"limits", "max-filter-levels", &member<limits, &limits_config::max_filter_levels>,
+           "levels", 1, u16_max + 1, "Most levels of a topic filter."},
+    option{"limits", "max-topic-levels", &member<limits, &limits_config::max_topic_levels>,
+           "levels", 1, u16_max + 1, "Most levels of the topic that a message is published to."},
+    option{"limits", "max-topic-length", &member<limits, &limits_config::max_topic_length>, "bytes",
+           1, u16_max, "Longest topic or filter."},
+    option{"limits", "output-buffer", &member<limits, &limits_config::output_buffer>, "bytes",
+           4 * kibibyte, any_size,
+           "Most bytes that wait for one slow connection; above that, messages of QoS 0 to it "
+           "are dropped."},
+    option{"limits", "publish-credit", &member<limits, &limits_config::publish_credit>, "bytes",
+           4 * kibibyte, any_size,
+           "Most bytes of one session's published messages that are not processed yet. A session "
+           "that used it up is not read until some are; a single larger message is taken."},
+    option{"limits", "publish-backlog", &member<limits, &limits_config::publish_backlog>, "bytes",
+           4 * kibibyte, any_size,
+           "Most bytes read from a session whose publish-credit is used up, so that its "
+           "acknowledgements and pings still come through."},
+    option{"limits", "shard-credit", &member<limits, &limits_config::shard_credit>, "bytes",
+           64 * kibibyte, any_size,
+           "Most bytes of published messages of all sessions that one topic shard has not "
+           "processed yet."},
+    option{"limits", "delivery-credit", &member<limits, &limits_config::delivery_credit>, "bytes",
+           4 * kibibyte, any_size,
+           "Most bytes of messages handed to one session that it has not taken yet."},
+    option{"limits", "retained-messages", &member<limits, &limits_config::retained_messages>,
+           "messages", 0, any_count, "Most retained messages of the node. 0: no limit."},
+    option{"limits", "retained-bytes", &member<limits, &limits_config::retained_bytes>, "bytes", 0,
+           any_size, "Most bytes of all retained messages of the node. 0: no limit."},
+
+    option{"session", "max-in-flight", &member<session_, &session_config::max_in_flight>,
+           "messages", 1, u16_max,
+           "Most messages of QoS 1 and 2 sent to a client and not completed. A client's own "
+           "Receive Maximum can lower it."},
+    option{"session", "receive-maximum", &member<session_, &session_config::receive_maximum>,
+           "messages", 1, u16_max,
+           "Most messages of QoS 1 and 2 that a client may have under way to the broker; MQTT 5 "
+           "clients are told."},
+    option{"session", "max-queued-messages",
+           &member<session_, &session_config::max_queued_messages>, "messages", 0, any_count,
+           "Most messages that wait for a client that is away or slow. 0: no limit."},
+    option{"session", "max-queued-bytes", &member<session_, &session_config::max_queued_bytes>,
+           "bytes", 0, any_size,
+           "Most bytes of messages that wait for a client that is away or slow. 0: no limit."},
+    option{"session", "max-expiry", &member<session_, &session_config::max_expiry>, "seconds", 0,
+           static_cast<std::uint64_t>(never_expires.count()),
+           "Longest time that a session is kept for a client that is away, whatever it asks "
+           "for."},
+    option{"session", "expiry-for-v3", &member<session_, &session_config::expiry_for_v3>, "seconds",
+           0, static_cast<std::uint64_t>(never_expires.count()),
+           "How long the session of an MQTT 3 client without clean session is kept while it is "
+           "away; max-expiry limits this too."},
+    option{"session", "topic-alias-maximum",
+           &member<session_, &session_config::topic_alias_maximum>, "aliases", 0, u16_max,
+           "Most topic aliases that an MQTT 5 client may set; it is told. 0: none."},
+    option{"session", "outbound-topic-aliases",
+           &member<session_, &session_config::outbound_topic_aliases>, "aliases", 0, u16_max,
+           "Most topic aliases that the broker sets for an MQTT 5 client that takes them. 0: "
+           "none."},
+    option{"session", "max-keep-alive", &member<session_, &session_config::max_keep_alive>,
+           "seconds", 0, u16_max,
+           "Longest keep alive; MQTT 5 clients that ask for more or for none are told this one. "
+           "0: no limit."},
+
+    option{"features", "max-qos", &member<features, &features_config::max_qos>, "", 0, 2,
+           "Highest quality of service of messages and subscriptions."},
+    option{"features", "retain-available", &member<features, &features_config::retain_available>,
+           "", 0, 0, "Whether messages can be retained."},
+    option{"features", "wildcard-subscriptions",
+           &member<features, &features_config::wildcard_subscriptions>, "", 0, 0,
+           "Whether filters may contain + and #."},
+    option{"features", "shared-subscriptions",
+           &member<features, &features_config::shared_subscriptions>, "", 0, 0,
+           "Whether clients may subscribe to $share/<group>/<filter>."},
+    option{"features", "subscription-identifiers",
+           &member<features, &features_config::subscription_identifiers>, "", 0, 0,
+           "Whether subscriptions may carry an identifier."},
+    option{"features", "response-information-prefix",
+           &member<features, &features_config::response_information_prefix>, "", 0, 0,
+           "Start of the topics that MQTT 5 clients are told to take answers on, if they ask. "
+           "Empty: nothing is told."},
+
+    option{"scheduler", "workers", &member<scheduler, &scheduler_config::workers>, "threads", 0,
+           1024, "Threads that serve connections and topics. 0: one per core."},
+    option{"scheduler", "shards", &member<scheduler, &scheduler_config::shards>, "shards", 0,
+           partition_count, "Parts that the topics are spread over. 0: one per worker."},
+    option{"scheduler", "jobs-per-poll", &member<scheduler, &scheduler_config::jobs_per_poll>,
+           "turns", 1, any_count,
+           "Most turns of actors that a worker takes before it looks at its sockets."},
+    option{"scheduler", "poll-interval", &member<scheduler, &scheduler_config::poll_interval>,
+           "milliseconds", 1, 1000,
+           "Longest time that a busy worker goes on before it looks at its sockets."},
+    option{"scheduler", "accepts-per-turn", &member<scheduler, &scheduler_config::accepts_per_turn>,
+           "connections", 1, any_count,
+           "Most connections that a listener accepts before other work has its turn, so that a "
+           "storm of logins does not hold up the clients that are in."},
+    option{"scheduler", "read-buffer", &member<scheduler, &scheduler_config::read_buffer>, "bytes",
+           4 * kibibyte, gibibyte,
+           "Size of the buffer that each worker reads with; idle connections have none."},
+    option{"scheduler", "batch-bytes", &member<scheduler, &scheduler_config::batch_bytes>, "bytes",
+           1, any_size, "Bytes that are collected for one batch at most."},
+    option{"scheduler", "batch-messages", &member<scheduler, &scheduler_config::batch_messages>,
+           "messages", 1, any_count, "Messages that are collected for one batch at most."},
+
+    option{"sys", "interval", &member<sys, &sys_config::interval>, "seconds", 0, any_year,
+           "Time between two publications. 0: off."},
+
+    option{"log", "level", &member<log_, &log_config::level>, "", 0, 0,
+           "Least important lines that are written."},
+    option{"log", "format", &member<log_, &log_config::format>, "", 0, 0,
+           "\"text\" writes key=value, \"json\" one object per line."},
+    option{"log", "file", &member<log_, &log_config::file>, "", 0, 0,
+           "Path to append to. Empty: standard error."},
+
+    option{"shutdown", "deadline", &member<shutdown_, &shutdown_config::deadline>, "milliseconds",
+           1, any_day * 1000, "Longest time to finish and to say goodbye to clients and peers."},
+};
+
+}  // namespace
+
+std::span<const option> options() noexcept { return option_table; }
+
+std::span<const section> sections() noexcept { return section_table; }
+
+}  // namespace troupe

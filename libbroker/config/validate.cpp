@@ -1,0 +1,128 @@
+#include "libbroker/config/validate.hpp"
+
+#include "libbroker/config/assigner.hpp"
+#include "libbroker/config/option.hpp"
+#include "libbroker/topic.hpp"
+
+#include <array>
+#include <cassert>
+#include <utility>
+
+namespace troupe {
+
+namespace {
+
+/// Two options of which the first must not be above the second. A 0 stands for
+/// "no limit" and contradicts nothing.
+struct order_rule {
+  std::string_view lesser_section, lesser_key;
+  std::string_view greater_section, greater_key;
+  bool is_error;  ///< else a warning
+  std::string_view why;
+};
+
+constexpr std::array order_rules{
+    order_rule{"scheduler", "batch-bytes", "limits", "publish-credit", true,
+               "a batch could never fill"},
+    order_rule{"scheduler", "batch-bytes", "limits", "delivery-credit", true,
+               "a batch could never fill"},
+    order_rule{"limits", "publish-credit", "limits", "shard-credit", true,
+               "one session could take the credit of all"},
+    order_rule{"limits", "max-packet-size", "session", "max-queued-bytes", false,
+               "the largest messages could never be queued"},
+    order_rule{"limits", "max-packet-size", "limits", "retained-bytes", false,
+               "the largest messages could never be retained"},
+    order_rule{"limits", "max-connections", "limits", "max-sessions", false,
+               "every connection needs a session"},
+};
+
+class validator {
+public:
+  validator(const config& values, const option_origins& origins)
+      : values_(values), origins_(origins) {}
+
+  config_findings check() {
+    for (const auto& rule : order_rules)
+      check_order(rule);
+    check_listeners();
+    check_response_prefix();
+    return std::move(findings_);
+  }
+
+private:
+  static const option& known(std::string_view section, std::string_view key) {
+    const auto* found = find_option(section, key);
+    assert(found != nullptr);
+    return *found;
+  }
+
+  /// Where the first of `places` that was given got its value.
+  [[nodiscard]] std::string source_of(std::initializer_list<std::string> places) const {
+    for (const auto& place : places) {
+      if (const auto found = origins_.find(place); found != origins_.end()) return found->second;
+    }
+    return *places.begin();
+  }
+
+  void check_order(const order_rule& rule) {
+    const auto& lesser = known(rule.lesser_section, rule.lesser_key);
+    const auto& greater = known(rule.greater_section, rule.greater_key);
+    const auto bound = number_of(greater, values_);
+    if (bound == 0 || number_of(lesser, values_) <= bound) return;
+    auto& list = rule.is_error ? findings_.errors : findings_.warnings;
+    list.push_back({source_of({dotted_name(lesser), dotted_name(greater)}),
+                    dotted_name(lesser) + " = " + show(lesser, values_) + " is above " +
+                        dotted_name(greater) + " = " + show(greater, values_) + ": " +
+                        std::string(rule.why)});
+  }
+
+  void check_listeners() {
+    if (values_.listeners.empty())
+      findings_.warnings.push_back({"listener", "there is no listener, so nobody can connect"});
+    const auto& address = known("listener", "address");
+    const auto& allow_anonymous = known("listener", "allow-anonymous");
+    for (std::size_t item = 0; item < values_.listeners.size(); ++item) {
+      const auto& listener = values_.listeners[item];
+      const auto source = source_of({place_of(address, item), place_of(allow_anonymous, item)});
+      if (is_taken(listener.address, item))
+        findings_.errors.push_back(
+            {source, "another listener has the address " + to_string(listener.address) + " too"});
+      if (!listener.anonymous_allowed())
+        findings_.warnings.push_back(
+            {source, "nobody can connect to " + to_string(listener.address) +
+                         ": no authentication is configured, and allow-anonymous is not true"});
+    }
+  }
+
+  /// Whether a listener before `item` has the same address.
+  [[nodiscard]] bool is_taken(const listener_address& address, std::size_t item) const {
+    const bool is_any_free_port = address.scheme == listener_scheme::tcp && address.port == 0;
+    if (is_any_free_port) return false;
+    for (std::size_t i = 0; i < item; ++i) {
+      if (values_.listeners[i].address == address) return true;
+    }
+    return false;
+  }
+
+  void check_response_prefix() {
+    const auto& prefix = values_.features.response_information_prefix;
+    if (prefix.empty()) return;
+    if (const auto checked = check_topic_name(prefix); !checked) {
+      const auto name = dotted_name(known("features", "response-information-prefix"));
+      findings_.errors.push_back({source_of({name}), name + ": not the start of a topic: " +
+                                                         std::string(checked.error().what)});
+    }
+  }
+
+  const config& values_;
+  const option_origins& origins_;
+  config_findings findings_;
+};
+
+}  // namespace
+
+config_findings validate(const config& values, const option_origins& origins) {
+  return validator(values, origins).check();
+}
+
+}  // namespace troupe

@@ -1,0 +1,102 @@
+#include "libbroker/message/encode_delivery.hpp"
+
+#include "libbroker/codec/variable_byte_integer.hpp"
+#include "libbroker/message/message_properties.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace troupe {
+
+namespace {
+
+constexpr std::size_t topic_alias_property_size = 3;
+constexpr std::byte topic_alias{0x23};
+constexpr std::byte subscription_identifier{0x0B};
+
+struct layout {
+  std::size_t topic_size = 0;
+  std::size_t properties_size = 0;  // without prefix
+  std::size_t prefix_size = 0;
+  std::size_t remaining = 0;
+};
+
+layout layout_of(const message_entry& entry, const delivery_header& header) noexcept {
+  layout sizes;
+  sizes.topic_size = header.omit_topic ? 0 : entry.topic_size;
+  if (header.version == protocol_version::v5) {
+    sizes.properties_size = entry.properties_size;
+    if (header.topic_alias != 0) sizes.properties_size += topic_alias_property_size;
+    for (const std::uint32_t identifier : header.identifiers)
+      sizes.properties_size += 1 + variable_byte_integer_size(identifier);
+    sizes.prefix_size = variable_byte_integer_size(sizes.properties_size);
+  }
+  const std::size_t payload_size = entry.size - entry.header_size - 2U - entry.topic_size -
+                                   entry.prefix_size - entry.properties_size;
+  sizes.remaining = 2 + sizes.topic_size + (header.qos != qos::at_most_once ? 2 : 0) +
+                    sizes.prefix_size + sizes.properties_size + payload_size;
+  return sizes;
+}
+
+std::byte* copy(byte_view bytes, std::byte* out) noexcept {
+  if (!bytes.empty()) std::memcpy(out, bytes.data(), bytes.size());
+  return out + bytes.size();
+}
+
+std::byte* write_u16(std::size_t value, std::byte* out) noexcept {
+  *out++ = static_cast<std::byte>(value >> 8);
+  *out++ = static_cast<std::byte>(value);
+  return out;
+}
+
+std::byte* write_properties(const message_block& block, const message_entry& entry,
+                            const delivery_header& header, std::size_t size, time_point now,
+                            std::byte* out) noexcept {
+  out = write_variable_byte_integer(size, out);
+  byte_view properties = block.properties(entry);
+  if (entry.expires) {
+    const auto waited = std::chrono::floor<std::chrono::seconds>(now - block.received_at());
+    const auto left = std::max(std::chrono::seconds(entry.expiry_interval) - waited,
+                               std::chrono::seconds(0));  // a message sent again does not expire
+    out = write_message_expiry(static_cast<std::uint32_t>(left.count()), out);  // [MQTT5-3.3.2-6]
+    properties = properties.subspan(message_expiry_property_size);
+  }
+  out = copy(properties, out);
+  if (header.topic_alias != 0) {
+    *out++ = topic_alias;
+    out = write_u16(header.topic_alias, out);
+  }
+  for (const std::uint32_t identifier : header.identifiers) {
+    *out++ = subscription_identifier;
+    out = write_variable_byte_integer(identifier, out);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::size_t delivery_size(const message_entry& entry, const delivery_header& header) noexcept {
+  const std::size_t remaining = layout_of(entry, header).remaining;
+  return 1 + variable_byte_integer_size(remaining) + remaining;
+}
+
+void encode_delivery(const message_block& block, const message_entry& entry,
+                     const delivery_header& header, time_point now, byte_buffer& out) {
+  const layout sizes = layout_of(entry, header);
+  std::byte* const begin = out.prepare(5 + sizes.remaining);
+  std::byte* at = begin;
+  *at++ = static_cast<std::byte>((static_cast<unsigned>(packet_type::publish) << 4) |
+                                 (header.dup ? 8U : 0U) |
+                                 (static_cast<unsigned>(header.qos) << 1) |
+                                 (header.retain ? 1U : 0U));
+  at = write_variable_byte_integer(sizes.remaining, at);
+  at = write_u16(sizes.topic_size, at);
+  if (sizes.topic_size != 0) at = copy(as_bytes(block.topic(entry)), at);
+  if (header.qos != qos::at_most_once) at = write_u16(header.id, at);
+  if (header.version == protocol_version::v5)
+    at = write_properties(block, entry, header, sizes.properties_size, now, at);
+  at = copy(block.payload(entry), at);
+  out.commit(static_cast<std::size_t>(at - begin));
+}
+
+}  // namespace troupe

@@ -1,0 +1,76 @@
+#pragma once
+
+#include "libbroker/packet.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace troupe {
+
+/// Number of a subscriber in one router; reused after it left.
+using subscriber_index = std::uint32_t;
+
+/// One subscriber of one filter.
+struct subscription {
+  subscriber_index subscriber = 0;
+  std::uint32_t identifier = 0;  ///< subscription identifier; 0 = none
+  subscription_options options;
+  /// Messages collected for this member of a share group alone since the last
+  /// flush, as `filter_entry::batch`.
+  mutable std::uint32_t batch = 0;
+};
+
+/// The subscriptions of one filter in no order; each subscriber at most once.
+/// Adding, finding and removing take constant time, however many there are.
+class subscription_list {
+public:
+  /// Adds or replaces. Returns whether the subscriber was there already.
+  bool put(const subscription& member);
+  /// Returns whether the subscriber was there.
+  bool erase(subscriber_index subscriber);
+
+  [[nodiscard]] bool empty() const noexcept { return members_.empty(); }
+  [[nodiscard]] std::size_t size() const noexcept { return members_.size(); }
+  [[nodiscard]] auto begin() const noexcept { return members_.begin(); }
+  [[nodiscard]] auto end() const noexcept { return members_.end(); }
+  [[nodiscard]] const subscription& operator[](std::size_t at) const noexcept {
+    return members_[at];
+  }
+
+private:
+  /// Up to so many members a linear search beats a hash table.
+  static constexpr std::size_t indexed_above = 32;
+  static constexpr std::size_t npos = static_cast<std::size_t>(-1);
+
+  [[nodiscard]] std::size_t find(subscriber_index subscriber) const noexcept;
+
+  std::vector<subscription> members_;
+  std::unique_ptr<std::unordered_map<subscriber_index, std::size_t>> index_;
+};
+
+/// The members of one `$share/<name>/<filter>`. Source: MQTT5 §4.8.2.
+struct share_group {
+  std::string name;
+  subscription_list members;
+  std::size_t next = 0;  ///< whose turn it is
+};
+
+/// Everybody who subscribed to one filter.
+class filter_entry {
+public:
+  subscription_list subscriptions;
+  std::unique_ptr<std::vector<share_group>> groups;
+  /// Messages collected for `subscriptions` since the last flush: position in
+  /// the router's list of batches, plus one; 0 = none yet.
+  std::uint32_t batch = 0;
+
+  [[nodiscard]] bool unused() const noexcept { return subscriptions.empty() && groups == nullptr; }
+  [[nodiscard]] share_group* find_group(std::string_view name) const noexcept;
+  share_group& make_group(std::string_view name);
+  void erase_group(const share_group& group);
+};
+
+}  // namespace troupe

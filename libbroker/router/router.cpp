@@ -1,0 +1,185 @@
+#include "libbroker/router/router.hpp"
+
+#include "libbroker/router/merge_matches.hpp"
+
+#include <cassert>
+#include <utility>
+
+namespace troupe {
+
+router::router(retained_store::limits retained) : retained_(retained) {}
+
+// -- subscribers ----------------------------------------------------------------
+
+subscriber_index router::join(std::uint64_t session) {
+  const auto [at, is_new] = by_session_.try_emplace(session, 0);
+  if (!is_new) return at->second;
+  if (free_.empty()) {
+    at->second = static_cast<subscriber_index>(subscribers_.size());
+    subscribers_.emplace_back();
+  } else {
+    at->second = free_.back();
+    free_.pop_back();
+  }
+  subscribers_[at->second] = {.session = session};
+  return at->second;
+}
+
+std::optional<subscriber_index> router::find(std::uint64_t session) const noexcept {
+  const auto found = by_session_.find(session);
+  return found == by_session_.end() ? std::nullopt : std::optional(found->second);
+}
+
+bool router::leave_if_unused(subscriber_index index) {
+  const subscriber& leaver = subscribers_[index];
+  if (leaver.subscriptions != 0) return false;
+  by_session_.erase(leaver.session);
+  free_.push_back(index);
+  return true;
+}
+
+void router::set_online(subscriber_index index, bool online) noexcept {
+  subscribers_[index].online = online;
+}
+
+// -- subscriptions --------------------------------------------------------------
+
+bool router::subscribe(subscriber_index index, const topic_filter& filter,
+                       const subscription_options& options, std::uint32_t identifier) {
+  assert(!pending());
+  auto at = filters_.find(filter.filter);
+  if (at == filters_.end()) {
+    at = filters_.try_emplace(std::string(filter.filter)).first;
+    if (filter.has_wildcard) wildcards_.insert(filter.filter, at->second);
+    cache_.invalidate();
+  }
+  subscription_list& list = filter.is_shared() ? at->second.make_group(filter.group).members
+                                               : at->second.subscriptions;
+  const bool existed =
+      list.put({.subscriber = index, .identifier = identifier, .options = options});
+  if (!existed) {
+    ++subscriptions_;
+    ++subscribers_[index].subscriptions;
+  }
+  return existed;
+}
+
+bool router::unsubscribe(subscriber_index index, const topic_filter& filter) {
+  assert(!pending());
+  const auto at = filters_.find(filter.filter);
+  if (at == filters_.end()) return false;
+  filter_entry& entry = at->second;
+  share_group* const group = filter.is_shared() ? entry.find_group(filter.group) : nullptr;
+  if (filter.is_shared() && group == nullptr) return false;
+  subscription_list& list = group != nullptr ? group->members : entry.subscriptions;
+  if (!list.erase(index)) return false;
+  --subscriptions_;
+  --subscribers_[index].subscriptions;
+  if (group != nullptr && list.empty()) entry.erase_group(*group);
+  if (entry.unused()) {
+    if (filter.has_wildcard) wildcards_.erase(filter.filter);
+    filters_.erase(at);
+    cache_.invalidate();
+  }
+  return true;
+}
+
+// -- messages -------------------------------------------------------------------
+
+void router::find_matches(std::string_view topic, std::vector<filter_entry*>& found) {
+  const auto exact = filters_.find(topic);
+  if (exact != filters_.end()) found.push_back(&exact->second);
+  wildcards_.match(topic, found);
+}
+
+void router::route(const message_block_ptr& block) {
+  const auto finder = [this](std::string_view topic, std::vector<filter_entry*>& found) {
+    find_matches(topic, found);
+  };
+  bool matched = false;
+  for (std::uint32_t i = 0; i != block->size(); ++i) {
+    const message_entry& entry = (*block)[i];
+    if (entry.retain && !retained_.store(*block, i, ++retained_sequence_)) ++retained_refused_;
+    for (filter_entry* const filter : cache_.lookup(block->topic(entry), finder)) {
+      collect(*filter, block, i);
+      matched = true;
+    }
+  }
+  if (!matched) return;
+  blocks_.push_back(block);
+  pending_messages_ += block->size();
+  pending_bytes_ += block->bytes();
+}
+
+void router::collect(filter_entry& filter, const message_block_ptr& block, std::uint32_t index) {
+  if (!filter.subscriptions.empty()) collect(filter.batch, filter, nullptr, block, index);
+  if (filter.groups == nullptr) return;
+  for (share_group& group : *filter.groups) {  // [MQTT5-4.8.2-3] one member each
+    const subscription* const member = next_member(group);
+    collect(member->batch, filter, member, block, index);
+  }
+}
+
+void router::collect(std::uint32_t& position, filter_entry& filter, const subscription* member,
+                     const message_block_ptr& block, std::uint32_t index) {
+  if (position == 0) {
+    batches_.push_back({&filter, member, intrusive_ptr<delivery>::adopt(new delivery())});
+    position = static_cast<std::uint32_t>(batches_.size());
+  }
+  batches_[position - 1].messages->add(block, index);
+}
+
+const subscription* router::next_member(share_group& group) const noexcept {
+  const std::size_t members = group.members.size();
+  for (std::size_t tried = 0; tried != members; ++tried) {
+    const subscription& candidate = group.members[group.next++ % members];
+    if (subscribers_[candidate.subscriber].online) return &candidate;
+  }
+  return &group.members[group.next++ % members];
+}
+
+void router::flush(std::vector<routed>& out) {
+  for (const batch& from : batches_) {
+    if (from.member == nullptr) {
+      from.filter->batch = 0;
+      add_matches(from);
+    } else {
+      from.member->batch = 0;
+      delivery_options options = options_of(*from.member);
+      options.shared = true;
+      out.push_back({from.member->subscriber, from.messages, std::move(options)});
+    }
+  }
+  for (const subscriber_index to : touched_) merge(to, out);
+  touched_.clear();
+  matches_.clear();
+  batches_.clear();
+  blocks_.clear();
+  pending_messages_ = 0;
+  pending_bytes_ = 0;
+}
+
+void router::add_matches(const batch& from) {
+  for (const subscription& by : from.filter->subscriptions) {
+    subscriber& matched = subscribers_[by.subscriber];
+    if (matched.last_match == 0) touched_.push_back(by.subscriber);
+    matches_.push_back({&from, &by, matched.last_match});
+    matched.last_match = static_cast<std::uint32_t>(matches_.size());
+  }
+}
+
+void router::merge(subscriber_index to, std::vector<routed>& out) {
+  subscriber& target = subscribers_[to];
+  const match& last = matches_[std::exchange(target.last_match, 0) - 1];
+  if (last.previous == 0) {  // the usual case: one filter matched
+    out.push_back({to, last.from->messages, options_of(*last.by)});
+    return;
+  }
+  std::vector<subscription_match> matches{{last.from->messages.get(), last.by}};
+  for (std::uint32_t at = last.previous; at != 0; at = matches_[at - 1].previous)
+    matches.push_back({matches_[at - 1].from->messages.get(), matches_[at - 1].by});
+  for (merged_delivery& merged : merge_matches(matches, blocks_, target.session))
+    out.push_back({to, std::move(merged.messages), std::move(merged.options)});
+}
+
+}  // namespace troupe

@@ -1,0 +1,131 @@
+#pragma once
+
+#include "libbroker/message/delivery.hpp"
+#include "libbroker/router/filter_entry.hpp"
+#include "libbroker/router/match_cache.hpp"
+#include "libbroker/router/retained_store.hpp"
+#include "libbroker/router/subscription_tree.hpp"
+#include "libbroker/topic.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace troupe {
+
+/// Messages for one subscriber, in order with its others of the same flush.
+struct routed {
+  subscriber_index to = 0;
+  delivery_ptr messages;
+  delivery_options options;
+};
+
+/// The routing of one shard: who subscribed to what, which message goes to whom,
+/// and the retained messages. Collects matches per filter, so that subscribers
+/// with the same matches share one delivery.
+///
+/// Order: `flush` hands out what `route` took in before; the messages of one
+/// subscriber keep the order in which they were routed. Changes to subscriptions
+/// apply to later messages only, hence REQUIRE that `pending()` is false.
+class router {
+public:
+  explicit router(retained_store::limits retained);
+
+  // -- subscribers
+
+  /// The index of the session with the process-wide number `session`, made up
+  /// if it has none here.
+  subscriber_index join(std::uint64_t session);
+  /// The index of a session that joined.
+  [[nodiscard]] std::optional<subscriber_index> find(std::uint64_t session) const noexcept;
+  /// Frees the index of a subscriber that has no subscription left here and
+  /// returns true; else false.
+  bool leave_if_unused(subscriber_index subscriber);
+  /// Only members that are online get messages of a shared subscription, as
+  /// long as there is one.
+  void set_online(subscriber_index subscriber, bool online) noexcept;
+
+  // -- subscriptions
+
+  /// Returns whether the subscription existed and was replaced [MQTT5-3.8.4-3].
+  bool subscribe(subscriber_index subscriber, const topic_filter& filter,
+                 const subscription_options& options, std::uint32_t identifier);
+  /// Returns whether there was such a subscription.
+  bool unsubscribe(subscriber_index subscriber, const topic_filter& filter);
+
+  // -- messages
+
+  /// Collects what `block`'s messages match and updates the retained messages.
+  void route(const message_block_ptr& block);
+  /// Whether something was collected and not yet flushed.
+  [[nodiscard]] bool pending() const noexcept { return !batches_.empty(); }
+  [[nodiscard]] std::size_t pending_messages() const noexcept { return pending_messages_; }
+  [[nodiscard]] std::size_t pending_bytes() const noexcept { return pending_bytes_; }
+  /// Appends what was collected to `out`.
+  void flush(std::vector<routed>& out);
+
+  // -- retained messages
+
+  [[nodiscard]] retained_store& retained() noexcept { return retained_; }
+  /// Number of the last change of the retained messages.
+  [[nodiscard]] std::uint64_t retained_sequence() const noexcept { return retained_sequence_; }
+  /// Retained messages that a limit kept out.
+  [[nodiscard]] std::uint64_t retained_refused() const noexcept { return retained_refused_; }
+
+  [[nodiscard]] std::size_t subscriptions() const noexcept { return subscriptions_; }
+  [[nodiscard]] std::size_t filters() const noexcept { return filters_.size(); }
+
+private:
+  struct subscriber {
+    std::uint64_t session = 0;
+    std::uint32_t subscriptions = 0;
+    bool online = true;
+    std::uint32_t last_match = 0;  // in this flush: position in matches_, plus one; 0 = none
+  };
+  /// Messages collected for all of `filter`'s subscriptions or for one member.
+  struct batch {
+    filter_entry* filter;
+    const subscription* member;
+    intrusive_ptr<delivery> messages;
+  };
+  /// One batch for one subscriber.
+  struct match {
+    const batch* from;
+    const subscription* by;
+    std::uint32_t previous;  // of the same subscriber, as `subscriber::last_match`
+  };
+
+  void find_matches(std::string_view topic, std::vector<filter_entry*>& found);
+  void collect(filter_entry& filter, const message_block_ptr& block, std::uint32_t index);
+  void collect(std::uint32_t& position, filter_entry& filter, const subscription* member,
+               const message_block_ptr& block, std::uint32_t index);
+  const subscription* next_member(share_group& group) const noexcept;
+  void add_matches(const batch& from);
+  void merge(subscriber_index to, std::vector<routed>& out);
+
+  std::unordered_map<std::string, filter_entry, text_hash, std::equal_to<>> filters_;
+  subscription_tree wildcards_;
+  match_cache cache_;
+  retained_store retained_;
+  std::uint64_t retained_sequence_ = 0;
+  std::uint64_t retained_refused_ = 0;
+
+  std::vector<subscriber> subscribers_;
+  std::vector<subscriber_index> free_;
+  std::unordered_map<std::uint64_t, subscriber_index> by_session_;
+  std::size_t subscriptions_ = 0;
+
+  // Since the last flush.
+  std::vector<message_block_ptr> blocks_;
+  std::vector<batch> batches_;
+  std::size_t pending_messages_ = 0;
+  std::size_t pending_bytes_ = 0;
+  // Scratch of `flush`.
+  std::vector<match> matches_;
+  std::vector<subscriber_index> touched_;
+};
+
+}  // namespace troupe

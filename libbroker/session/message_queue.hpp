@@ -1,0 +1,41 @@
+#pragma once
+
+#include "libbroker/message/delivery.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+
+namespace troupe {
+
+/// QoS 1 and 2 messages that wait for room in a session's window, in order.
+class message_queue {
+public:
+  struct run {
+    message_run messages;
+    delivery_options options;
+  };
+
+  [[nodiscard]] bool empty() const noexcept { return runs_.empty(); }
+  [[nodiscard]] std::size_t messages() const noexcept { return messages_; }
+  /// Bytes of wire forms.
+  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+
+  /// Neighbours of the last message with the same options join its run.
+  void push(const message_block_ptr& block, std::uint32_t index, const delivery_options& options);
+
+  /// REQUIRES: !empty(). `front().messages.first` is the next message.
+  [[nodiscard]] const run& front() const noexcept { return runs_.front(); }
+  /// Drops the next message. REQUIRES: !empty().
+  void pop() noexcept;
+
+  /// Makes the queue keep nothing alive but what is in it.
+  void detach_blocks();
+
+private:
+  std::deque<run> runs_;
+  std::size_t messages_ = 0;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace troupe

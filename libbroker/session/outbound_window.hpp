@@ -1,0 +1,65 @@
+#pragma once
+
+#include "libbroker/message/delivery.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace troupe {
+
+/// The QoS 1 and 2 messages that were sent to a client and are not completed,
+/// by packet identifier. Identifiers are handed out in turn, so that one is
+/// reused as late as possible. Source: MQTT5 §4.3, §4.4, §4.9.
+class outbound_window {
+public:
+  enum class stage : std::uint8_t {
+    free,
+    published,  ///< PUBLISH sent; PUBACK or PUBREC is due
+    released    ///< PUBREL sent; PUBCOMP is due, and the message is gone
+  };
+
+  struct message {
+    message_block_ptr block;
+    std::uint32_t index = 0;  ///< in `block`
+    std::uint32_t order = 0;  ///< rises with each message; for resending
+    outbound_window::stage stage = stage::free;
+    troupe::qos qos = qos::at_least_once;
+    bool retain = false;
+    bool shared = false;
+    packet_id next_free = 0;  ///< counts if `stage` is free
+    std::shared_ptr<const std::vector<std::uint32_t>> identifiers;
+  };
+
+  /// Number of messages not completed.
+  [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
+  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+
+  /// Takes a message in and returns its packet identifier. REQUIRES: size() < 65535.
+  packet_id add(message sent);
+
+  /// The message with identifier `id`, or null when there is none in flight.
+  /// Lives until the window is changed.
+  [[nodiscard]] message* find(packet_id id) noexcept;
+
+  /// Ends the exchange. REQUIRES: find(id) != nullptr.
+  void complete(packet_id id) noexcept;
+
+  /// The identifiers in flight in the order in which they were first sent
+  /// [MQTT5-4.6.0-1].
+  [[nodiscard]] std::vector<packet_id> in_order() const;
+
+  /// Makes each message the only one that its block keeps alive.
+  void detach_blocks();
+
+  void clear() noexcept;
+
+private:
+  std::vector<message> messages_;  // identifier i lies at i - 1
+  packet_id first_free_ = 0;
+  packet_id last_free_ = 0;
+  std::uint32_t size_ = 0;
+  std::uint32_t order_ = 0;
+};
+
+}  // namespace troupe

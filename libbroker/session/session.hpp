@@ -1,0 +1,224 @@
+#pragma once
+
+#include "libbroker/codec/frame.hpp"
+#include "libbroker/config/config.hpp"
+#include "libbroker/message/delivery.hpp"
+#include "libbroker/output_queue.hpp"
+#include "libbroker/packet.hpp"
+#include "libbroker/session/message_queue.hpp"
+#include "libbroker/session/outbound_window.hpp"
+#include "libbroker/session/packet_id_set.hpp"
+#include "libbroker/session/session_effects.hpp"
+#include "libbroker/session/topic_aliases.hpp"
+#include "libbroker/topic.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace troupe {
+
+/// One client's session and, while it is online, its connection: everything that
+/// MQTT asks of a server towards one client, as a state machine without I/O.
+///
+/// Inputs are packets of the client, replies of the shards, and time; outputs are
+/// bytes in `output()` and the `session_effects` that each call fills. The
+/// caller serialises the calls. Source: MQTT5 §3, §4; MQTT311 §3, §4.
+class session {
+public:
+  /// `number`: unique in this process. `settings` outlives the session.
+  session(std::string client_id, std::uint64_t number, std::uint32_t shards,
+          const config& settings);
+  ~session();
+
+  // -- the connection
+
+  /// Takes over for a client whose CONNECT was accepted: CONNACK, then what was
+  /// in flight or waiting. `assigned_id`: the broker made up the client id.
+  /// REQUIRES: !connected().
+  void attach(const connect& request, bool assigned_id, time_point now, session_effects& effects);
+
+  /// Sends the client away because of `code`, by DISCONNECT if it speaks 5.0;
+  /// does nothing when there is none. Used for take-over (0x8E) and shutdown (0x8B).
+  void dismiss(reason_code code, time_point now, session_effects& effects);
+
+  /// The connection is gone without a DISCONNECT.
+  void connection_lost(time_point now, session_effects& effects);
+
+  /// Handles the whole packets at the start of `input` and returns how many
+  /// bytes they took. Stops early when the connection is to be closed.
+  std::size_t receive(byte_view input, time_point now, session_effects& effects);
+
+  /// Goes on sending after `output()` has shrunk.
+  void output_drained(time_point now, session_effects& effects);
+
+  /// Does what is due at `now`; see `deadline`.
+  void tick(time_point now, session_effects& effects);
+  /// When to call `tick` at the latest: keep alive, will delay, session expiry.
+  [[nodiscard]] std::optional<time_point> deadline() const noexcept;
+
+  // -- replies and messages of the shards
+
+  /// Messages that matched the session's subscriptions.
+  void deliver(const delivery& messages, const delivery_options& options, time_point now,
+               session_effects& effects);
+  /// A shard has taken all messages of `block`, one of this session's.
+  void accepted(const message_block& block);
+  /// `with_retained`: positions of the filters that have retained messages there.
+  void subscribed(shard_index shard, request_number number, std::uint64_t retained_sequence,
+                  const std::vector<std::uint16_t>& with_retained, session_effects& effects);
+  void unsubscribed(request_number number);
+  void retained_read(request_number number, const retained_store::page& page, time_point now,
+                     session_effects& effects);
+
+  // -- what the caller sends and shows
+
+  [[nodiscard]] output_queue& output() noexcept { return output_; }
+  [[nodiscard]] bool connected() const noexcept { return connected_; }
+  [[nodiscard]] const std::string& client_id() const noexcept { return client_id_; }
+  [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
+  /// Bumped when a clean start makes a new session of this one: what was sent
+  /// for an earlier epoch does not concern it.
+  [[nodiscard]] std::uint32_t epoch() const noexcept { return epoch_; }
+  [[nodiscard]] std::uint32_t connection_epoch() const noexcept { return connection_epoch_; }
+  [[nodiscard]] protocol_version version() const noexcept { return version_; }
+  [[nodiscard]] std::size_t subscriptions() const noexcept { return subscriptions_.size(); }
+  [[nodiscard]] bool has_shared_subscriptions() const noexcept { return shared_subscriptions_ != 0; }
+  [[nodiscard]] std::uint16_t keep_alive() const noexcept { return keep_alive_; }
+  [[nodiscard]] std::uint32_t in_flight() const noexcept { return window_.size(); }
+  [[nodiscard]] std::size_t queued_messages() const noexcept {
+    return queue_ == nullptr ? 0 : queue_->messages();
+  }
+  [[nodiscard]] std::size_t queued_bytes() const noexcept {
+    return queue_ == nullptr ? 0 : queue_->bytes();
+  }
+
+private:
+  struct subscription_state {
+    subscription_options options;
+    std::uint32_t identifier = 0;
+  };
+  /// A SUBSCRIBE or UNSUBSCRIBE that waits for its shards.
+  struct pending_request {
+    request_number number = 0;
+    packet_type reply = packet_type::suback;
+    packet_id id = 0;
+    std::uint32_t waiting_for = 0;  ///< shards
+    std::vector<reason_code> codes;
+    std::vector<std::string> wants_retained;  ///< by position; empty = does not
+    std::string_view reason_string;
+  };
+  /// Retained messages still to be read for a subscription.
+  struct retained_pull {
+    request_number number = 0;
+    shard_index shard = 0;
+    std::string filter;  ///< as subscribed
+    retained_store::cursor next;
+  };
+  struct will_state {
+    message_block_ptr message;
+    std::uint32_t delay = 0;  ///< seconds
+  };
+  /// What few sessions need, and only now and then.
+  struct extras {
+    std::vector<pending_request> requests;
+    std::deque<retained_pull> pulls;
+    request_number pull_in_progress = 0;  ///< 0 = none
+    std::deque<packet_id> resends;  ///< in flight, to be sent again as the quota allows
+    std::optional<inbound_topic_aliases> inbound_aliases;
+    std::optional<outbound_topic_aliases> outbound_aliases;
+  };
+
+  // session_connection.cpp
+  void discard_state(time_point now, session_effects& effects);
+  void send_connack(const connect& request, bool assigned_id, bool session_present);
+  void begin_resend();
+  void resend(time_point now, session_effects& effects);
+  void end_connection(time_point now, bool publish_will, session_effects& effects);
+  void publish_will(time_point now, session_effects& effects);
+  void fail(const error& reason, time_point now, session_effects& effects);
+
+  // session_inbound.cpp
+  bool handle(const frame& packet, std::size_t more, time_point now, session_effects& effects);
+  void on_publish(const frame& packet, std::size_t more, time_point now, session_effects& effects);
+  bool resolve_alias(publish& packet, time_point now, session_effects& effects);
+  [[nodiscard]] result<void> check_publish(const publish& packet) const;
+  void refuse_publish(const publish& packet, const error& reason, time_point now,
+                      session_effects& effects);
+  bool register_publish(const publish& packet, time_point now, session_effects& effects);
+  void on_acknowledgement(const frame& packet, time_point now, session_effects& effects);
+  void on_puback(const publish_response& packet);
+  void on_pubrec(const publish_response& packet);
+  void on_pubrel(const publish_response& packet);
+  void on_pubcomp(const publish_response& packet);
+  void on_disconnect(const frame& packet, time_point now, session_effects& effects);
+  void collect_publish(const publish& packet, std::size_t more, session_effects& effects);
+  void seal_publishes(time_point now, session_effects& effects);
+
+  // session_subscribe.cpp
+  void on_subscribe(const frame& packet, time_point now, session_effects& effects);
+  void on_unsubscribe(const frame& packet, time_point now, session_effects& effects);
+  [[nodiscard]] result<topic_filter> check_filter(std::string_view text,
+                                                  const subscribe& packet) const;
+  void complete_request(const pending_request& request);
+  void read_retained(session_effects& effects);
+
+  // session_outbound.cpp
+  void deliver_run(const message_run& run, const delivery_options& options, time_point now,
+                   session_effects& effects);
+  void send_qos0(const message_block& block, const message_entry& entry,
+                 const delivery_options& options, time_point now, session_effects& effects);
+  void send_queued(time_point now, session_effects& effects);
+  void send_in_flight(packet_id id, const outbound_window::message& sent, bool dup, time_point now,
+                      session_effects& effects);
+  [[nodiscard]] bool may_send() const noexcept;
+  void complete(packet_id id) noexcept;
+  void queue(const message_block_ptr& block, std::uint32_t index, const delivery_options& options,
+             session_effects& effects);
+  void respond(packet_type type, packet_id id, reason_code code, std::string_view what = {});
+
+  extras& more_state() {
+    if (extras_ == nullptr) extras_ = std::make_unique<extras>();
+    return *extras_;
+  }
+
+  // -- the session (survives a connection)
+  const config& settings_;
+  const std::string client_id_;
+  const std::uint64_t number_;
+  const std::uint32_t shards_;
+  std::uint32_t epoch_ = 0;
+  bool exists_ = false;  ///< there is state of a session to resume
+  std::map<std::string, subscription_state, std::less<>> subscriptions_;
+  std::uint32_t shared_subscriptions_ = 0;
+  request_number last_request_ = 0;
+  outbound_window window_;
+  std::unique_ptr<message_queue> queue_;
+  packet_id_set inbound_qos2_;  ///< received; PUBREL is due
+  packet_id_set accepted_qos2_; ///< of these, the ones that shards have taken
+  std::uint32_t expiry_ = 0;    ///< seconds
+  std::optional<time_point> expires_at_;
+  std::optional<time_point> will_due_;
+  std::unique_ptr<will_state> will_;
+
+  // -- the connection
+  output_queue output_;
+  std::unique_ptr<extras> extras_;
+  time_point last_received_{};
+  std::uint32_t connection_epoch_ = 0;
+  std::uint32_t maximum_packet_size_ = 0;  ///< the client's, in bytes; 0 = no limit
+  std::uint32_t unacknowledged_ = 0;       ///< QoS 1 and 2 PUBLISH packets of the client
+  std::uint16_t keep_alive_ = 0;           ///< seconds; 0 = none
+  std::uint16_t receive_maximum_ = 0;      ///< the client's
+  std::uint16_t send_quota_ = 0;           ///< QoS 1 and 2 PUBLISH packets it still takes
+  protocol_version version_ = protocol_version::v3_1_1;
+  bool connected_ = false;
+  bool problem_information_ = true;
+  bool expiry_was_zero_ = true;  ///< in CONNECT
+};
+
+}  // namespace troupe

@@ -1,0 +1,264 @@
+// How a session begins, resumes and ends: CONNECT, DISCONNECT, wills and expiry.
+
+#include "libbroker/codec/decode.hpp"
+#include "libbroker/codec/encode.hpp"
+#include "libbroker/codec/properties.hpp"
+#include "libbroker/session/session.hpp"
+#include "libbroker/topic.hpp"
+
+#include <algorithm>
+
+namespace troupe {
+
+namespace {
+
+constexpr std::uint32_t never = 0xFFFFFFFF;
+
+/// The session expiry that a CONNECT asks for, in seconds.
+std::uint32_t requested_expiry(const connect& request, const session_config& settings) {
+  const auto bound = static_cast<std::uint32_t>(settings.max_expiry.count());
+  if (request.version == protocol_version::v5)
+    return std::min(request.session_expiry_interval, bound);
+  if (request.clean_start) return 0;
+  return std::min(static_cast<std::uint32_t>(settings.expiry_for_v3.count()), bound);
+}
+
+/// The keep alive that is to be used, in seconds.
+std::uint16_t effective_keep_alive(const connect& request, const session_config& settings) {
+  // Only MQTT 5.0 has a way to tell the client [MQTT5-3.1.2-21].
+  if (request.version != protocol_version::v5 || settings.max_keep_alive.count() == 0)
+    return request.keep_alive;
+  const auto bound = static_cast<std::uint16_t>(
+      std::min<std::chrono::seconds::rep>(settings.max_keep_alive.count(), 65535));
+  return request.keep_alive == 0 ? bound : std::min(request.keep_alive, bound);
+}
+
+message_block_ptr make_will(const will& last_words, const connect& request,
+                            std::uint64_t publisher) {
+  byte_buffer properties;
+  append_message_properties(last_words.message_properties, properties);
+  const publish packet{.qos = last_words.qos,
+                       .retain = last_words.retain,
+                       .topic = last_words.topic,
+                       .payload = last_words.payload,
+                       .has_message_expiry_interval = last_words.has_message_expiry_interval,
+                       .message_expiry_interval = last_words.message_expiry_interval,
+                       .properties = properties.view()};
+  message_block_builder builder;
+  builder.add(packet, packet.topic, request.version);
+  return builder.seal({.publisher = publisher});
+}
+
+}  // namespace
+
+session::session(std::string client_id, std::uint64_t number, std::uint32_t shards,
+                 const config& settings)
+    : settings_(settings), client_id_(std::move(client_id)), number_(number), shards_(shards) {}
+
+session::~session() = default;
+
+void session::attach(const connect& request, bool assigned_id, time_point now,
+                     session_effects& effects) {
+  if (exists_ && request.clean_start)  // [MQTT5-3.1.2-4], [MQTT311-3.1.2-6]
+    discard_state(now, effects);
+  const bool session_present = exists_;  // [MQTT5-3.1.2-5], [MQTT5-3.1.2-6]
+  exists_ = true;
+
+  ++connection_epoch_;
+  connected_ = true;
+  version_ = request.version;
+  keep_alive_ = effective_keep_alive(request, settings_.session);
+  receive_maximum_ = request.receive_maximum;
+  send_quota_ = receive_maximum_;
+  maximum_packet_size_ = request.maximum_packet_size;
+  problem_information_ = request.request_problem_information;
+  expiry_ = requested_expiry(request, settings_.session);
+  expiry_was_zero_ = request.session_expiry_interval == 0;
+  last_received_ = now;
+  expires_at_.reset();
+  will_due_.reset();  // [MQTT5-3.1.3-9]
+  will_.reset();
+  if (request.will) {
+    will_ = std::make_unique<will_state>();
+    will_->message = make_will(*request.will, request, number_);
+    will_->delay = request.will->delay_interval;
+  }
+  unacknowledged_ = inbound_qos2_.size();
+  const std::uint16_t aliases =
+      std::min(request.topic_alias_maximum, settings_.session.outbound_topic_aliases);
+  if (aliases != 0) more_state().outbound_aliases.emplace(aliases);
+  effects.presence_changed = session_present && has_shared_subscriptions();
+
+  send_connack(request, assigned_id, session_present);
+  if (session_present) {
+    begin_resend();
+    send_queued(now, effects);
+  }
+}
+
+void session::send_connack(const connect& request, bool assigned_id, bool session_present) {
+  connack answer;
+  // 3.1 has no session present flag; its byte is reserved.
+  answer.session_present = session_present && version_ != protocol_version::v3_1;
+  const features_config& features = settings_.features;
+  std::string response_information;
+  if (version_ == protocol_version::v5) {
+    if (expiry_ != request.session_expiry_interval) answer.session_expiry_interval = expiry_;
+    answer.receive_maximum = settings_.session.receive_maximum;
+    if (features.max_qos != qos::exactly_once) answer.maximum_qos = features.max_qos;
+    if (!features.retain_available) answer.retain_available = false;
+    answer.maximum_packet_size = static_cast<std::uint32_t>(settings_.limits.max_packet_size);
+    if (assigned_id) answer.assigned_client_identifier = client_id_;  // [MQTT5-3.1.3-7]
+    answer.topic_alias_maximum = settings_.session.topic_alias_maximum;
+    if (!features.wildcard_subscriptions) answer.wildcard_subscription_available = false;
+    if (!features.subscription_identifiers) answer.subscription_identifiers_available = false;
+    if (!features.shared_subscriptions) answer.shared_subscription_available = false;
+    if (keep_alive_ != request.keep_alive) answer.server_keep_alive = keep_alive_;
+    if (request.request_response_information && !features.response_information_prefix.empty()) {
+      response_information = features.response_information_prefix + client_id_ + '/';
+      answer.response_information = response_information;
+    }
+  }
+  encode(answer, version_, output_.tail());
+}
+
+void session::begin_resend() {
+  if (window_.empty()) return;
+  const std::vector<packet_id> ids = window_.in_order();  // [MQTT5-4.6.0-1], [MQTT5-4.4.0-1]
+  more_state().resends.assign(ids.begin(), ids.end());
+}
+
+void session::discard_state(time_point now, session_effects& effects) {
+  publish_will(now, effects);  // the session ends, so the delay does [MQTT5-3.1.2-8]
+  if (!subscriptions_.empty()) {
+    std::vector<shard_unsubscribe> by_shard(shards_);
+    for (const auto& [text, state] : subscriptions_) {
+      const topic_filter filter = *parse_topic_filter(text);
+      if (filter.has_wildcard)
+        for (shard_unsubscribe& request : by_shard) request.filters.push_back(text);
+      else
+        by_shard[partition_of(filter.filter) % shards_].filters.push_back(text);
+    }
+    for (shard_index shard = 0; shard != shards_; ++shard) {
+      if (by_shard[shard].filters.empty()) continue;
+      by_shard[shard].shard = shard;
+      effects.requests.push_back(std::move(by_shard[shard]));
+    }
+  }
+  ++epoch_;
+  exists_ = false;
+  subscriptions_.clear();
+  shared_subscriptions_ = 0;
+  window_.clear();
+  queue_.reset();
+  inbound_qos2_.clear();
+  accepted_qos2_.clear();
+  extras_.reset();
+}
+
+void session::dismiss(reason_code code, time_point now, session_effects& effects) {
+  if (!connected_) return;
+  if (version_ == protocol_version::v5)
+    encode(disconnect{.code = code}, version_, output_.tail());
+  effects.close_connection = true;
+  end_connection(now, true, effects);
+}
+
+void session::connection_lost(time_point now, session_effects& effects) {
+  if (!connected_) return;
+  effects.close_connection = true;
+  end_connection(now, true, effects);
+}
+
+void session::fail(const error& reason, time_point now, session_effects& effects) {
+  if (!connected_) return;
+  if (version_ == protocol_version::v5) {  // [MQTT5-4.13.1-1], [MQTT5-3.14.0-1]
+    disconnect farewell{.code = reason.code, .reason_string = reason.what};
+    const std::size_t longest = 2 + 1 + 1 + 3 + reason.what.size();
+    if (maximum_packet_size_ != 0 && longest > maximum_packet_size_)  // [MQTT5-3.14.2-3]
+      farewell.reason_string = {};
+    encode(farewell, version_, output_.tail());
+  }
+  effects.close_connection = true;  // [MQTT311-4.8.0-1]
+  effects.close_reason = reason;
+  end_connection(now, true, effects);
+}
+
+void session::end_connection(time_point now, bool will_wanted, session_effects& effects) {
+  connected_ = false;
+  if (!will_wanted) will_.reset();  // [MQTT5-3.14.4-3], [MQTT311-3.14.4-3]
+  if (will_ != nullptr) {
+    // The will waits for its delay or the end of the session [MQTT5-3.1.2-8].
+    const std::uint32_t delay = std::min(will_->delay, expiry_);
+    if (delay == 0)
+      publish_will(now, effects);
+    else if (delay != never)
+      will_due_ = now + std::chrono::seconds(delay);
+  }
+  extras_.reset();
+  if (expiry_ == 0) {  // [MQTT5-3.1.2-23]
+    discard_state(now, effects);
+    effects.session_ended = true;
+    return;
+  }
+  if (expiry_ != never) expires_at_ = now + std::chrono::seconds(expiry_);
+  effects.presence_changed = has_shared_subscriptions();
+  inbound_qos2_.trim();
+  accepted_qos2_.trim();
+  window_.detach_blocks();
+  if (queue_ != nullptr) queue_->detach_blocks();
+}
+
+void session::publish_will(time_point now, session_effects& effects) {
+  will_due_.reset();
+  if (will_ == nullptr) return;
+  // Its expiry interval counts from now on (MQTT5 §3.1.3.2.4).
+  message_block_builder builder;
+  builder.add(*will_->message, (*will_->message)[0]);
+  will_.reset();
+  message_block_ptr block = builder.seal({.publisher = number_, .received_at = now});
+  const shard_index shard = partition_of(block->topic((*block)[0])) % shards_;
+  effects.requests.push_back(shard_publish{shard, std::move(block)});  // [MQTT5-3.1.2-8], [MQTT5-3.1.2-10]
+}
+
+void session::tick(time_point now, session_effects& effects) {
+  if (connected_) {
+    const auto due = deadline();
+    if (due && now >= *due)  // [MQTT5-3.1.2-22], [MQTT311-3.1.2-24]
+      fail({reason_code::keep_alive_timeout, "MQTT5-3.1.2-22", "keep alive timeout"}, now, effects);
+    return;
+  }
+  if (will_due_ && now >= *will_due_) publish_will(now, effects);
+  if (expires_at_ && now >= *expires_at_) {
+    expires_at_.reset();
+    discard_state(now, effects);
+    effects.session_ended = true;
+  }
+}
+
+std::optional<time_point> session::deadline() const noexcept {
+  if (connected_) {
+    if (keep_alive_ == 0) return std::nullopt;
+    return last_received_ + std::chrono::milliseconds(keep_alive_ * 1500);
+  }
+  if (will_due_ && expires_at_) return std::min(*will_due_, *expires_at_);
+  return will_due_ ? will_due_ : expires_at_;
+}
+
+void session::on_disconnect(const frame& packet, time_point now, session_effects& effects) {
+  const auto decoded = decode_disconnect(packet, version_);
+  if (!decoded) return fail(decoded.error(), now, effects);
+  if (decoded->session_expiry_interval) {
+    if (expiry_was_zero_ && *decoded->session_expiry_interval != 0)
+      return fail({reason_code::protocol_error, "MQTT5 §3.14.2.2.2",
+                   "session expiry set in DISCONNECT but not in CONNECT"},
+                  now, effects);
+    expiry_ = std::min(*decoded->session_expiry_interval,
+                       static_cast<std::uint32_t>(settings_.session.max_expiry.count()));
+  }
+  effects.close_connection = true;
+  // [MQTT5-3.1.2-10], [MQTT5-3.14.4-3]
+  end_connection(now, decoded->code != reason_code::normal_disconnection, effects);
+}
+
+}  // namespace troupe

@@ -1,0 +1,268 @@
+// What a client sends: dispatch, PUBLISH, and the acknowledgements of both sides.
+
+#include "libbroker/codec/decode.hpp"
+#include "libbroker/codec/encode.hpp"
+#include "libbroker/session/session.hpp"
+#include "libbroker/topic.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace troupe {
+
+namespace {
+
+/// A block is closed at this size, so that a slow receiver of one of its
+/// messages keeps little alive.
+constexpr std::uint32_t largest_block = 64 * 1024;
+
+bool has_too_many_levels(std::string_view topic, std::size_t limit) noexcept {
+  return topic.size() >= limit &&
+         static_cast<std::size_t>(std::count(topic.begin(), topic.end(), '/')) >= limit;
+}
+
+/// Messages that one `receive` collects, by shard. One per thread: it is empty
+/// between calls, and what a session does not need now it should not hold.
+std::vector<message_block_builder>& builders(std::uint32_t shards) {
+  thread_local std::vector<message_block_builder> by_shard;
+  if (by_shard.size() < shards) by_shard.resize(shards);
+  return by_shard;
+}
+
+}  // namespace
+
+std::size_t session::receive(byte_view input, time_point now, session_effects& effects) {
+  if (!connected_) return input.size();
+  last_received_ = now;
+  std::size_t taken = 0;
+  while (connected_) {
+    const auto scanned = scan_frame(input.subspan(taken), settings_.limits.max_packet_size);
+    if (!scanned) {
+      fail(scanned.error(), now, effects);
+      break;
+    }
+    if (scanned->status == frame_scan::status::incomplete) break;
+    taken += scanned->size;
+    ++effects.counted.packets_received;
+    if (!handle(scanned->packet, input.size() - taken, now, effects)) break;
+  }
+  seal_publishes(now, effects);
+  return taken;
+}
+
+bool session::handle(const frame& packet, std::size_t more, time_point now,
+                     session_effects& effects) {
+  switch (packet.type) {
+    case packet_type::publish: on_publish(packet, more, now, effects); break;
+    case packet_type::puback:
+    case packet_type::pubrec:
+    case packet_type::pubrel:
+    case packet_type::pubcomp: on_acknowledgement(packet, now, effects); break;
+    case packet_type::subscribe: on_subscribe(packet, now, effects); break;
+    case packet_type::unsubscribe: on_unsubscribe(packet, now, effects); break;
+    case packet_type::pingreq:
+      if (const auto decoded = decode_pingreq(packet); !decoded)
+        fail(decoded.error(), now, effects);
+      else
+        encode(pingresp{}, output_.tail());  // [MQTT5-3.12.4-1], [MQTT311-3.12.4-1]
+      break;
+    case packet_type::disconnect: on_disconnect(packet, now, effects); break;
+    case packet_type::auth:  // no method was agreed on at CONNECT [MQTT5-4.12.0-7]
+      fail({reason_code::protocol_error, "MQTT5-4.12.0-7", "AUTH without authentication method"},
+           now, effects);
+      break;
+    case packet_type::connect:
+      fail({reason_code::protocol_error,  // [MQTT5-3.1.0-2], [MQTT311-3.1.0-2]
+            version_ == protocol_version::v5 ? "MQTT5-3.1.0-2" : "MQTT311-3.1.0-2",
+            "second CONNECT"},
+           now, effects);
+      break;
+    default:
+      fail({reason_code::protocol_error, "MQTT5 §4.13", "packet that only a server may send"}, now,
+           effects);
+      break;
+  }
+  return connected_;
+}
+
+// -- PUBLISH ----------------------------------------------------------------------
+
+void session::on_publish(const frame& packet, std::size_t more, time_point now,
+                         session_effects& effects) {
+  auto decoded = decode_publish(packet, version_);
+  if (!decoded) return fail(decoded.error(), now, effects);
+  publish& message = *decoded;
+  ++effects.counted.publishes_received;
+  effects.counted.publish_bytes_received += message.payload.size();
+  if (version_ == protocol_version::v5 && !resolve_alias(message, now, effects)) return;
+  if (const auto checked = check_publish(message); !checked) [[unlikely]]
+    return refuse_publish(message, checked.error(), now, effects);
+  if (message.qos != qos::at_most_once && !register_publish(message, now, effects)) return;
+  collect_publish(message, more, effects);
+}
+
+bool session::resolve_alias(publish& packet, time_point now, session_effects& effects) {
+  if (packet.topic_alias == 0) return true;
+  if (packet.topic_alias > settings_.session.topic_alias_maximum) {  // [MQTT5-3.3.2-9]
+    fail({reason_code::topic_alias_invalid, "MQTT5-3.3.2-9", "topic alias above the maximum"}, now,
+         effects);
+    return false;
+  }
+  auto& aliases = more_state().inbound_aliases;
+  if (!aliases) aliases.emplace();
+  if (!packet.topic.empty()) {
+    aliases->set(packet.topic_alias, packet.topic);
+    return true;
+  }
+  packet.topic = aliases->find(packet.topic_alias);
+  if (packet.topic.empty()) {
+    fail({reason_code::protocol_error, "MQTT5 §3.3.2.3.4", "unknown topic alias"}, now, effects);
+    return false;
+  }
+  return true;
+}
+
+result<void> session::check_publish(const publish& packet) const {
+  const limits_config& limits = settings_.limits;
+  if (packet.qos > settings_.features.max_qos)  // [MQTT5-3.2.2-11]
+    return error{reason_code::qos_not_supported, "MQTT5-3.2.2-11", "QoS not supported"};
+  if (packet.retain && !settings_.features.retain_available)  // [MQTT5-3.2.2-14]
+    return error{reason_code::retain_not_supported, "MQTT5-3.2.2-14", "retain not supported"};
+  if (packet.topic.size() > limits.max_topic_length ||
+      has_too_many_levels(packet.topic, limits.max_topic_levels))
+    return error{reason_code::topic_name_invalid, "MQTT5 §3.3.2.1", "topic name over the limits"};
+  if (packet.topic.starts_with("$SYS/"))
+    return error{reason_code::not_authorized, "MQTT5 §4.7.2", "$SYS belongs to the broker"};
+  return {};
+}
+
+void session::refuse_publish(const publish& packet, const error& reason, time_point now,
+                             session_effects& effects) {
+  const bool ends_connection = reason.code == reason_code::qos_not_supported ||
+                               reason.code == reason_code::retain_not_supported;
+  if (ends_connection) return fail(reason, now, effects);
+  // 3.x has no way to say no: the message is acknowledged and dropped [MQTT311-3.3.5-2].
+  const reason_code code =
+      version_ == protocol_version::v5 ? reason.code : reason_code::success;
+  if (packet.qos == qos::at_least_once) {
+    respond(packet_type::puback, packet.id, code, reason.what);
+  } else if (packet.qos == qos::exactly_once) {
+    if (code == reason_code::success && !inbound_qos2_.contains(packet.id)) {
+      inbound_qos2_.insert(packet.id);
+      accepted_qos2_.insert(packet.id);
+    }
+    respond(packet_type::pubrec, packet.id, code, reason.what);
+  }
+}
+
+/// Books a QoS 1 or 2 message; returns whether it is to be routed.
+bool session::register_publish(const publish& packet, time_point now, session_effects& effects) {
+  if (packet.qos == qos::exactly_once && inbound_qos2_.contains(packet.id)) {
+    // Sent again before PUBREL: not routed twice [MQTT5-4.3.3-10], [MQTT311-4.3.3-2]. While the
+    // shards have not taken the first one, its PUBREC is still to come.
+    if (accepted_qos2_.contains(packet.id))
+      respond(packet_type::pubrec, packet.id, reason_code::success);
+    return false;
+  }
+  ++unacknowledged_;
+  if (version_ == protocol_version::v5 && unacknowledged_ > settings_.session.receive_maximum) {
+    fail({reason_code::receive_maximum_exceeded, "MQTT5-3.3.4-9", "receive maximum exceeded"},
+         now, effects);  // [MQTT5-3.3.4-8] for the client
+    return false;
+  }
+  if (packet.qos == qos::exactly_once) inbound_qos2_.insert(packet.id);
+  return true;
+}
+
+void session::collect_publish(const publish& packet, std::size_t more, session_effects& effects) {
+  const shard_index shard = shards_ == 1 ? 0 : partition_of(packet.topic) % shards_;
+  message_block_builder& builder = builders(shards_)[shard];
+  if (builder.size() >= settings_.scheduler.batch_messages ||
+      builder.wire_size() + packet.payload.size() + packet.topic.size() > largest_block) {
+    if (!builder.empty())
+      effects.requests.push_back(
+          shard_publish{shard, builder.seal({.publisher = number_,
+                                             .connection_epoch = connection_epoch_,
+                                             .received_at = last_received_})});
+  }
+  builder.add(packet, packet.topic, version_, more);
+}
+
+void session::seal_publishes(time_point now, session_effects& effects) {
+  auto& by_shard = builders(shards_);
+  for (shard_index shard = 0; shard != shards_; ++shard) {
+    if (by_shard[shard].empty()) continue;
+    effects.requests.push_back(
+        shard_publish{shard, by_shard[shard].seal({.publisher = number_,
+                                                   .connection_epoch = connection_epoch_,
+                                                   .received_at = now})});
+  }
+}
+
+void session::accepted(const message_block& block) {
+  const bool same_connection = connected_ && block.connection_epoch() == connection_epoch_;
+  for (std::uint32_t i = 0; i != block.size(); ++i) {
+    const message_entry& entry = block[i];
+    if (entry.qos == qos::at_least_once) {
+      if (!same_connection) continue;  // the client sends it again
+      --unacknowledged_;
+      respond(packet_type::puback, entry.id, reason_code::success);  // [MQTT5-4.3.2-4]
+    } else if (entry.qos == qos::exactly_once && inbound_qos2_.contains(entry.id) &&
+               !accepted_qos2_.contains(entry.id)) {
+      accepted_qos2_.insert(entry.id);
+      if (connected_) respond(packet_type::pubrec, entry.id, reason_code::success);
+    }
+  }
+}
+
+// -- acknowledgements -------------------------------------------------------------
+
+void session::on_acknowledgement(const frame& packet, time_point now, session_effects& effects) {
+  const auto decoded = decode_publish_response(packet, version_);
+  if (!decoded) return fail(decoded.error(), now, effects);
+  switch (packet.type) {
+    case packet_type::puback: on_puback(*decoded); break;
+    case packet_type::pubrec: on_pubrec(*decoded); break;
+    case packet_type::pubrel: on_pubrel(*decoded); break;
+    default: on_pubcomp(*decoded); break;
+  }
+  if (queue_ != nullptr || extras_ != nullptr) send_queued(now, effects);
+}
+
+void session::on_puback(const publish_response& packet) {
+  const outbound_window::message* const sent = window_.find(packet.id);
+  if (sent != nullptr && sent->qos == qos::at_least_once) complete(packet.id);
+}
+
+void session::on_pubrec(const publish_response& packet) {
+  outbound_window::message* const sent = window_.find(packet.id);
+  if (sent == nullptr || sent->qos != qos::exactly_once) {
+    if (!is_error(packet.code))
+      respond(packet_type::pubrel, packet.id, reason_code::packet_identifier_not_found);
+    return;
+  }
+  if (is_error(packet.code)) {  // [MQTT5-4.3.3-4] applies to success only
+    complete(packet.id);
+    return;
+  }
+  sent->stage = outbound_window::stage::released;  // [MQTT5-4.3.3-6]
+  sent->block = nullptr;
+  sent->identifiers = nullptr;
+  respond(packet_type::pubrel, packet.id, reason_code::success);  // [MQTT5-4.3.3-4]
+}
+
+void session::on_pubrel(const publish_response& packet) {
+  const bool known = inbound_qos2_.erase(packet.id);
+  accepted_qos2_.erase(packet.id);
+  if (known && unacknowledged_ != 0) --unacknowledged_;
+  respond(packet_type::pubcomp, packet.id,  // [MQTT5-4.3.3-11], [MQTT311-4.3.3-2]
+          known ? reason_code::success : reason_code::packet_identifier_not_found);
+}
+
+void session::on_pubcomp(const publish_response& packet) {
+  const outbound_window::message* const sent = window_.find(packet.id);
+  if (sent != nullptr && sent->stage == outbound_window::stage::released)
+    complete(packet.id);
+}
+
+}  // namespace troupe

@@ -1,0 +1,231 @@
+// SUBSCRIBE, UNSUBSCRIBE, and the retained messages that a subscription begins with.
+
+#include "libbroker/codec/decode.hpp"
+#include "libbroker/codec/encode.hpp"
+#include "libbroker/session/session.hpp"
+#include "libbroker/topic.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace troupe {
+
+namespace {
+
+reason_code granted(qos level) noexcept { return static_cast<reason_code>(level); }
+
+/// What a filter that is not served is answered with.
+reason_code refusal(protocol_version version, reason_code code) noexcept {
+  // 3.1.1 knows one failure code; the values below 0x80 are the same in both.
+  return version == protocol_version::v5 ? code : reason_code::unspecified_error;
+}
+
+}  // namespace
+
+result<topic_filter> session::check_filter(std::string_view text, const subscribe& packet) const {
+  const features_config& features = settings_.features;
+  const limits_config& limits = settings_.limits;
+  auto parsed = parse_topic_filter(text);
+  if (!parsed) return parsed;
+  if (parsed->is_shared() && !features.shared_subscriptions)
+    return error{reason_code::shared_subscriptions_not_supported, "MQTT5 §3.9.3",
+                 "shared subscriptions are switched off"};
+  if (parsed->has_wildcard && !features.wildcard_subscriptions)
+    return error{reason_code::wildcard_subscriptions_not_supported, "MQTT5 §3.9.3",
+                 "wildcard subscriptions are switched off"};
+  if (packet.subscription_identifier != 0 && !features.subscription_identifiers)
+    return error{reason_code::subscription_identifiers_not_supported, "MQTT5 §3.9.3",
+                 "subscription identifiers are switched off"};
+  const auto slashes = std::count(text.begin(), text.end(), '/');
+  if (text.size() > limits.max_topic_length ||
+      static_cast<std::size_t>(slashes) >= limits.max_filter_levels)
+    return error{reason_code::topic_filter_invalid, "MQTT5 §3.9.3", "filter over the limits"};
+  if (limits.max_subscriptions_per_session != 0 && !subscriptions_.contains(text) &&
+      subscriptions_.size() >= limits.max_subscriptions_per_session)
+    return error{reason_code::quota_exceeded, "MQTT5 §3.9.3", "too many subscriptions"};
+  return parsed;
+}
+
+void session::on_subscribe(const frame& packet, time_point now, session_effects& effects) {
+  thread_local subscribe decoded;
+  if (const auto outcome = decode_subscribe(packet, version_, decoded); !outcome)
+    return fail(outcome.error(), now, effects);
+  seal_publishes(now, effects);  // what came before must not match
+
+  pending_request pending{.number = ++last_request_, .id = decoded.id};
+  std::vector<shard_subscribe> by_shard(shards_);
+  for (std::size_t position = 0; position != decoded.entries.size(); ++position) {
+    const auto& [text, wanted] = decoded.entries[position];
+    const auto filter = check_filter(text, decoded);
+    pending.wants_retained.emplace_back();
+    if (!filter) {
+      pending.codes.push_back(refusal(version_, filter.error().code));
+      pending.reason_string = filter.error().what;
+      continue;
+    }
+    subscription_options options = wanted;
+    options.qos = std::min(options.qos, settings_.features.max_qos);  // [MQTT5-3.9.3-1]
+    pending.codes.push_back(granted(options.qos));
+
+    const auto [at, is_new] = subscriptions_.try_emplace(std::string(text));
+    at->second = {.options = options, .identifier = decoded.subscription_identifier};
+    if (is_new && filter->is_shared()) ++shared_subscriptions_;
+    // No retained messages for shared subscriptions (MQTT5 §4.8.2) …
+    const bool wants_retained =
+        !filter->is_shared() &&
+        (options.retain_handling == retain_handling::send ||  // [MQTT5-3.3.1-9]
+         (options.retain_handling == retain_handling::send_if_new && is_new));  // [MQTT5-3.3.1-10]
+    // … and none where the client does not want them [MQTT5-3.3.1-11].
+    if (wants_retained) pending.wants_retained.back() = text;
+
+    const auto add = [&](shard_subscribe& request) {
+      request.filters.push_back({.filter = std::string(text),
+                                 .options = options,
+                                 .identifier = decoded.subscription_identifier,
+                                 .position = static_cast<std::uint16_t>(position)});
+    };
+    if (filter->has_wildcard)
+      std::for_each(by_shard.begin(), by_shard.end(), add);
+    else
+      add(by_shard[partition_of(filter->filter) % shards_]);
+  }
+  for (shard_index shard = 0; shard != shards_; ++shard) {
+    if (by_shard[shard].filters.empty()) continue;
+    by_shard[shard].shard = shard;
+    by_shard[shard].number = pending.number;
+    effects.requests.push_back(std::move(by_shard[shard]));
+    ++pending.waiting_for;
+  }
+  if (pending.waiting_for == 0)
+    complete_request(pending);
+  else
+    more_state().requests.push_back(std::move(pending));
+}
+
+void session::on_unsubscribe(const frame& packet, time_point now, session_effects& effects) {
+  thread_local unsubscribe decoded;
+  if (const auto outcome = decode_unsubscribe(packet, version_, decoded); !outcome)
+    return fail(outcome.error(), now, effects);
+  seal_publishes(now, effects);  // what came before still matches
+
+  pending_request pending{
+      .number = ++last_request_, .reply = packet_type::unsuback, .id = decoded.id};
+  std::vector<shard_unsubscribe> by_shard(shards_);
+  for (const std::string_view text : decoded.filters) {
+    const auto filter = parse_topic_filter(text);
+    if (!filter) {
+      pending.codes.push_back(refusal(version_, filter.error().code));
+      continue;
+    }
+    const auto found = subscriptions_.find(text);
+    if (found == subscriptions_.end()) {
+      pending.codes.push_back(reason_code::no_subscription_existed);
+      continue;
+    }
+    pending.codes.push_back(reason_code::success);
+    if (filter->is_shared()) --shared_subscriptions_;
+    subscriptions_.erase(found);  // [MQTT5-3.10.4-1]
+    if (filter->has_wildcard)
+      for (shard_unsubscribe& request : by_shard) request.filters.emplace_back(text);
+    else
+      by_shard[partition_of(filter->filter) % shards_].filters.emplace_back(text);
+    if (extras_ != nullptr)
+      std::erase_if(extras_->pulls, [&](const retained_pull& pull) { return pull.filter == text; });
+  }
+  for (shard_index shard = 0; shard != shards_; ++shard) {
+    if (by_shard[shard].filters.empty()) continue;
+    by_shard[shard].shard = shard;
+    by_shard[shard].number = pending.number;
+    effects.requests.push_back(std::move(by_shard[shard]));
+    ++pending.waiting_for;
+  }
+  if (pending.waiting_for == 0)
+    complete_request(pending);
+  else
+    more_state().requests.push_back(std::move(pending));
+}
+
+void session::subscribed(shard_index shard, request_number number,
+                         std::uint64_t retained_sequence,
+                         const std::vector<std::uint16_t>& with_retained,
+                         session_effects& effects) {
+  if (!connected_ || extras_ == nullptr) return;
+  auto& requests = extras_->requests;
+  const auto found = std::find_if(requests.begin(), requests.end(), [&](const pending_request& p) {
+    return p.number == number;
+  });
+  if (found == requests.end()) return;
+  for (const std::uint16_t position : with_retained) {
+    const std::string& filter = found->wants_retained[position];
+    if (!filter.empty())
+      extras_->pulls.push_back(
+          {.number = ++last_request_, .shard = shard, .filter = filter,
+           .next = {.as_of = retained_sequence}});
+  }
+  if (--found->waiting_for == 0) {
+    complete_request(*found);
+    requests.erase(found);
+  }
+  read_retained(effects);
+}
+
+void session::unsubscribed(request_number number) {
+  if (!connected_ || extras_ == nullptr) return;
+  auto& requests = extras_->requests;
+  const auto found = std::find_if(requests.begin(), requests.end(), [&](const pending_request& p) {
+    return p.number == number;
+  });
+  if (found == requests.end() || --found->waiting_for != 0) return;
+  complete_request(*found);
+  requests.erase(found);
+}
+
+void session::complete_request(const pending_request& request) {
+  // Reason strings only where the client wants them [MQTT5-3.1.2-29].
+  const std::string_view why = problem_information_ ? request.reason_string : std::string_view();
+  if (request.reply == packet_type::suback) {  // [MQTT5-3.8.4-1], [MQTT5-3.8.4-6]
+    encode(suback{.id = request.id, .reason_string = why, .codes = request.codes}, version_,
+           output_.tail());
+  } else {  // [MQTT5-3.10.4-4], [MQTT5-3.10.4-5]
+    encode(unsuback{.id = request.id, .codes = request.codes}, version_, output_.tail());
+  }
+}
+
+// -- retained messages ------------------------------------------------------------
+
+void session::read_retained(session_effects& effects) {
+  if (extras_ == nullptr || extras_->pull_in_progress != 0 || extras_->pulls.empty()) return;
+  // Nothing is read ahead of what the client can take.
+  if (output_.size() > settings_.limits.output_buffer / 2 || queue_ != nullptr) return;
+  const retained_pull& pull = extras_->pulls.front();
+  extras_->pull_in_progress = pull.number;
+  effects.read_retained = {
+      .shard = pull.shard, .number = pull.number, .filter = pull.filter, .from = pull.next};
+}
+
+void session::retained_read(request_number number, const retained_store::page& page,
+                            time_point now, session_effects& effects) {
+  if (!connected_ || extras_ == nullptr || extras_->pull_in_progress != number) return;
+  auto& pulls = extras_->pulls;
+  const auto found =
+      pulls.empty() || pulls.front().number != number  // unsubscribed meanwhile
+          ? subscriptions_.end()
+          : subscriptions_.find(pulls.front().filter);
+  if (found != subscriptions_.end()) {
+    const auto& [options, identifier] = found->second;
+    delivery_options how{.maximum_qos = options.qos, .retained = true};  // [MQTT5-3.3.1-8]
+    if (identifier != 0)
+      how.identifiers =
+          std::make_shared<const std::vector<std::uint32_t>>(std::vector{identifier});
+    for (const message_block_ptr& block : page.messages)
+      deliver_run({block, 0, block->size()}, how, now, effects);
+    if (page.done)
+      pulls.pop_front();
+    else
+      pulls.front().next = page.next;
+  }
+  extras_->pull_in_progress = 0;
+  read_retained(effects);
+}
+
+}  // namespace troupe

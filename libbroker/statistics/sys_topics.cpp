@@ -1,0 +1,84 @@
+#include "libbroker/statistics/sys_topics.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <string_view>
+
+namespace troupe {
+
+namespace {
+
+struct figure {
+  std::string_view topic;
+  std::uint64_t value;
+};
+
+struct load {
+  std::string_view topic;
+  std::uint64_t total;
+};
+
+std::string two_decimals(double value) {
+  std::array<char, 64> text{};
+  const int size = std::snprintf(text.data(), text.size(), "%.2f", value);
+  return {text.data(), static_cast<std::size_t>(size)};
+}
+
+}  // namespace
+
+std::vector<sys_message> sys_topics::render(const node_figures& figures,
+                                            std::chrono::milliseconds elapsed) {
+  const std::size_t offline = figures.clients_total - std::min(figures.clients_total,
+                                                               figures.clients_connected);
+  const figure plain[] = {
+      {"clients/total", figures.clients_total},
+      {"clients/connected", figures.clients_connected},
+      {"clients/active", figures.clients_connected},
+      {"clients/disconnected", offline},
+      {"clients/inactive", offline},
+      {"clients/maximum", figures.clients_maximum},
+      {"messages/received", figures.packets_received},
+      {"messages/sent", figures.packets_sent},
+      {"publish/messages/received", figures.publishes_received},
+      {"publish/messages/sent", figures.publishes_sent},
+      {"publish/messages/dropped", figures.publishes_dropped},
+      {"publish/bytes/received", figures.publish_bytes_received},
+      {"publish/bytes/sent", figures.publish_bytes_sent},
+      {"bytes/received", figures.bytes_received},
+      {"bytes/sent", figures.bytes_sent},
+      {"subscriptions/count", figures.subscriptions},
+      {"retained messages/count", figures.retained_messages},
+      {"store/messages/count", figures.retained_messages},
+      {"store/messages/bytes", figures.retained_bytes},
+  };
+  const load loads[] = {
+      {"messages/received", figures.packets_received},
+      {"messages/sent", figures.packets_sent},
+      {"publish/received", figures.publishes_received},
+      {"publish/sent", figures.publishes_sent},
+      {"publish/dropped", figures.publishes_dropped},
+      {"bytes/received", figures.bytes_received},
+      {"bytes/sent", figures.bytes_sent},
+      {"connections", figures.connections},
+  };
+  static_assert(std::size(loads) == std::tuple_size_v<decltype(loads_)>);
+
+  const std::string root = "$SYS/broker/";
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(figures.uptime).count();
+  std::vector<sys_message> messages{
+      {root + "version", "troupe version " + version_},
+      {root + "uptime", std::to_string(seconds) + " seconds"},
+  };
+  for (const auto& [topic, value] : plain)
+    messages.push_back({root + std::string(topic), std::to_string(value)});
+  for (std::size_t i = 0; i != loads_.size(); ++i) {
+    loads_[i].update(loads[i].total, elapsed);
+    for (std::size_t span = 0; span != load_average::spans.size(); ++span)
+      messages.push_back({root + "load/" + std::string(loads[i].topic) + '/' +
+                              std::to_string(load_average::spans[span].count()) + "min",
+                          two_decimals(loads_[i].per_minute()[span])});
+  }
+  return messages;
+}
+
+}  // namespace troupe

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "libbroker/result.hpp"
+
+#include <cstdint>
+#include <string_view>
+
+/// Topic names and topic filters. Source: MQTT5 §4.7, §4.8.2; MQTT311 §4.7.
+namespace troupe {
+
+/// A filter as a client subscribes to it: `$share/<group>/<filter>` taken apart.
+struct topic_filter {
+  std::string_view group;   ///< ShareName; empty for a non-shared subscription
+  std::string_view filter;  ///< what topics are matched against
+  bool has_wildcard = false;
+
+  [[nodiscard]] bool is_shared() const noexcept { return !group.empty(); }
+};
+
+/// Checks a topic name as a PUBLISH or a will carries it: UTF-8, at least one
+/// character, no wildcard, no U+0000. Errors: topic_name_invalid, malformed_packet.
+[[nodiscard]] result<void> check_topic_name(std::string_view name);
+
+/// Takes a filter as it stands in SUBSCRIBE apart. Views point into `text`.
+/// Errors: topic_filter_invalid with the clause that was violated.
+[[nodiscard]] result<topic_filter> parse_topic_filter(std::string_view text);
+
+/// Whether `filter` (without `$share`) matches `name`; wildcards in the first
+/// level do not match names that begin with `$` [MQTT5-4.7.2-1]. This is the
+/// reference that the subscription tree is tested against. REQUIRES: both valid.
+[[nodiscard]] bool matches(std::string_view filter, std::string_view name) noexcept;
+
+/// Number of partitions that topics are spread over; written into the data
+/// directory at creation and never changed.
+inline constexpr std::uint32_t partition_count = 64;
+
+/// The partition of a topic name or filter: XXH3-64 with seed 0 over its UTF-8
+/// bytes, modulo `partition_count`. Fixed for ever: data on disk depends on it.
+[[nodiscard]] std::uint32_t partition_of(std::string_view topic) noexcept;
+
+}  // namespace troupe

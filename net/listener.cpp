@@ -1,0 +1,184 @@
+#include "net/listener.hpp"
+
+#include "net/stream_connection.hpp"
+
+#include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/post.hpp>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <future>
+#include <stdexcept>
+
+namespace troupe {
+
+namespace {
+
+using boost::asio::ip::tcp;
+using boost::asio::local::stream_protocol;
+
+std::string printed(const tcp::endpoint& at) {
+  const std::string host = at.address().to_string();
+  return at.address().is_v6() ? fmt::format("[{}]:{}", host, at.port())
+                              : fmt::format("{}:{}", host, at.port());
+}
+std::string printed(const stream_protocol::endpoint& at) {
+  return at.path().empty() ? "unix" : at.path();
+}
+
+void prepare(const tcp&, int socket) {
+  const int on = 1;
+  ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+void prepare(const stream_protocol&, int) {}
+
+template <class Protocol>
+class socket_listener final : public listener,
+                              public std::enable_shared_from_this<socket_listener<Protocol>> {
+public:
+  using endpoint = typename Protocol::endpoint;
+
+  socket_listener(std::string scheme, const listener_config& settings, io_coordinator& workers,
+                  std::size_t accepts_per_turn, on_accept accept)
+      : scheme_(std::move(scheme)),
+        backlog_(static_cast<int>(settings.backlog)),
+        accepts_per_turn_(accepts_per_turn),
+        workers_(workers),
+        accept_(std::move(accept)),
+        acceptor_(loop(0).context()) {}
+
+  ~socket_listener() override {
+    if constexpr (std::is_same_v<Protocol, stream_protocol>)
+      if (!path_.empty()) ::unlink(path_.c_str());
+  }
+
+  void bind(const endpoint& at) {
+    acceptor_.open(at.protocol());
+    if constexpr (std::is_same_v<Protocol, tcp>) {
+      acceptor_.set_option(tcp::acceptor::reuse_address(true));
+      if (at.address().is_v6()) acceptor_.set_option(boost::asio::ip::v6_only(true));
+    }
+    acceptor_.bind(at);
+    acceptor_.listen(backlog_);
+    acceptor_.native_non_blocking(true);
+    if constexpr (std::is_same_v<Protocol, stream_protocol>) path_ = at.path();
+  }
+
+  [[nodiscard]] std::string address() const override {
+    return scheme_ + "://" + printed(acceptor_.local_endpoint());
+  }
+
+  void start() override {
+    boost::asio::post(loop(0).context(), [self = this->shared_from_this()] { self->wait(); });
+  }
+
+  void stop() override {
+    std::promise<void> closed;
+    boost::asio::post(loop(0).context(), [&] {
+      boost::system::error_code ignored;
+      acceptor_.close(ignored);
+      closed.set_value();
+    });
+    closed.get_future().wait();
+  }
+
+private:
+  worker_loop& loop(std::size_t worker) { return *workers_.worker_by_id(worker)->data().loop; }
+
+  void wait() {
+    acceptor_.async_wait(boost::asio::socket_base::wait_read,
+                         [self = this->shared_from_this()](const auto& failed) {
+                           if (!failed) self->accept_some();
+                         });
+  }
+
+  void accept_some() {
+    for (std::size_t i = 0; i != accepts_per_turn_; ++i) {
+      endpoint peer;
+      auto size = static_cast<socklen_t>(peer.capacity());
+      const int socket = ::accept4(acceptor_.native_handle(), peer.data(), &size,
+                                   SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (socket < 0) {
+        if (errno == EMFILE || errno == ENFILE)
+          spdlog::error("event=accept_failed listener={} reason=\"out of file descriptors\"",
+                        address());
+        break;
+      }
+      peer.resize(size);
+      prepare(peer.protocol(), socket);
+      deal_out(socket, printed(peer));
+    }
+    wait();
+  }
+
+  void deal_out(int socket, std::string peer) {
+    const std::size_t turn = next_worker_++ % workers_.num_workers();
+    auto hand_over = [self = this->shared_from_this(), socket, turn, peer = std::move(peer)] {
+      self->accept_(std::make_unique<stream_connection>(socket, peer, self->loop(turn),
+                                                        self->workers_.worker_by_id(turn),
+                                                        self->open_));
+    };
+    if (turn == 0)
+      hand_over();
+    else
+      boost::asio::post(loop(turn).context(), std::move(hand_over));
+  }
+
+  const std::string scheme_;
+  const int backlog_;
+  const std::size_t accepts_per_turn_;
+  io_coordinator& workers_;
+  const on_accept accept_;
+  typename Protocol::acceptor acceptor_;
+  std::string path_;
+  std::size_t next_worker_ = 0;
+};
+
+std::shared_ptr<listener> open_tcp(const listener_config& settings, io_coordinator& workers,
+                                   std::size_t accepts_per_turn, listener::on_accept accept) {
+  const listener_address& address = settings.address;
+  tcp::resolver resolver(workers.worker_by_id(0)->data().loop->context());
+  const auto found = resolver.resolve(address.host, std::to_string(address.port),
+                                      tcp::resolver::passive);
+  auto opened = std::make_shared<socket_listener<tcp>>("tcp", settings, workers,
+                                                       accepts_per_turn, std::move(accept));
+  opened->bind(found.begin()->endpoint());
+  return opened;
+}
+
+std::shared_ptr<listener> open_unix(const listener_config& settings, io_coordinator& workers,
+                                    std::size_t accepts_per_turn, listener::on_accept accept) {
+  // A socket file left behind by a broker that was killed is in the way; one
+  // that somebody listens on is not ours to take.
+  const stream_protocol::endpoint at(settings.address.path);
+  boost::system::error_code refused;
+  stream_protocol::socket probe(workers.worker_by_id(0)->data().loop->context());
+  probe.connect(at, refused);
+  if (refused == boost::asio::error::connection_refused) ::unlink(at.path().c_str());
+
+  auto opened = std::make_shared<socket_listener<stream_protocol>>(
+      "unix", settings, workers, accepts_per_turn, std::move(accept));
+  opened->bind(at);
+  return opened;
+}
+
+}  // namespace
+
+std::shared_ptr<listener> listener::open(const listener_config& settings, io_coordinator& workers,
+                                         std::size_t accepts_per_turn, on_accept accept) {
+  try {
+    return settings.address.scheme == listener_scheme::unix_socket
+               ? open_unix(settings, workers, accepts_per_turn, std::move(accept))
+               : open_tcp(settings, workers, accepts_per_turn, std::move(accept));
+  } catch (const boost::system::system_error& failed) {
+    throw std::runtime_error(fmt::format("cannot listen on {}: {}", to_string(settings.address),
+                                         failed.code().message()));
+  }
+}
+
+}  // namespace troupe

@@ -1,0 +1,57 @@
+"""Test programs of other client libraries: each line `ok NAME` or `FAILED NAME: why` that they print is one check.
+
+PAHO_C_INTEROP   the built paho_c_interop (default: beside TROUPE_BIN, then build/release/bin)
+"""
+
+import os
+import pathlib
+import shutil
+import subprocess
+
+from broker import ROOT
+from case import interop_test
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+class program_base(interop_test):
+    counts_subtests = True
+    seconds = 60
+
+    def run_checks(self, *command):
+        done = subprocess.run([*command, "127.0.0.1", str(self.broker.port)], capture_output=True, text=True,
+                              timeout=180, cwd=HERE)
+        lines = [line for line in done.stdout.splitlines() if line.startswith(("ok ", "FAILED "))]
+        for line in lines:
+            outcome, _, name = line.partition(" ")
+            with self.subTest(name.partition(":")[0]):
+                self.assertEqual(outcome, "ok", line)
+        failed = any(line.startswith("FAILED ") for line in lines)
+        self.assertTrue(lines, f"no checks were run: {done.stdout}{done.stderr}")
+        self.assertEqual(done.returncode, 1 if failed else 0, done.stderr)
+
+
+class paho_c(program_base):
+    def test_paho_c(self):
+        beside = pathlib.Path(os.environ.get("TROUPE_BIN", ROOT / "build/release/bin/troupe")).parent
+        program = pathlib.Path(os.environ.get("PAHO_C_INTEROP", beside / "paho_c_interop"))
+        if not program.exists():
+            if "PAHO_C_INTEROP" in os.environ:
+                self.fail(f"PAHO_C_INTEROP={program} does not exist")
+            self.skipTest("paho_c_interop is not built (libpaho-mqtt-dev, target paho_c_interop)")
+        self.run_checks(program)
+
+
+class mqtt_js(program_base):
+    folder = HERE / "mqttjs"
+
+    def setUp(self):
+        super().setUp()
+        if not shutil.which("node"):
+            self.skipTest("node is not installed")
+        if not (self.folder / "node_modules/mqtt").exists():
+            self.run_program("npm", "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", cwd=self.folder,
+                             timeout=180)
+
+    def test_mqtt_js(self):
+        self.run_checks("node", self.folder / "interop.mjs")

@@ -1,0 +1,418 @@
+#include "libbroker/config/default_config.hpp"
+#include "libbroker/config/load.hpp"
+#include "libbroker/config/option.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <cstdlib>
+#include <random>
+
+using namespace troupe;
+using namespace std::chrono_literals;
+
+namespace {
+
+using strings = std::vector<std::string>;
+
+strings to_strings(const std::vector<config_error>& errors) {
+  strings lines;
+  for (const auto& error : errors)
+    lines.push_back(to_string(error));
+  return lines;
+}
+
+strings load_file(std::string_view text, config& into) {
+  return to_strings(load_toml(text, "troupe.toml", into));
+}
+
+strings errors_in(std::string_view text) {
+  config ignored;
+  return load_file(text, ignored);
+}
+
+strings set(const strings& assignments, config& into) {
+  return to_strings(load_overrides(assignments, into));
+}
+
+strings environment(const strings& variables, config& into) {
+  return to_strings(load_environment(variables, into));
+}
+
+void expect(const strings& got, const strings& wanted) {
+  BOOST_TEST(got == wanted, boost::test_tools::per_element());
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(config_load)
+
+BOOST_AUTO_TEST_CASE(an_empty_file_changes_nothing) {
+  config values;
+  expect(load_file("", values), {});
+  BOOST_TEST((values == config{}));
+}
+
+BOOST_AUTO_TEST_CASE(a_file_sets_options_of_every_kind) {
+  config values;
+  expect(load_file(R"(
+[node]
+name = "a"
+[limits]
+max-packet-size = "1 MiB"
+max-connections = 7
+connect-timeout = "1500ms"
+[session]
+max-in-flight = 10
+max-expiry = "1h30m"
+expiry-for-v3 = "never"
+[features]
+max-qos = 1
+retain-available = false
+[log]
+level = "debug"
+format = "json"
+)",
+                   values),
+         {});
+  config wanted;
+  wanted.node.name = "a";
+  wanted.limits.max_packet_size = 1024 * 1024;
+  wanted.limits.max_connections = 7;
+  wanted.limits.connect_timeout = 1500ms;
+  wanted.session.max_in_flight = 10;
+  wanted.session.max_expiry = 90min;
+  wanted.session.expiry_for_v3 = never_expires;
+  wanted.features.max_qos = qos::at_least_once;
+  wanted.features.retain_available = false;
+  wanted.log.level = log_level::debug;
+  wanted.log.format = log_format::json;
+  BOOST_TEST((values == wanted));
+}
+
+BOOST_AUTO_TEST_CASE(listeners_of_a_file_replace_the_default_one) {
+  config values;
+  expect(load_file(R"(
+[[listener]]
+address = "tcp://[::]:1884"
+allow-anonymous = true
+[[listener]]
+address = "unix:///run/troupe.sock"
+allow-anonymous = "auto"
+max-connections = 5
+)",
+                   values),
+         {});
+  BOOST_TEST_REQUIRE(values.listeners.size() == 2U);
+  BOOST_TEST(to_string(values.listeners[0].address) == "tcp://[::]:1884");
+  BOOST_TEST((values.listeners[0].allow_anonymous == true));
+  BOOST_TEST(values.listeners[1].address.path == "/run/troupe.sock");
+  BOOST_TEST(!values.listeners[1].allow_anonymous.has_value());
+  BOOST_TEST(values.listeners[1].max_connections == 5U);
+  expect(load_file("listener = []", values), {});
+  BOOST_TEST(values.listeners.empty());
+}
+
+BOOST_AUTO_TEST_CASE(the_caf_section_is_passed_on_as_text) {
+  config values;
+  expect(load_file(R"(
+[caf.scheduler]
+policy = "testing"
+max-throughput = 64
+[caf]
+middleman.enable-automatic-connections = true
+middleman.app-identifiers = ["a", "b"]
+stream.desired-batch-complexity = "10us"
+)",
+                   values),
+         {});
+  const std::vector<caf_option> wanted{{"scheduler.policy", "testing"},
+                                       {"scheduler.max-throughput", "64"},
+                                       {"middleman.enable-automatic-connections", "true"},
+                                       {"middleman.app-identifiers", R"(["a", "b"])"},
+                                       {"stream.desired-batch-complexity", "10us"}};
+  BOOST_TEST(values.caf.size() == wanted.size());
+  for (const auto& each : wanted)
+    BOOST_TEST((std::ranges::find(values.caf, each) != values.caf.end()), each.key);
+}
+
+BOOST_AUTO_TEST_CASE(a_syntax_error_has_its_line) {
+  const auto errors = errors_in("[node]\nname = \"a\"\ndata-dir = \n");
+  BOOST_TEST_REQUIRE(errors.size() == 1U);
+  BOOST_TEST(errors[0].starts_with("troupe.toml:3: "), errors[0]);
+}
+
+BOOST_AUTO_TEST_CASE(a_key_given_twice_is_an_error) {
+  const auto errors = errors_in("[sys]\ninterval = 1\ninterval = 2\n");
+  BOOST_TEST_REQUIRE(errors.size() == 1U);
+  BOOST_TEST(errors[0].starts_with("troupe.toml:3: "), errors[0]);
+}
+
+BOOST_AUTO_TEST_CASE(an_unknown_key_is_an_error_that_suggests_the_nearest) {
+  expect(
+      errors_in("[limits]\nmax-connections = 1\nmax-paket-size = 1\n"),
+      {R"(troupe.toml:3: unknown key "limits.max-paket-size"; did you mean "limits.max-packet-size"?)"});
+  expect(errors_in("[limits]\nbanana = 1\n"), {R"(troupe.toml:2: unknown key "limits.banana")"});
+  expect(errors_in("\nlevel = \"info\"\n"),
+         {R"(troupe.toml:2: unknown key "level"; did you mean "log.level"?)"});
+  expect(errors_in("[[listener]]\nadress = \"tcp://[::1]\"\n"),
+         {R"(troupe.toml:2: unknown key "listener.adress"; did you mean "listener.address"?)"});
+  expect(errors_in("[log]\nfile.path = \"x\"\n"),
+         {"troupe.toml:2: log.file: expected text in quotes, got a value of type table"});
+}
+
+BOOST_AUTO_TEST_CASE(an_unknown_section_is_an_error_that_suggests_the_nearest) {
+  expect(errors_in("\n[limit]\nmax-connections = 1\n"),
+         {R"(troupe.toml:2: unknown section "limit"; did you mean "limits"?)"});
+  expect(errors_in("[[listeners]]\n"),
+         {R"(troupe.toml:1: unknown section "listeners"; did you mean "listener"?)"});
+  expect(errors_in("[banana]\n"), {R"(troupe.toml:1: unknown section "banana")"});
+}
+
+BOOST_AUTO_TEST_CASE(a_section_in_the_wrong_form_is_an_error) {
+  expect(errors_in("limits = 5"),
+         {R"(troupe.toml:1: "limits" is a section; write [limits] and its keys below)"});
+  expect(errors_in("[[limits]]"),
+         {R"(troupe.toml:1: "limits" is a section; write [limits] and its keys below)"});
+  const strings two_brackets{"troupe.toml:1: write [[listener]] with two brackets, once for each, "
+                             "and its keys below"};
+  expect(errors_in("[listener]"), two_brackets);
+  expect(errors_in("listener = [1]"), two_brackets);
+  expect(errors_in("listener = [{}, 1]"), two_brackets);
+}
+
+BOOST_AUTO_TEST_CASE(a_value_that_an_option_does_not_take_is_an_error_that_says_what_it_takes) {
+  expect(errors_in("[session]\nmax-in-flight = 0\n"),
+         {R"(troupe.toml:2: session.max-in-flight: expected messages from 1 to 65535, got "0")"});
+  expect(errors_in("[session]\nmax-in-flight = -1\n"),
+         {R"(troupe.toml:2: session.max-in-flight: expected messages from 1 to 65535, got "-1")"});
+  expect(errors_in("[limits]\nmax-packet-size = \"1 GiB\"\n"),
+         {R"(troupe.toml:2: limits.max-packet-size: expected bytes from 128 to 268435460, )"
+          R"(or with a unit as in "64 KiB", "10 MB", got "1 GiB")"});
+  expect(errors_in("[sys]\ninterval = \"500ms\"\n"),
+         {R"(troupe.toml:2: sys.interval: expected seconds from 0 to 31536000, )"
+          R"(or with a unit as in "10s", "1h30m", got "500ms")"});
+  expect(errors_in("[session]\nmax-expiry = 4294967296\n"),
+         {R"(troupe.toml:2: session.max-expiry: expected seconds from 0 to 4294967294 or "never", )"
+          R"(or with a unit as in "10s", "1h30m", got "4294967296")"});
+  expect(errors_in("[features]\nmax-qos = 3\n"),
+         {R"(troupe.toml:2: features.max-qos: expected a whole number from 0 to 2, got "3")"});
+  expect(errors_in("[features]\nretain-available = \"yes\"\n"),
+         {R"(troupe.toml:2: features.retain-available: expected true or false, got "yes")"});
+  expect(errors_in("[log]\nlevel = \"warning\"\n"),
+         {R"(troupe.toml:2: log.level: expected one of "trace", "debug", "info", "warn", )"
+          R"("error", "off", got "warning")"});
+  expect(errors_in("[[listener]]\n[[listener]]\naddress = \"ws://h:1\"\n"),
+         {"troupe.toml:3: listener.1.address: ws:// is not supported yet; use tcp:// or unix://"});
+  expect(errors_in("[[listener]]\nallow-anonymous = \"maybe\"\n"),
+         {R"(troupe.toml:2: listener.0.allow-anonymous: expected true, false or "auto", )"
+          R"(got "maybe")"});
+}
+
+BOOST_AUTO_TEST_CASE(a_value_of_a_type_that_an_option_does_not_take_is_an_error) {
+  expect(errors_in("[node]\nname = 5\n"),
+         {"troupe.toml:2: node.name: expected text in quotes, got a value of type integer"});
+  expect(errors_in("[session]\nmax-in-flight = 1.0\n"),
+         {"troupe.toml:2: session.max-in-flight: expected messages from 1 to 65535, got a value of "
+          "type floating-point"});
+  expect(errors_in("[session]\nmax-in-flight = [1]\n"),
+         {"troupe.toml:2: session.max-in-flight: expected messages from 1 to 65535, got a value of "
+          "type array"});
+}
+
+BOOST_AUTO_TEST_CASE(all_errors_of_a_file_are_reported_in_its_order_and_the_rest_is_applied) {
+  config values;
+  expect(
+      load_file("[sys]\ninterval = \"x\"\n[log]\nlevel = \"x\"\nfile = \"f\"\n[node]\nnam = 1\n",
+                values),
+      {R"(troupe.toml:2: sys.interval: expected seconds from 0 to 31536000, or with a unit as in "10s", "1h30m", got "x")",
+       R"(troupe.toml:4: log.level: expected one of "trace", "debug", "info", "warn", "error", "off", got "x")",
+       R"(troupe.toml:7: unknown key "node.nam"; did you mean "node.name"?)"});
+  BOOST_TEST(values.log.file == "f");
+}
+
+BOOST_AUTO_TEST_CASE(no_more_than_twenty_errors_are_reported) {
+  std::string text = "[limits]\n";
+  for (int i = 0; i < 50; ++i)
+    text += "banana-" + std::to_string(i) + " = 1\n";
+  const auto errors = errors_in(text);
+  BOOST_TEST_REQUIRE(errors.size() == max_config_errors);
+  BOOST_TEST(errors.back().starts_with("troupe.toml:21: "));
+}
+
+BOOST_AUTO_TEST_CASE(overrides_set_options_by_their_dotted_name) {
+  config values;
+  expect(set({"limits.max-packet-size=1MiB", "node.name=a=b", "node.data-dir=",
+              "caf.scheduler.max-throughput=64", "caf.scheduler.max-throughput=32"},
+             values),
+         {});
+  BOOST_TEST(values.limits.max_packet_size == 1024U * 1024U);
+  BOOST_TEST(values.node.name == "a=b");
+  BOOST_TEST((values.caf == std::vector<caf_option>{{"scheduler.max-throughput", "32"}}));
+}
+
+BOOST_AUTO_TEST_CASE(overrides_change_listeners_and_add_one_behind_the_last) {
+  config values;
+  expect(set({"listener.1.address=unix:///s", "listener.0.address=tcp://0.0.0.0:1883",
+              "listener.1.backlog=1"},
+             values),
+         {});
+  BOOST_TEST_REQUIRE(values.listeners.size() == 2U);
+  BOOST_TEST(values.listeners[0].address.host == "0.0.0.0");
+  BOOST_TEST(values.listeners[1].address.path == "/s");
+  BOOST_TEST(values.listeners[1].backlog == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(wrong_overrides_are_errors_that_repeat_them) {
+  config values;
+  expect(
+      set({"limits.max-paket-size=1", "limits.max-packet-size", "max-packet-size=1", "limits=1",
+           "banana.banana=1", "=1", "", "sys.interval=x", "caf=1"},
+          values),
+      {"--set limits.max-packet-size: expected key=value, as in \"limits.max-packet-size=1MiB\"",
+       "--set : expected key=value, as in \"limits.max-packet-size=1MiB\"",
+       R"(--set limits.max-paket-size: unknown key "limits.max-paket-size"; did you mean "limits.max-packet-size"?)",
+       R"(--set max-packet-size: unknown key "max-packet-size"; did you mean "limits.max-packet-size"?)",
+       R"(--set limits: unknown key "limits")",
+       R"(--set banana.banana: unknown key "banana.banana")", R"(--set : unknown key "")",
+       R"(--set sys.interval: sys.interval: expected seconds from 0 to 31536000, or with a unit as in "10s", "1h30m", got "x")",
+       R"(--set caf: unknown key "caf")"});
+  BOOST_TEST((values == config{}));
+}
+
+BOOST_AUTO_TEST_CASE(overrides_of_listeners_need_an_index_that_exists_or_is_the_next) {
+  config values;
+  expect(
+      set({"listener.address=tcp://[::1]", "listener.2.backlog=1", "listener.0.adress=x",
+           "listener.99999999999999999999.backlog=1"},
+          values),
+      {R"(--set listener.address: say which listener is meant, as in "listener.0.address")",
+       R"(--set listener.0.adress: unknown key "listener.0.adress"; did you mean "listener.0.address"?)",
+       R"(--set listener.99999999999999999999.backlog: say which listener is meant, as in "listener.0.backlog")",
+       "--set listener.2.backlog: there is no such listener; the next one to add has the index 1"});
+  BOOST_TEST((values == config{}));
+}
+
+BOOST_AUTO_TEST_CASE(variables_set_options_in_any_order) {
+  config values;
+  expect(environment({"PATH=/bin", "TROUPE_LISTENER__10__BACKLOG=1",
+                      "TROUPE_LISTENER__9__BACKLOG=9", "TROUPE_LIMITS__MAX_PACKET_SIZE=1MiB",
+                      "TROUPE_NODE__NAME=My_Node", "TROUPE_CAF__SCHEDULER__MAX_THROUGHPUT=64",
+                      "TROUPE_LISTENER__8__BACKLOG=8", "TROUPE_LISTENER__1__BACKLOG=2",
+                      "TROUPE_LISTENER__2__BACKLOG=2", "TROUPE_LISTENER__3__BACKLOG=2",
+                      "TROUPE_LISTENER__4__BACKLOG=2", "TROUPE_LISTENER__5__BACKLOG=2",
+                      "TROUPE_LISTENER__6__BACKLOG=2", "TROUPE_LISTENER__7__BACKLOG=2"},
+                     values),
+         {});
+  BOOST_TEST(values.limits.max_packet_size == 1024U * 1024U);
+  BOOST_TEST(values.node.name == "My_Node");
+  BOOST_TEST((values.caf == std::vector<caf_option>{{"scheduler.max-throughput", "64"}}));
+  BOOST_TEST_REQUIRE(values.listeners.size() == 11U);
+  BOOST_TEST(values.listeners[9].backlog == 9U);
+  BOOST_TEST(values.listeners[10].backlog == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(every_option_can_be_set_by_a_variable) {
+  for (const auto& each : options()) {
+    std::string name = "TROUPE_" + std::string(each.section) +
+                       (each.section == "listener" ? "__0__" : "__") + std::string(each.key);
+    for (char& c : name)
+      c = c == '-' ? '_' : static_cast<char>(std::toupper(c));
+    config values;
+    auto text = show(each, values);
+    std::erase(text, '"');
+    expect(environment({name + "=" + text}, values), {});
+    BOOST_TEST((values == config{}));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(wrong_variables_are_errors_in_their_own_spelling) {
+  config values;
+  expect(
+      environment({"TROUPE_LIMITS__MAX_PAKET_SIZE=1", "TROUPE_BANANA__X=1",
+                   "TROUPE_LIMITS__MAX_PACKET_SIZE=x", "TROUPE_LISTENER__ADDRESS=tcp://[::1]"},
+                  values),
+      {"TROUPE_LIMITS__MAX_PAKET_SIZE: unknown key \"TROUPE_LIMITS__MAX_PAKET_SIZE\"; did you mean "
+       "\"TROUPE_LIMITS__MAX_PACKET_SIZE\"?",
+       "TROUPE_BANANA__X: unknown key \"TROUPE_BANANA__X\"",
+       R"(TROUPE_LIMITS__MAX_PACKET_SIZE: limits.max-packet-size: expected bytes from 128 to 268435460, or with a unit as in "64 KiB", "10 MB", got "x")",
+       "TROUPE_LISTENER__ADDRESS: say which listener is meant, as in "
+       "\"TROUPE_LISTENER__0__ADDRESS\""});
+}
+
+BOOST_AUTO_TEST_CASE(variables_that_platforms_invent_are_ignored_but_a_missing_underscore_is_not) {
+  config values;
+  expect(environment({"TROUPE_SERVICE_HOST=10.0.0.1", "TROUPE_PORT=tcp://10.0.0.1:1883",
+                      "TROUPE_PORT_1883_TCP=x", "TROUPE_=", "TROUPE_X", ""},
+                     values),
+         {});
+  expect(environment({"TROUPE_LIMITS_MAX_PACKET_SIZE=1", "TROUPE_LISTENER_0_ADDRESS=x"}, values),
+         {"TROUPE_LIMITS_MAX_PACKET_SIZE: unknown variable \"TROUPE_LIMITS_MAX_PACKET_SIZE\"; did "
+          "you mean \"TROUPE_LIMITS__MAX_PACKET_SIZE\"?",
+          "TROUPE_LISTENER_0_ADDRESS: unknown variable \"TROUPE_LISTENER_0_ADDRESS\"; did you mean "
+          "\"TROUPE_LISTENER__0__ADDRESS\"?"});
+  BOOST_TEST((values == config{}));
+}
+
+BOOST_AUTO_TEST_CASE(the_command_line_goes_before_the_environment_and_that_before_the_file) {
+  const strings variables{"TROUPE_NODE__NAME=environment", "TROUPE_NODE__DATA_DIR=environment"};
+  const strings overrides{"node.name=command-line"};
+  const auto loaded = load_config({"[node]\nname = \"file\"\ndata-dir = \"file\"\n"
+                                   "[log]\nfile = \"file\"\n",
+                                   "troupe.toml", variables, overrides});
+  BOOST_TEST(loaded.errors.empty());
+  BOOST_TEST(loaded.warnings.empty());
+  BOOST_TEST(loaded.values.node.name == "command-line");
+  BOOST_TEST(loaded.values.node.data_dir == "environment");
+  BOOST_TEST(loaded.values.log.file == "file");
+}
+
+BOOST_AUTO_TEST_CASE(errors_of_all_sources_are_reported_together) {
+  const strings variables{"TROUPE_SYS__X=1"};
+  const strings overrides{"sys.x=1"};
+  const auto loaded = load_config({"x = 1", "f", variables, overrides});
+  expect(to_strings(loaded.errors),
+         {R"(f:1: unknown key "x")", R"(TROUPE_SYS__X: unknown key "TROUPE_SYS__X")",
+          R"(--set sys.x: unknown key "sys.x")"});
+}
+
+BOOST_AUTO_TEST_CASE(random_text_never_crashes_the_loaders) {
+  const char* given = std::getenv("TROUPE_TEST_SEED");
+  const auto seed = given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
+  BOOST_TEST_MESSAGE("TROUPE_TEST_SEED=" << seed);
+  std::mt19937_64 random(seed);
+  const auto original = print_default_config();
+  const auto pick = [&random](std::size_t bound) { return random() % bound; };
+  for (int round = 0; round < 200; ++round) {
+    std::string text = original.substr(pick(original.size()), pick(2000));
+    for (auto edits = pick(20); edits > 0 && !text.empty(); --edits) {
+      const auto at = pick(text.size());
+      switch (pick(3)) {
+      case 0: text[at] = static_cast<char>(random()); break;
+      case 1: text.erase(at, pick(10)); break;
+      default: text.insert(at, original, pick(original.size()), pick(40));
+      }
+    }
+    std::string noise(pick(64), '\0');
+    for (char& c : noise)
+      c = static_cast<char>(random());
+    const strings variables{"TROUPE_" + text, "TROUPE_LIMITS__" + noise + "=1",
+                            "TROUPE_LISTENER__0__ADDRESS=tcp://" + noise};
+    const strings overrides{text, noise + "=" + noise, "listener.0.address=tcp://" + noise,
+                            "sys.interval=" + noise};
+    const auto loaded = load_config({pick(2) == 0 ? text : noise, "f", variables, overrides});
+    BOOST_TEST(loaded.errors.size() <= 3 * max_config_errors, "seed " << seed);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(deep_nesting_is_an_error_and_not_a_crash) {
+  expect(errors_in("\ncaf" + std::string(100'000, '[')),
+         {"troupe.toml:2: the line has more than 4096 bytes"});
+  BOOST_TEST(errors_in("x = " + std::string(4000, '[')).size() == 1U);
+  std::string dotted = "caf";
+  while (dotted.size() < 4000)
+    dotted += ".a";
+  expect(errors_in(dotted + " = 1"), {});
+}
+
+BOOST_AUTO_TEST_SUITE_END()
