@@ -18,6 +18,7 @@ struct io_ready {
   std::uint32_t watch = 0;  ///< as given to `connection::watch`
   bool readable = false;
   bool writable = false;
+  bool hung_up = false;  ///< the other side sends no more: read until `closed`
   bool deadline_passed = false;
 };
 
@@ -26,7 +27,8 @@ using connection_owner = caf::typed_actor<caf::reacts_to<io_ready>>;
 
 /// A client's byte stream, non-blocking and passive: only its owner touches it,
 /// in its own turn. Readiness is edge-triggered: after `io_ready`, read until
-/// `would_block` or less than asked for comes back. Destroying it closes it.
+/// `would_block` or, unless it said `hung_up`, less than asked for comes back.
+/// Destroying it closes it.
 class connection {
 public:
   enum class io_status : std::uint8_t {
@@ -48,8 +50,8 @@ public:
   /// Writes the views in order, as much as the socket takes.
   [[nodiscard]] virtual io_result write_some(std::span<const byte_view> views) = 0;
 
-  /// From now on `io_ready{watch}` goes to `owner`. What became readable before
-  /// may be reported or not: read once after this. Call it in a turn on the
+  /// From now on `io_ready{watch}` goes to `owner`. What happened before may not
+  /// be reported: read until `would_block` after this. Call it in a turn on the
   /// worker where `owner` lives.
   virtual void watch(connection_owner owner, std::uint32_t watch) = 0;
   /// Nobody is told any more, until the next `watch`.

@@ -73,7 +73,7 @@ void handshake_actor::read_input() {
     if (*found) return take_connect(**found);
     if (status == connection::io_status::closed)
       return fail({reason_code::unspecified_error, "MQTT5 §3.1.0", "closed before CONNECT"});
-    if (bytes < wanted) return;
+    if (status == connection::io_status::would_block) return;
   }
 }
 

@@ -176,6 +176,10 @@ struct remove_subscriptions {
   std::uint64_t session = 0;
   std::uint32_t epoch = 0;
 };
+/// Messages of a shared subscription whose member is gone: to others.
+struct redeliver {
+  shard_redeliver request;
+};
 /// A member of share groups went online or offline.
 struct set_presence {
   std::uint64_t session = 0;
@@ -211,6 +215,8 @@ using shard_handle = caf::typed_actor<
     caf::reacts_to<add_subscriptions>,
     // Unsubscribe it.
     caf::reacts_to<remove_subscriptions>,
+    // Find another member of a share group.
+    caf::reacts_to<redeliver>,
     // Prefer members of a share group that are online.
     caf::reacts_to<set_presence>,
     // Look up retained messages, a page at a time.
@@ -304,6 +310,7 @@ TROUPE_LOCAL_MESSAGE(session_description)
 TROUPE_LOCAL_MESSAGE(route)
 TROUPE_LOCAL_MESSAGE(add_subscriptions)
 TROUPE_LOCAL_MESSAGE(remove_subscriptions)
+TROUPE_LOCAL_MESSAGE(redeliver)
 TROUPE_LOCAL_MESSAGE(set_presence)
 TROUPE_LOCAL_MESSAGE(read_retained)
 TROUPE_LOCAL_MESSAGE(settle)

@@ -37,6 +37,7 @@ session_actor::behavior_type session_actor::make_behavior() {
       [this](const io_ready& event) {
         if (event.watch != watch_ || socket_ == nullptr) return;
         const time_point now = current_time();
+        read_to_the_end_ |= event.hung_up;
         if (event.readable) read_input(now);
         if (event.writable && write_blocked_) write_output(now);
         if (event.deadline_passed) {
@@ -124,6 +125,7 @@ void session_actor::take_over(attach_client request) {
   socket_ = std::move(arrived.socket);
   socket_->watch(caf::actor_cast<connection_owner>(this), ++watch_);
   write_blocked_ = read_blocked_ = false;
+  read_to_the_end_ = true;
   partial_.clear();
 
   const std::size_t online = ++house_.counts.clients_online;
@@ -185,7 +187,8 @@ void session_actor::read_input(time_point now) {
   }
   const auto [bytes, status] = socket_->read_some(room);
   house_.counts.add(&metrics::counters::bytes_received, bytes);
-  const bool drained = bytes < room.size();
+  if (status == connection::io_status::would_block) read_to_the_end_ = false;
+  const bool drained = bytes < room.size() && !read_to_the_end_;
   if (bytes != 0) {
     if (large) {
       partial_.commit(bytes);
@@ -321,6 +324,11 @@ void session_actor::send_request(shard_unsubscribe& request) {
   const shard_handle& shard = house_.shards[request.shard];
   send(shard, remove_subscriptions{std::move(request), self(), machine_.number(),
                                    machine_.epoch()});
+}
+
+void session_actor::send_request(shard_redeliver& request) {
+  const shard_handle& shard = house_.shards[request.shard];
+  send(shard, redeliver{std::move(request)});
 }
 
 void session_actor::send_request(shard_read_retained& request) {

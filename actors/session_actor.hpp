@@ -46,6 +46,7 @@ private:
   void send_request(shard_publish& request);
   void send_request(shard_subscribe& request);
   void send_request(shard_unsubscribe& request);
+  void send_request(shard_redeliver& request);
   void send_request(shard_read_retained& request);
   void release_held(time_point now);
   void close_connection(time_point now);
@@ -70,6 +71,7 @@ private:
   std::uint32_t watch_ = 0;
   bool flush_requested_ = false;
   bool write_blocked_ = false;
+  bool read_to_the_end_ = false;  ///< a short read does not say that nothing is left
   bool read_blocked_ = false;   ///< input may be waiting that we did not want to read
   bool reading_stopped_ = false;
 };

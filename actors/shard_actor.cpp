@@ -29,6 +29,10 @@ shard_actor::behavior_type shard_actor::make_behavior() {
       [this](route& request) { route_block(request); },
       [this](add_subscriptions& request) { subscribe(request); },
       [this](const remove_subscriptions& request) { unsubscribe(request); },
+      [this](const redeliver& lost) {
+        router_.redeliver(*parse_topic_filter(lost.request.filter), lost.request.block);
+        request_flush();
+      },
       [this](const set_presence& change) {
         if (const auto member = router_.find(change.session))
           router_.set_online(*member, change.online);

@@ -1,6 +1,6 @@
 #include "libbroker/handshake.hpp"
 
-#include "libbroker/topic.hpp"
+#include "libbroker/codec/decode.hpp"
 
 namespace troupe {
 
@@ -39,17 +39,11 @@ std::optional<protocol_version> version_of_refusal(const error& reason, byte_vie
   if (!scanned || scanned->status == frame_scan::status::incomplete ||
       scanned->packet.type != packet_type::connect)
     return std::nullopt;
-  // The protocol level stands behind the name, whatever that is.
-  const byte_view body = scanned->packet.body;
-  const std::size_t level_at =
-      body.size() < 2 ? 0 : 2 + std::to_integer<std::size_t>(body[0]) * 256 +
-                                std::to_integer<std::size_t>(body[1]);
-  if (level_at < body.size() && level_at != 0 &&
-      body[level_at] == static_cast<std::byte>(protocol_version::v5))
-    return protocol_version::v5;
+  const protocol_version version = answer_version(scanned->packet);
+  if (version == protocol_version::v5) return version;
   if (reason.code == reason_code::malformed_packet || reason.code == reason_code::protocol_error)
     return std::nullopt;
-  return protocol_version::v3_1_1;  // [MQTT311-3.1.2-2]
+  return version;  // [MQTT311-3.1.2-2]
 }
 
 }  // namespace troupe

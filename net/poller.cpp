@@ -13,6 +13,7 @@ namespace troupe {
 namespace {
 
 constexpr std::size_t events_per_poll = 256;
+constexpr std::uint32_t hang_up_events = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
 std::uint64_t pack(poller::slot_id id) noexcept {
   return (std::uint64_t{id.generation} << 32) | id.index;
@@ -93,7 +94,8 @@ std::size_t poller::poll() {
     caf::anon_send(ready->owner,
                    io_ready{.watch = ready->watch,
                             .readable = (event.events & ~std::uint32_t{EPOLLOUT}) != 0,
-                            .writable = (event.events & EPOLLOUT) != 0});
+                            .writable = (event.events & EPOLLOUT) != 0,
+                            .hung_up = (event.events & hang_up_events) != 0});
   }
   return count < 0 ? 0 : static_cast<std::size_t>(count);
 }

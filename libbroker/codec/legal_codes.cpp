@@ -79,7 +79,7 @@ constexpr std::array unsuback_codes{
     packet_identifier_in_use,
 };
 
-// MQTT5 Table 3-10, both directions.
+// MQTT5 Table 3-10, both directions, and what Table 2-6 adds to it: 0x8C.
 constexpr std::array disconnect_codes{
     normal_disconnection,
     disconnect_with_will_message,
@@ -90,6 +90,7 @@ constexpr std::array disconnect_codes{
     not_authorized,
     server_busy,
     server_shutting_down,
+    bad_authentication_method,
     keep_alive_timeout,
     session_taken_over,
     topic_filter_invalid,

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace troupe {
@@ -35,10 +36,11 @@ struct delivery_options {
   troupe::qos maximum_qos = qos::at_most_once;  ///< highest granted
   bool retain_as_published = false;
   bool no_local = false;  ///< skip what this session published itself
-  bool shared = false;    ///< matched by a shared subscription
   bool retained = false;  ///< comes from the retained store: goes out with RETAIN 1
   /// Subscription identifiers in ascending order; null for none.
   std::shared_ptr<const std::vector<std::uint32_t>> identifiers;
+  /// The shared subscription, `$share/…`, that matched; null for another.
+  std::shared_ptr<const std::string> share;
 };
 
 }  // namespace troupe

@@ -51,10 +51,15 @@ share_group* filter_entry::find_group(std::string_view name) const noexcept {
   return found == groups->end() ? nullptr : &*found;
 }
 
-share_group& filter_entry::make_group(std::string_view name) {
+share_group& filter_entry::make_group(std::string_view name, std::string_view filter) {
   if (share_group* const existing = find_group(name)) return *existing;
   if (groups == nullptr) groups = std::make_unique<std::vector<share_group>>();
-  return groups->emplace_back(share_group{.name = std::string(name), .members = {}});
+  std::string whole = "$share/";
+  whole.append(name).append("/").append(filter);
+  return groups->emplace_back(
+      share_group{.name = std::string(name),
+                  .filter = std::make_shared<const std::string>(std::move(whole)),
+                  .members = {}});
 }
 
 void filter_entry::erase_group(const share_group& group) {

@@ -54,6 +54,7 @@ private:
 /// The members of one `$share/<name>/<filter>`. Source: MQTT5 §4.8.2.
 struct share_group {
   std::string name;
+  std::shared_ptr<const std::string> filter;  ///< all of it, `$share/…` included
   subscription_list members;
   std::size_t next = 0;  ///< whose turn it is
 };
@@ -69,7 +70,8 @@ public:
 
   [[nodiscard]] bool unused() const noexcept { return subscriptions.empty() && groups == nullptr; }
   [[nodiscard]] share_group* find_group(std::string_view name) const noexcept;
-  share_group& make_group(std::string_view name);
+  /// `filter`: without `$share`, for the group if there is none of that name yet.
+  share_group& make_group(std::string_view name, std::string_view filter);
   void erase_group(const share_group& group);
 };
 

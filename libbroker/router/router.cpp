@@ -7,6 +7,14 @@
 
 namespace troupe {
 
+namespace {
+
+intrusive_ptr<delivery> make_delivery() {
+  return intrusive_ptr<delivery>::adopt(new delivery());
+}
+
+}  // namespace
+
 router::router(retained_store::limits retained) : retained_(retained) {}
 
 // -- subscribers ----------------------------------------------------------------
@@ -53,7 +61,7 @@ bool router::subscribe(subscriber_index index, const topic_filter& filter,
     if (filter.has_wildcard) wildcards_.insert(filter.filter, at->second);
     cache_.invalidate();
   }
-  subscription_list& list = filter.is_shared() ? at->second.make_group(filter.group).members
+  subscription_list& list = filter.is_shared() ? at->second.make_group(filter.group, filter.filter).members
                                                : at->second.subscriptions;
   const bool existed =
       list.put({.subscriber = index, .identifier = identifier, .options = options});
@@ -105,37 +113,58 @@ void router::route(const message_block_ptr& block) {
       matched = true;
     }
   }
-  if (!matched) return;
+  if (matched) remember(block);
+}
+
+void router::redeliver(const topic_filter& filter, const message_block_ptr& block) {
+  const auto at = filters_.find(filter.filter);
+  share_group* const group =
+      at == filters_.end() ? nullptr : at->second.find_group(filter.group);
+  if (group == nullptr) return;
+  for (std::uint32_t i = 0; i != block->size(); ++i)
+    collect_shared(at->second, *group, block, i);
+  remember(block);
+}
+
+void router::remember(const message_block_ptr& block) {
   blocks_.push_back(block);
   pending_messages_ += block->size();
   pending_bytes_ += block->bytes();
 }
 
 void router::collect(filter_entry& filter, const message_block_ptr& block, std::uint32_t index) {
-  if (!filter.subscriptions.empty()) collect(filter.batch, filter, nullptr, block, index);
+  if (!filter.subscriptions.empty()) {
+    if (filter.batch == 0) {
+      batches_.push_back({.filter = &filter, .messages = make_delivery()});
+      filter.batch = static_cast<std::uint32_t>(batches_.size());
+    }
+    batches_[filter.batch - 1].messages->add(block, index);
+  }
   if (filter.groups == nullptr) return;
-  for (share_group& group : *filter.groups) {  // [MQTT5-4.8.2-3] one member each
-    const subscription* const member = next_member(group);
-    collect(member->batch, filter, member, block, index);
-  }
+  for (share_group& group : *filter.groups)  // [MQTT5-4.8.2-3]
+    collect_shared(filter, group, block, index);
 }
 
-void router::collect(std::uint32_t& position, filter_entry& filter, const subscription* member,
-                     const message_block_ptr& block, std::uint32_t index) {
-  if (position == 0) {
-    batches_.push_back({&filter, member, intrusive_ptr<delivery>::adopt(new delivery())});
-    position = static_cast<std::uint32_t>(batches_.size());
+void router::collect_shared(filter_entry& filter, share_group& group,
+                            const message_block_ptr& block, std::uint32_t index) {
+  const subscription& member = next_member(group);
+  if (member.batch == 0) {
+    batches_.push_back({.filter = &filter,
+                        .member = &member,
+                        .share = group.filter,
+                        .messages = make_delivery()});
+    member.batch = static_cast<std::uint32_t>(batches_.size());
   }
-  batches_[position - 1].messages->add(block, index);
+  batches_[member.batch - 1].messages->add(block, index);
 }
 
-const subscription* router::next_member(share_group& group) const noexcept {
+const subscription& router::next_member(share_group& group) const noexcept {
   const std::size_t members = group.members.size();
   for (std::size_t tried = 0; tried != members; ++tried) {
     const subscription& candidate = group.members[group.next++ % members];
-    if (subscribers_[candidate.subscriber].online) return &candidate;
+    if (subscribers_[candidate.subscriber].online) return candidate;
   }
-  return &group.members[group.next++ % members];
+  return group.members[group.next++ % members];
 }
 
 void router::flush(std::vector<routed>& out) {
@@ -146,7 +175,7 @@ void router::flush(std::vector<routed>& out) {
     } else {
       from.member->batch = 0;
       delivery_options options = options_of(*from.member);
-      options.shared = true;
+      options.share = from.share;
       out.push_back({from.member->subscriber, from.messages, std::move(options)});
     }
   }

@@ -60,6 +60,9 @@ public:
 
   /// Collects what `block`'s messages match and updates the retained messages.
   void route(const message_block_ptr& block);
+  /// Collects `block`'s messages for members of the shared subscription `filter`
+  /// again: the member that had them is gone [MQTT5-4.8.2-5]. Without members left they go.
+  void redeliver(const topic_filter& filter, const message_block_ptr& block);
   /// Whether something was collected and not yet flushed.
   [[nodiscard]] bool pending() const noexcept { return !batches_.empty(); }
   [[nodiscard]] std::size_t pending_messages() const noexcept { return pending_messages_; }
@@ -87,8 +90,9 @@ private:
   };
   /// Messages collected for all of `filter`'s subscriptions or for one member.
   struct batch {
-    filter_entry* filter;
-    const subscription* member;
+    filter_entry* filter = nullptr;
+    const subscription* member = nullptr;
+    std::shared_ptr<const std::string> share;  // of `member`
     intrusive_ptr<delivery> messages;
   };
   /// One batch for one subscriber.
@@ -100,9 +104,10 @@ private:
 
   void find_matches(std::string_view topic, std::vector<filter_entry*>& found);
   void collect(filter_entry& filter, const message_block_ptr& block, std::uint32_t index);
-  void collect(std::uint32_t& position, filter_entry& filter, const subscription* member,
-               const message_block_ptr& block, std::uint32_t index);
-  const subscription* next_member(share_group& group) const noexcept;
+  void collect_shared(filter_entry& filter, share_group& group, const message_block_ptr& block,
+                      std::uint32_t index);
+  void remember(const message_block_ptr& block);
+  const subscription& next_member(share_group& group) const noexcept;
   void add_matches(const batch& from);
   void merge(subscriber_index to, std::vector<routed>& out);
 

@@ -26,9 +26,9 @@ public:
     outbound_window::stage stage = stage::free;
     troupe::qos qos = qos::at_least_once;
     bool retain = false;
-    bool shared = false;
     packet_id next_free = 0;  ///< counts if `stage` is free
     std::shared_ptr<const std::vector<std::uint32_t>> identifiers;
+    std::shared_ptr<const std::string> share;  ///< as in `delivery_options`
   };
 
   /// Number of messages not completed.

@@ -136,6 +136,7 @@ private:
   // session_connection.cpp
   void discard_state(time_point now, session_effects& effects);
   void send_connack(const connect& request, bool assigned_id, bool session_present);
+  void return_shared(session_effects& effects);
   void begin_resend();
   void resend(time_point now, session_effects& effects);
   void end_connection(time_point now, bool publish_will, session_effects& effects);

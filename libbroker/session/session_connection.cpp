@@ -145,6 +145,7 @@ void session::discard_state(time_point now, session_effects& effects) {
       effects.requests.push_back(std::move(by_shard[shard]));
     }
   }
+  return_shared(effects);
   ++epoch_;
   exists_ = false;
   subscriptions_.clear();
@@ -154,6 +155,29 @@ void session::discard_state(time_point now, session_effects& effects) {
   inbound_qos2_.clear();
   accepted_qos2_.clear();
   extras_.reset();
+}
+
+/// Messages of shared subscriptions that the client has not got go to other
+/// members. QoS 2 messages that it may have got do not [MQTT5-4.8.2-5].
+void session::return_shared(session_effects& effects) {
+  const auto give_back = [&](const message_block& block, std::uint32_t index,
+                             const std::string& filter) {
+    message_block_builder builder;
+    builder.add(block, block[index]);
+    const shard_index shard = partition_of(block.topic(block[index])) % shards_;
+    effects.requests.push_back(shard_redeliver{
+        shard, filter,
+        builder.seal({.publisher = block.publisher(), .received_at = block.received_at()})});
+  };
+  for (const packet_id id : window_.in_order()) {
+    const outbound_window::message& sent = *window_.find(id);
+    if (sent.share != nullptr && sent.qos == qos::at_least_once)
+      give_back(*sent.block, sent.index, *sent.share);
+  }
+  for (; queue_ != nullptr && !queue_->empty(); queue_->pop()) {
+    const auto& [messages, options] = queue_->front();
+    if (options.share != nullptr) give_back(*messages.block, messages.first, *options.share);
+  }
 }
 
 void session::dismiss(reason_code code, time_point now, session_effects& effects) {

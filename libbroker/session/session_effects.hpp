@@ -51,8 +51,16 @@ struct shard_publish {
   message_block_ptr block;
 };
 
+/// Messages of a shared subscription that the session cannot deliver any more.
+struct shard_redeliver {
+  shard_index shard = 0;
+  std::string filter;  ///< `$share/…`
+  message_block_ptr block;
+};
+
 /// What changes or uses a shard's routing; order matters among these.
-using shard_request = std::variant<shard_publish, shard_subscribe, shard_unsubscribe>;
+using shard_request = 
+    std::variant<shard_publish, shard_subscribe, shard_unsubscribe, shard_redeliver>;
 
 /// What a session wants done after it handled an input; the caller owns and
 /// reuses it, carries everything out and calls `clear`.

@@ -145,8 +145,8 @@ void session::send_queued(time_point now, session_effects& effects) {
         .index = index,
         .qos = std::min(entry.qos, options.maximum_qos),
         .retain = options.retained || (options.retain_as_published && entry.retain),
-        .shared = options.shared,
-        .identifiers = options.identifiers};
+        .identifiers = options.identifiers,
+        .share = options.share};
     queue_->pop();
     const packet_id id = window_.add(std::move(sent));
     send_in_flight(id, *window_.find(id), false, now, effects);

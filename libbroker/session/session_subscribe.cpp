@@ -55,7 +55,7 @@ void session::on_subscribe(const frame& packet, time_point now, session_effects&
   pending_request pending{.number = ++last_request_, .id = decoded.id};
   std::vector<shard_subscribe> by_shard(shards_);
   for (std::size_t position = 0; position != decoded.entries.size(); ++position) {
-    const auto& [text, wanted] = decoded.entries[position];
+    const std::string_view text = decoded.entries[position].filter;
     const auto filter = check_filter(text, decoded);
     pending.wants_retained.emplace_back();
     if (!filter) {
@@ -63,7 +63,7 @@ void session::on_subscribe(const frame& packet, time_point now, session_effects&
       pending.reason_string = filter.error().what;
       continue;
     }
-    subscription_options options = wanted;
+    subscription_options options = decoded.entries[position].options;
     options.qos = std::min(options.qos, settings_.features.max_qos);  // [MQTT5-3.9.3-1]
     pending.codes.push_back(granted(options.qos));
 

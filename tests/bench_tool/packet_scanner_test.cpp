@@ -158,6 +158,21 @@ BOOST_AUTO_TEST_CASE(a_message_is_reported_only_with_its_last_byte) {
   BOOST_TEST(scan({input.view()}, protocol_version::v5).size() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(properties_before_the_payload_are_skipped) {
+  std::byte payload[payload_header::size];
+  payload_header{.run = 1, .stream = 2, .sequence = 3, .sent_at = 4}.write(payload);
+  publish message;
+  message.topic = "t";
+  message.payload = payload;
+  // Subscription identifier 129 and a user property.
+  message.properties = as_bytes(std::string_view("\x0B\x81\x01\x26\x00\x01k\x00\x01v", 10));
+  byte_buffer input;
+  encode(message, protocol_version::v5, input);
+  const std::vector<std::string> wanted{"publish 0 id 0 run 1 stream 2 sequence 3 at 4"};
+  BOOST_TEST(scan({input.view()}, protocol_version::v5) == wanted,
+             boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(the_reason_code_of_a_response_is_reported) {
   byte_buffer input;
   encode(packet_type::pubrec, response(5, reason_code::quota_exceeded), protocol_version::v5,

@@ -29,7 +29,7 @@ def proved(test_class, name):
 
 
 def discover(folder):
-    """[(module, class name, [test names])], skipping classes meant as bases (they have no `test_` or end in `_base`)."""
+    """[(module, class name, [test names])]; a class whose name ends in `_base` is not run itself."""
     found = []
     for path in sorted(pathlib.Path(folder).glob("*_test.py")):
         module = importlib.import_module(path.stem)
@@ -107,7 +107,7 @@ def main(folder):
     parser.add_argument("-v", action="store_true", help="name every test and its time")
     parser.add_argument("--seed", type=int, help="seed of the random tests")
     parser.add_argument("--list", action="store_true", help="list the tests")
-    parser.add_argument("--tags", action="store_true", help="list the normative statements and the tests that prove them")
+    parser.add_argument("--tags", action="store_true", help="list normative statements and the tests that prove them")
     arguments = parser.parse_args()
     if arguments.seed is not None:
         os.environ["TEST_SEED"] = str(arguments.seed)

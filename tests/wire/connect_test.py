@@ -431,7 +431,8 @@ class limited_features_311(version_311, wire_test):
 
     @proves("MQTT311-3.8.3-2")
     def test_wildcard_subscription(self):
-        self.client().send(subscribe(1, ("a", 0), ("a/#", 0), ("+", 0), version=V311)).expect("suback", codes=[0, 0x80, 0x80])
+        one = self.client().send(subscribe(1, ("a", 0), ("a/#", 0), ("+", 0), version=V311))
+        one.expect("suback", codes=[0, 0x80, 0x80])
 
 
 class response_information(version_5, wire_test):

@@ -1,6 +1,6 @@
 """Flow control and sizes: MQTT 5.0 sections 3.1.2.11, 3.3.4, 4.9, and the end of connections (3.14, 4.13)."""
 
-from case import brokers, proves, version_311, version_5, wire_test
+from case import brokers, proves, version_5, wire_test
 from wire import PINGREQ, ack, disconnect, publish, subscribe, unsubscribe
 
 

@@ -1,7 +1,8 @@
 """MQTT 5.0 sections 1.5 and 2, and the fixed headers of section 3: how packets are written."""
 
 from case import proves, table, version_5, wire_test
-from wire import PINGREQ, ack, auth, binary, connect, disconnect, options, packet, publish, subscribe, unsubscribe, vbi, will
+from wire import (PINGREQ, ack, auth, binary, connect, disconnect, options, packet, publish, subscribe, unsubscribe,
+                  vbi, will)
 
 MALFORMED, PROTOCOL_ERROR, TOPIC_NAME_INVALID = 0x81, 0x82, 0x90
 
@@ -109,7 +110,8 @@ class malformed_packets(version_5, wire_test):
 
 @table(
     ("protocol_name_wrong", "MQTT5-3.1.2-1", connect("c", name="MQTX"), None, 0x01, 0x84, MALFORMED, PROTOCOL_ERROR),
-    ("protocol_name_in_lower_case", "MQTT5-3.1.2-1", connect("c", name="mqtt"), None, 0x01, 0x84, MALFORMED, PROTOCOL_ERROR),
+    ("protocol_name_in_lower_case", "MQTT5-3.1.2-1", connect("c", name="mqtt"), None, 0x01, 0x84, MALFORMED,
+     PROTOCOL_ERROR),
     ("protocol_version_6", "MQTT5-3.1.2-2", connect("c", level=6), None, 0x84, 0x01),
     ("protocol_version_0", "MQTT5-3.1.2-2", connect("c", level=0), None, 0x84, 0x01),
     ("protocol_version_255", "MQTT5-3.1.2-2", connect("c", level=255), None, 0x84, 0x01),

@@ -10,7 +10,8 @@ import struct
 import time
 
 from case import brokers, proves, version_5, wire_test
-from wire import PINGREQ, V311, V5, ack, client, connect, disconnect, options, publish, subscribe, unsubscribe, vbi, will
+from wire import (PINGREQ, V311, V5, ack, client, connect, disconnect, options, publish, subscribe, unsubscribe, vbi,
+                  will)
 
 MIB = 1024
 SEED = int(os.environ.get("TEST_SEED", random.SystemRandom().randrange(1 << 32)))
@@ -72,6 +73,16 @@ class hostile_starts(hostile_base):
         whole = connect(self.name("never"))
         for length in range(1, len(whole)):
             self.raw(whole[:length])
+
+    def test_end_of_the_stream_is_noticed_wherever_it_comes(self):
+        whole = connect(self.name("a"))
+        for pieces in ((whole[:9],), (whole[:9], whole[9:15]), (whole, PINGREQ), (whole, b"\x30\x20\0"), (whole,), ()):
+            for _ in range(40):
+                one = self.raw()
+                for piece in pieces:
+                    one.sendall(piece)
+                one.shutdown(socket.SHUT_WR)
+                self.closes(one, 2)
 
     @proves("MQTT5-3.1.0-1")
     def test_connection_without_connect_is_closed_in_time(self):
@@ -284,6 +295,7 @@ class fuzzed_streams(hostile_base):
                 self.closes(one)
                 self.assertTrue(self.broker.alive(), "the broker died")
             except (AssertionError, TimeoutError) as error:
-                self.fail(f"{error!r} with --seed {SEED}, round {number}, stream {stream[:cut].hex()} {stream[cut:].hex()}")
+                self.fail(f"{error!r} with --seed {SEED}, round {number}, "
+                          f"stream {stream[:cut].hex()} {stream[cut:].hex()}")
             finally:
                 one.close()

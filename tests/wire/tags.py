@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Prints `tag<TAB>test` for every normative statement that a wire or interop test proves.
 
-With --missing, prints instead the statements of docs/normative_statements.tsv that bind a server and that no test names.
+With --missing, prints instead the statements of docs/normative_statements.tsv that bind a server and that no test
+names.
 """
 
 import pathlib

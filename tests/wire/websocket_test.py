@@ -26,7 +26,8 @@ class websocket:
         head, self.buffer = self.buffer.split(b"\r\n\r\n", 1)
         lines = head.decode().split("\r\n")
         self.status = int(lines[0].split()[1])
-        self.headers = {name.strip().lower(): value.strip() for name, value in (line.split(":", 1) for line in lines[1:])}
+        fields = (line.split(":", 1) for line in lines[1:])
+        self.headers = {name.strip().lower(): value.strip() for name, value in fields}
         self.stream = b""
 
     def _more(self):
@@ -117,12 +118,12 @@ class websocket_transport(version_5, wire_test):
 
     @proves("MQTT5-6.0.0-2", "MQTT311-6.0.0-2")
     def test_frames_and_packets_need_not_be_aligned(self):
-        data = connect(self.name("a")) + subscribe(1, (self.name("t"), 0)) + publish(self.name("t"), b"x" * 50) + PINGREQ
-        one = self.ws()
+        one, topic = self.ws(), self.name("t")
+        data = connect(self.name("a")) + subscribe(1, (topic, 0)) + publish(self.name("u"), bytes(50)) + PINGREQ
         for start in range(0, len(data), 7):
             one.send(data[start:start + 7])
-        kinds = sorted(one.packet().kind for _ in range(4))
-        self.assertEqual(kinds, ["connack", "pingresp", "publish", "suback"])
+        kinds = sorted(one.packet().kind for _ in range(3))
+        self.assertEqual(kinds, ["connack", "pingresp", "suback"])
 
     @proves("MQTT5-6.0.0-2")
     def test_fragmented_message(self):

@@ -5,7 +5,7 @@ import struct
 import time
 
 from case import proves, version_311, version_5, wire_test
-from wire import connect, disconnect, will
+from wire import PINGREQ, connect, disconnect, will
 
 
 class will_base(wire_test):
@@ -33,6 +33,16 @@ class will_base(wire_test):
         one = self.client("a", will=will(self.name("will"), b"bye"))
         one.send("36 03 00 01 61")
         watch.message(payload=b"bye")
+
+    @proves("MQTT5-3.1.2-8", "MQTT311-3.1.2-8")
+    def test_will_is_published_when_the_connection_ends_right_behind_its_last_packet(self):
+        watch = self.watch()
+        for number in range(50):
+            bye = will(self.name("will"), b"%d" % number, qos=1)
+            one = self.open().send(connect(self.name("a"), version=self.version, will=bye)).send(PINGREQ)
+            one.socket.shutdown(socket.SHUT_WR)
+            one.expect("connack", code=0).expect("pingresp").expect_close()
+            watch.message(payload=b"%d" % number)
 
     @proves("MQTT5-3.14.4-3", "MQTT5-3.1.2-10", "MQTT311-3.14.4-3", "MQTT311-3.1.2-10")
     def test_will_is_discarded_by_disconnect(self):

@@ -292,7 +292,8 @@ class received:
         def show(value):
             return repr(value) if not isinstance(value, bytes) or len(value) < 60 else f"<{len(value)} bytes>"
         fields = {**self.__dict__, **self.properties}
-        return f"{self.kind}({', '.join(f'{k}={show(v)}' for k, v in fields.items() if k not in ('kind', 'properties'))})"
+        shown = (f"{name}={show(value)}" for name, value in fields.items() if name not in ("kind", "properties"))
+        return f"{self.kind}({', '.join(shown)})"
 
 
 def parse(first_byte, body, version, size):
@@ -441,7 +442,8 @@ class client:
 
     def _check(self, first_byte, body, size):
         if self.maximum_packet_size and size > self.maximum_packet_size:
-            raise violation(f"packet of {size} bytes to a client that takes {self.maximum_packet_size} [MQTT5-3.1.2-24]")
+            limit = self.maximum_packet_size
+            raise violation(f"packet of {size} bytes to a client that takes {limit} [MQTT5-3.1.2-24]")
         out = parse(first_byte, body, self.version, size)
         if not self.problem_information and out.kind not in ("publish", "connack", "disconnect"):
             if out.reason_string is not None or out.user_property is not None:

@@ -120,7 +120,8 @@ const common = {
     const watch = await client.connect(version);
     await watch.subscribe(topic, { qos: 2 });
     for (const qos of [0, 1, 2]) {
-      const one = await client.connect(version, { will: { topic, payload: Buffer.from(`gone ${qos}`), qos, retain: false } });
+      const will = { topic, payload: Buffer.from(`gone ${qos}`), qos, retain: false };
+      const one = await client.connect(version, { will });
       one.abort();
       const got = await watch.message();
       assert.deepEqual([got.payload, got.packet.qos], [`gone ${qos}`, qos]);
@@ -167,7 +168,9 @@ const common = {
   async wildcards_and_unsubscribe(version, topic) {
     const one = await client.connect(version);
     await one.subscribe([`${topic}/+/x`, `${topic}/deep/#`], { qos: 1 });
-    for (const suffix of ["a/x", "a/y", "deep", "deep/b/c"]) await one.publish(`${topic}/${suffix}`, suffix, { qos: 1 });
+    for (const suffix of ["a/x", "a/y", "deep", "deep/b/c"]) {
+      await one.publish(`${topic}/${suffix}`, suffix, { qos: 1 });
+    }
     assert.deepEqual((await one.take(3)).map((got) => got.payload).sort(), ["a/x", "deep", "deep/b/c"]);
     await one.unsubscribe(`${topic}/+/x`);
     await one.publish(`${topic}/a/x`, "lost", { qos: 1 });

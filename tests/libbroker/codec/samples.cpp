@@ -13,7 +13,7 @@ constexpr auto v3_1_1 = protocol_version::v3_1_1;
 constexpr auto v5 = protocol_version::v5;
 
 constexpr sample table[] = {
-    // ------------------------------------------------------------------ CONNECT
+    // CONNECT
     {"connect_3_1", v3_1, R"(
       10 11             # CONNECT
       0006 "MQIsdp" 03  # protocol name and level of 3.1
@@ -216,7 +216,7 @@ constexpr sample table[] = {
       10 18 0004 "MQTT" 05 06 000A 00 0001 "a" 04 08 0001 "#" 0001 "w" 0000)",
      protocol_error, "MQTT5-3.3.2-14"},
 
-    // ------------------------------------------------------------------ CONNACK
+    // CONNACK
     {"connack_3_1", v3_1, R"(20 02 00 00)"},
     {"connack_3_1_reserved_byte", v3_1, R"(20 02 01 05)"},
     {"connack_3_1_1", v3_1_1, R"(20 02 01 00  # session present)"},
@@ -247,10 +247,8 @@ constexpr sample table[] = {
     {"connack_3_1_1_reserved_flags", v3_1_1, R"(20 02 02 00)", malformed_packet,
      "MQTT311 §3.2.2.1"},
     {"connack_5_reserved_flags", v5, R"(20 03 80 00 00)", malformed_packet, "MQTT5-3.2.2-1"},
-    {"connack_3_1_1_return_code_6", v3_1_1, R"(20 02 00 06)", protocol_error,
-     "MQTT311 §3.2.2.3"},
-    {"connack_5_code_of_another_packet", v5, R"(20 03 00 8E 00)", protocol_error,
-     "MQTT5-3.2.2-8"},
+    {"connack_3_1_1_return_code_6", v3_1_1, R"(20 02 00 06)", protocol_error, "MQTT311 §3.2.2.3"},
+    {"connack_5_code_of_another_packet", v5, R"(20 03 00 8E 00)", protocol_error, "MQTT5-3.2.2-8"},
     {"connack_3_1_1_session_present_in_refusal", v3_1_1, R"(20 02 01 05)", protocol_error,
      "MQTT311-3.2.2-4"},
     {"connack_5_session_present_in_refusal", v5, R"(20 03 01 87 00)", protocol_error,
@@ -259,7 +257,7 @@ constexpr sample table[] = {
     {"connack_5_without_properties", v5, R"(20 02 00 00)", malformed_packet, "MQTT5 §1.2"},
     {"connack_5_maximum_qos_2", v5, R"(20 05 00 00 02 24 02)", protocol_error, "MQTT5 §2.2.2.2"},
 
-    // ------------------------------------------------------------------ PUBLISH
+    // PUBLISH
     {"publish_3_1_qos_0", v3_1, R"(
       30 06 0003 "a/b" "x")"},
     {"publish_3_1_1_qos_0", v3_1_1, R"(
@@ -309,13 +307,16 @@ constexpr sample table[] = {
       0B FFFFFF7F       # 268,435,455 does not fit into the section any more
       "x")",
      malformed_packet, "MQTT5 §1.2", role::client},
-    {"publish_5_subscription_identifiers_from_the_server", v5, R"(
+    {"publish_5_subscription_identifiers_from_the_server",
+     v5,
+     R"(
       30 10 0003 "a/b"
       09 0B 01 0B 01 0B FFFFFF7F "x")",
-     success, {}, role::client},
+     success,
+     {},
+     role::client},
     {"publish_qos_3", v3_1_1, R"(36 08 0003 "a/b" 0001 "x")", malformed_packet, "MQTT5-3.3.1-4"},
-    {"publish_5_qos_3", v5, R"(36 09 0003 "a/b" 0001 00 "x")", malformed_packet,
-     "MQTT5-3.3.1-4"},
+    {"publish_5_qos_3", v5, R"(36 09 0003 "a/b" 0001 00 "x")", malformed_packet, "MQTT5-3.3.1-4"},
     {"publish_dup_with_qos_0", v3_1_1, R"(38 06 0003 "a/b" "x")", malformed_packet,
      "MQTT5-3.3.1-2"},
     {"publish_3_1_1_packet_id_0", v3_1_1, R"(32 08 0003 "a/b" 0000 "x")", protocol_error,
@@ -355,10 +356,10 @@ constexpr sample table[] = {
      "MQTT5 §2.2.2.2"},
     {"publish_5_response_topic_with_wildcard", v5, R"(30 0C 0003 "a/b" 06 08 0003 "a/+")",
      protocol_error, "MQTT5-3.3.2-14"},
-    {"publish_5_response_topic_not_utf8", v5, R"(30 0A 0003 "a/b" 04 08 0001 80)",
-     malformed_packet, "MQTT5-1.5.4-1"},
-    {"publish_5_content_type_with_null", v5, R"(30 0A 0003 "a/b" 04 03 0001 00)",
-     malformed_packet, "MQTT5-1.5.4-2"},
+    {"publish_5_response_topic_not_utf8", v5, R"(30 0A 0003 "a/b" 04 08 0001 80)", malformed_packet,
+     "MQTT5-1.5.4-1"},
+    {"publish_5_content_type_with_null", v5, R"(30 0A 0003 "a/b" 04 03 0001 00)", malformed_packet,
+     "MQTT5-1.5.4-2"},
     {"publish_5_subscription_identifier_from_a_client", v5, R"(30 08 0003 "a/b" 02 0B 01)",
      protocol_error, "MQTT5-3.3.4-6"},
     {"publish_5_subscription_identifier_0", v5, R"(30 08 0003 "a/b" 02 0B 00)", protocol_error,
@@ -370,7 +371,7 @@ constexpr sample table[] = {
     {"publish_5_reason_string", v5, R"(30 09 0003 "a/b" 03 1F 0000)", malformed_packet,
      "MQTT5 §2.2.2.2"},
 
-    // ------------------------------------- PUBACK, PUBREC, PUBREL and PUBCOMP
+    // PUBACK, PUBREC, PUBREL and PUBCOMP
     {"puback_3_1", v3_1, R"(40 02 0001)"},
     {"puback_3_1_1", v3_1_1, R"(40 02 FFFF)"},
     {"pubrec_3_1_1", v3_1_1, R"(50 02 0001)"},
@@ -406,7 +407,7 @@ constexpr sample table[] = {
     {"puback_5_reason_string_twice", v5, R"(40 0A 0001 00 06 1F 0000 1F 0000)", protocol_error,
      "MQTT5 §2.2.2.2"},
 
-    // ---------------------------------------------------------------- SUBSCRIBE
+    // SUBSCRIBE
     {"subscribe_3_1", v3_1, R"(82 08 0001 0003 "a/b" 01)"},
     {"subscribe_3_1_1", v3_1_1, R"(
       82 0E 000A
@@ -426,14 +427,12 @@ constexpr sample table[] = {
       000A "$share/g/a" 00)"},
     {"subscribe_5_with_bad_filter_syntax", v5, R"(
       82 08 0001 00 0002 "#a" 00  # is refused in SUBACK, not here)"},
-    {"subscribe_flags", v3_1_1, R"(80 08 0001 0003 "a/b" 01)", malformed_packet,
-     "MQTT5-3.8.1-1"},
+    {"subscribe_flags", v3_1_1, R"(80 08 0001 0003 "a/b" 01)", malformed_packet, "MQTT5-3.8.1-1"},
     {"subscribe_dup_flag", v3_1_1, R"(8A 08 0001 0003 "a/b" 01)", malformed_packet,
      "MQTT5-3.8.1-1"},
     {"subscribe_3_1_1_packet_id_0", v3_1_1, R"(82 08 0000 0003 "a/b" 01)", protocol_error,
      "MQTT311-2.3.1-1"},
-    {"subscribe_3_1_1_without_filter", v3_1_1, R"(82 02 0001)", protocol_error,
-     "MQTT311-3.8.3-3"},
+    {"subscribe_3_1_1_without_filter", v3_1_1, R"(82 02 0001)", protocol_error, "MQTT311-3.8.3-3"},
     {"subscribe_5_without_filter", v5, R"(82 03 0001 00)", protocol_error, "MQTT5-3.8.3-2"},
     {"subscribe_3_1_1_qos_3", v3_1_1, R"(82 08 0001 0003 "a/b" 03)", malformed_packet,
      "MQTT311-3.8.3-4"},
@@ -441,8 +440,7 @@ constexpr sample table[] = {
      "MQTT311-3.8.3-4"},
     {"subscribe_3_1_reserved_bits", v3_1, R"(82 08 0001 0003 "a/b" 81)", malformed_packet,
      "MQTT311-3.8.3-4"},
-    {"subscribe_5_qos_3", v5, R"(82 09 0001 00 0003 "a/b" 03)", protocol_error,
-     "MQTT5 §3.8.3.1"},
+    {"subscribe_5_qos_3", v5, R"(82 09 0001 00 0003 "a/b" 03)", protocol_error, "MQTT5 §3.8.3.1"},
     {"subscribe_5_retain_handling_3", v5, R"(82 09 0001 00 0003 "a/b" 30)", protocol_error,
      "MQTT5 §3.8.3.1"},
     {"subscribe_5_reserved_bit_6", v5, R"(82 09 0001 00 0003 "a/b" 40)", malformed_packet,
@@ -469,7 +467,7 @@ constexpr sample table[] = {
       82 0C 0001 03 0B8100 0003 "a/b" 00)",
      malformed_packet, "MQTT5-1.5.5-1"},
 
-    // ------------------------------------------------------------------- SUBACK
+    // SUBACK
     {"suback_3_1_1", v3_1_1, R"(90 06 0001 00 01 02 80)"},
     {"suback_5", v5, R"(90 05 0001 00 02 A2)"},
     {"suback_5_with_properties", v5, R"(
@@ -481,13 +479,12 @@ constexpr sample table[] = {
     {"suback_5_without_code", v5, R"(90 03 0001 00)", protocol_error, "MQTT5-3.9.3-2"},
     {"suback_flags", v5, R"(92 04 0001 00 00)", malformed_packet, "MQTT5-2.1.3-1"},
 
-    // -------------------------------------------------------------- UNSUBSCRIBE
+    // UNSUBSCRIBE
     {"unsubscribe_3_1_1", v3_1_1, R"(A2 09 0001 0003 "a/b" 0000)"},
     {"unsubscribe_5", v5, R"(A2 08 0001 00 0003 "a/b")"},
     {"unsubscribe_5_with_properties", v5, R"(
       A2 0F 0001 07 26 0001 "k" 0001 "v" 0003 "a/b")"},
-    {"unsubscribe_flags", v3_1_1, R"(A0 07 0001 0003 "a/b")", malformed_packet,
-     "MQTT5-3.10.1-1"},
+    {"unsubscribe_flags", v3_1_1, R"(A0 07 0001 0003 "a/b")", malformed_packet, "MQTT5-3.10.1-1"},
     {"unsubscribe_5_packet_id_0", v5, R"(A2 08 0000 00 0003 "a/b")", protocol_error,
      "MQTT5-2.2.1-3"},
     {"unsubscribe_3_1_1_without_filter", v3_1_1, R"(A2 02 0001)", protocol_error,
@@ -500,24 +497,23 @@ constexpr sample table[] = {
     {"unsubscribe_3_1_1_filter_runs_past_the_packet", v3_1_1, R"(A2 06 0001 0003 "a/")",
      malformed_packet, "MQTT311-4.8.0-1"},
 
-    // ----------------------------------------------------------------- UNSUBACK
+    // UNSUBACK
     {"unsuback_3_1_1", v3_1_1, R"(B0 02 0001)"},
     {"unsuback_5", v5, R"(B0 05 0001 00 00 11)"},
     {"unsuback_5_with_properties", v5, R"(
       B0 0F 0001 0B 1F 0001 "r" 26 0001 "k" 0001 "v" 8F)"},
-    {"unsuback_3_1_1_with_code", v3_1_1, R"(B0 03 0001 00)", malformed_packet,
-     "MQTT311-4.8.0-1"},
+    {"unsuback_3_1_1_with_code", v3_1_1, R"(B0 03 0001 00)", malformed_packet, "MQTT311-4.8.0-1"},
     {"unsuback_5_code_of_suback", v5, R"(B0 04 0001 00 01)", protocol_error, "MQTT5-3.11.3-2"},
     {"unsuback_5_without_code", v5, R"(B0 03 0001 00)", protocol_error, "MQTT5-3.11.3-2"},
 
-    // ------------------------------------------------------ PINGREQ and PINGRESP
+    // PINGREQ and PINGRESP
     {"pingreq", v3_1_1, R"(C0 00)"},
     {"pingresp", v5, R"(D0 00)"},
     {"pingreq_flags", v3_1_1, R"(C1 00)", malformed_packet, "MQTT5-2.1.3-1"},
     {"pingreq_with_body", v5, R"(C0 01 00)", malformed_packet, "MQTT5 §3.12.1"},
     {"pingresp_with_body", v3_1_1, R"(D0 01 00)", malformed_packet, "MQTT5 §3.12.1"},
 
-    // --------------------------------------------------------------- DISCONNECT
+    // DISCONNECT
     {"disconnect_3_1", v3_1, R"(E0 00)"},
     {"disconnect_3_1_1", v3_1_1, R"(E0 00)"},
     {"disconnect_5", v5, R"(E0 00)"},
@@ -535,7 +531,7 @@ constexpr sample table[] = {
     {"disconnect_5_code_of_connack", v5, R"(E0 01 85)", protocol_error, "MQTT5-3.14.2-1"},
     {"disconnect_5_trailing_byte", v5, R"(E0 03 00 00 00)", malformed_packet, "MQTT5 §1.2"},
 
-    // --------------------------------------------------------------------- AUTH
+    // AUTH
     {"auth_5_success", v5, R"(F0 00)"},
     {"auth_5_with_method", v5, R"(
       F0 0F 18          # continue authentication
@@ -551,7 +547,7 @@ constexpr sample table[] = {
      "MQTT5 §3.15.2.2.2"},
     {"auth_3_1_1", v3_1_1, R"(F0 00)", malformed_packet, "MQTT311 §2.2.1"},
 
-    // ------------------------------------------------------------- fixed header
+    // fixed header
     {"packet_type_0", v5, R"(00 00)", malformed_packet, "MQTT5 §2.1.2"},
     {"remaining_length_of_five_bytes", v5, R"(30 FFFFFFFF 01)", malformed_packet, "MQTT5 §2.1.4"},
 };
