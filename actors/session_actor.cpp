@@ -42,8 +42,8 @@ session_actor::behavior_type session_actor::make_behavior() {
         if (event.writable && write_blocked_) write_output(now);
         if (event.deadline_passed) {
           machine_.tick(now, effects());
+          deadline_.reset();
           carry_out(now);
-          if (socket_ != nullptr) socket_->set_deadline(machine_.deadline());
         }
       },
       [this](attach_client& request) { take_over(std::move(request)); },
@@ -136,7 +136,7 @@ void session_actor::take_over(attach_client request) {
                arrived.request.keep_alive, arrived.request.clean_start);
 
   machine_.attach(arrived.request, arrived.assigned_id, now, effects());
-  socket_->set_deadline(machine_.deadline());
+  deadline_.reset();
   carry_out(now);
   if (!arrived.unread.empty() && socket_ != nullptr) take_input(arrived.unread.view(), now);
   if (socket_ != nullptr) read_input(now);
@@ -265,6 +265,7 @@ void session_actor::carry_out(time_point now) {
   else if (close)
     schedule_timer(now);
   request_flush();
+  update_deadline();
 }
 
 bool session_actor::has_credit() const noexcept {
@@ -335,6 +336,17 @@ void session_actor::send_request(shard_read_retained& request) {
   const shard_handle& shard = house_.shards[request.shard];
   send(shard, read_retained{std::move(request), self(), machine_.epoch(),
                             machine_.connection_epoch()});
+}
+
+void session_actor::update_deadline() {
+  if (socket_ == nullptr) return;
+  // Every packet moves the keep alive deadline on. The socket need not know: when
+  // the old one passes, the machine finds nothing due and the new one is set.
+  const auto due = machine_.deadline();
+  if (due && (!deadline_ || *due < *deadline_)) {
+    deadline_ = due;
+    socket_->set_deadline(due);
+  }
 }
 
 void session_actor::schedule_timer(time_point now) {

@@ -51,6 +51,7 @@ private:
   void release_held(time_point now);
   void close_connection(time_point now);
   void schedule_timer(time_point now);
+  void update_deadline();
   void describe_close() const;
 
   // Handlers.
@@ -67,6 +68,7 @@ private:
   std::unique_ptr<held_requests> held_;
   delivery_gauge gauge_;
   std::size_t credit_used_ = 0;  ///< bytes of blocks that shards have not accepted
+  std::optional<time_point> deadline_;  ///< as the socket knows it
   std::uint64_t attempts_ = 0;
   std::uint32_t watch_ = 0;
   bool flush_requested_ = false;

@@ -43,7 +43,12 @@ broker::broker(const config& settings) {
   configure(system_config_, settings);
   system_ = std::make_unique<caf::actor_system>(system_config_);
   spawn_actors();
-  open_listeners();
+  try {
+    open_listeners();
+  } catch (...) {
+    stop();  // the actors are up already, and the system waits for them
+    throw;
+  }
 }
 
 broker::~broker() { stop(); }

@@ -135,7 +135,7 @@ protocol_version answer_version(const frame& packet) noexcept {
   const std::string_view name = as_text(in.binary());
   const std::uint8_t level = in.byte();
   if (name == name_of_3_1) return protocol_version::v3_1;
-  return (level & ~bridge_bit) < 5 ? protocol_version::v3_1_1 : protocol_version::v5;
+  return level == 5 ? protocol_version::v5 : protocol_version::v3_1_1;
 }
 
 result<connect> decode_connect(const frame& packet) {

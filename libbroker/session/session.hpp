@@ -22,6 +22,8 @@
 
 namespace troupe {
 
+struct delivery_header;
+
 /// One client's session and, while it is online, its connection: everything that
 /// MQTT asks of a server towards one client, as a state machine without I/O.
 ///
@@ -58,7 +60,8 @@ public:
 
   /// Does what is due at `now`; see `deadline`.
   void tick(time_point now, session_effects& effects);
-  /// When to call `tick` at the latest: keep alive, will delay, session expiry.
+  /// When to call `tick` at the latest: keep alive, will delay, session expiry, or
+  /// memory that a slow client keeps for no good reason. May change with every call.
   [[nodiscard]] std::optional<time_point> deadline() const noexcept;
 
   // -- replies and messages of the shards
@@ -98,6 +101,8 @@ public:
   }
 
 private:
+  static constexpr std::chrono::seconds tidy_interval{2};
+
   struct subscription_state {
     subscription_options options;
     std::uint32_t identifier = 0;
@@ -176,10 +181,18 @@ private:
   void send_queued(time_point now, session_effects& effects);
   void send_in_flight(packet_id id, const outbound_window::message& sent, bool dup, time_point now,
                       session_effects& effects);
+  [[nodiscard]] std::optional<time_point> keep_alive_due() const noexcept;
   [[nodiscard]] bool may_send() const noexcept;
   void complete(packet_id id) noexcept;
+  /// Lets a topic alias stand for the topic where the packet stays within the client's limit.
+  void choose_alias(const message_block& block, const message_entry& entry,
+                    delivery_header& header);
+  void tidy(time_point now);
   void queue(const message_block_ptr& block, std::uint32_t index, const delivery_options& options,
-             session_effects& effects);
+             time_point now, session_effects& effects);
+  /// `what`, or nothing if it makes a packet of `size` bytes longer than the client takes.
+  [[nodiscard]] std::string_view reason_that_fits(std::string_view what,
+                                                  std::size_t size) const noexcept;
   void respond(packet_type type, packet_id id, reason_code code, std::string_view what = {});
 
   extras& more_state() {
@@ -210,6 +223,7 @@ private:
   output_queue output_;
   std::unique_ptr<extras> extras_;
   time_point last_received_{};
+  std::optional<time_point> tidy_due_;  ///< set while messages are kept for the client
   std::uint32_t connection_epoch_ = 0;
   std::uint32_t maximum_packet_size_ = 0;  ///< the client's, in bytes; 0 = no limit
   std::uint32_t unacknowledged_ = 0;       ///< QoS 1 and 2 PUBLISH packets of the client

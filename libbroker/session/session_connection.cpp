@@ -33,6 +33,12 @@ std::uint16_t effective_keep_alive(const connect& request, const session_config&
   return request.keep_alive == 0 ? bound : std::min(request.keep_alive, bound);
 }
 
+std::optional<time_point> earlier(std::optional<time_point> left,
+                                  std::optional<time_point> right) noexcept {
+  if (left && right) return std::min(*left, *right);
+  return left ? left : right;
+}
+
 message_block_ptr make_will(const will& last_words, const connect& request,
                             std::uint64_t publisher) {
   byte_buffer properties;
@@ -75,6 +81,7 @@ void session::attach(const connect& request, bool assigned_id, time_point now,
   expiry_ = requested_expiry(request, settings_.session);
   expiry_was_zero_ = request.session_expiry_interval == 0;
   last_received_ = now;
+  tidy_due_ = now + tidy_interval;
   expires_at_.reset();
   will_due_.reset();  // [MQTT5-3.1.3-9]
   will_.reset();
@@ -197,11 +204,8 @@ void session::connection_lost(time_point now, session_effects& effects) {
 void session::fail(const error& reason, time_point now, session_effects& effects) {
   if (!connected_) return;
   if (version_ == protocol_version::v5) {  // [MQTT5-4.13.1-1], [MQTT5-3.14.0-1]
-    disconnect farewell{.code = reason.code, .reason_string = reason.what};
-    const std::size_t longest = 2 + 1 + 1 + 3 + reason.what.size();
-    if (maximum_packet_size_ != 0 && longest > maximum_packet_size_)  // [MQTT5-3.14.2-3]
-      farewell.reason_string = {};
-    encode(farewell, version_, output_.tail());
+    const std::string_view why = reason_that_fits(reason.what, 4);  // [MQTT5-3.14.2-3]
+    encode(disconnect{.code = reason.code, .reason_string = why}, version_, output_.tail());
   }
   effects.close_connection = true;  // [MQTT311-4.8.0-1]
   effects.close_reason = reason;
@@ -209,6 +213,7 @@ void session::fail(const error& reason, time_point now, session_effects& effects
 }
 
 void session::end_connection(time_point now, bool will_wanted, session_effects& effects) {
+  seal_publishes(now, effects);  // they come before the will
   connected_ = false;
   if (!will_wanted) will_.reset();  // [MQTT5-3.14.4-3], [MQTT311-3.14.4-3]
   if (will_ != nullptr) {
@@ -220,6 +225,7 @@ void session::end_connection(time_point now, bool will_wanted, session_effects& 
       will_due_ = now + std::chrono::seconds(delay);
   }
   extras_.reset();
+  tidy_due_.reset();
   if (expiry_ == 0) {  // [MQTT5-3.1.2-23]
     discard_state(now, effects);
     effects.session_ended = true;
@@ -247,7 +253,8 @@ void session::publish_will(time_point now, session_effects& effects) {
 
 void session::tick(time_point now, session_effects& effects) {
   if (connected_) {
-    const auto due = deadline();
+    if (tidy_due_ && now >= *tidy_due_) tidy(now);
+    const auto due = keep_alive_due();
     if (due && now >= *due)  // [MQTT5-3.1.2-22], [MQTT311-3.1.2-24]
       fail({reason_code::keep_alive_timeout, "MQTT5-3.1.2-22", "keep alive timeout"}, now, effects);
     return;
@@ -261,12 +268,27 @@ void session::tick(time_point now, session_effects& effects) {
 }
 
 std::optional<time_point> session::deadline() const noexcept {
-  if (connected_) {
-    if (keep_alive_ == 0) return std::nullopt;
-    return last_received_ + std::chrono::milliseconds(keep_alive_ * 1500);
+  return connected_ ? earlier(keep_alive_due(), tidy_due_) : earlier(will_due_, expires_at_);
+}
+
+std::optional<time_point> session::keep_alive_due() const noexcept {
+  if (keep_alive_ == 0) return std::nullopt;
+  return last_received_ + std::chrono::milliseconds(keep_alive_ * 1500);
+}
+
+/// A message under way keeps its whole block alive, which is cheap while clients
+/// acknowledge at once. What has been kept for longer gets a block of its own.
+void session::tidy(time_point now) {
+  tidy_due_.reset();
+  inbound_qos2_.trim();
+  accepted_qos2_.trim();
+  if (window_.empty() && queue_ == nullptr) {
+    window_.clear();
+    return;
   }
-  if (will_due_ && expires_at_) return std::min(*will_due_, *expires_at_);
-  return will_due_ ? will_due_ : expires_at_;
+  window_.detach_blocks();
+  if (queue_ != nullptr) queue_->detach_blocks();
+  tidy_due_ = now + tidy_interval;
 }
 
 void session::on_disconnect(const frame& packet, time_point now, session_effects& effects) {

@@ -171,6 +171,7 @@ bool session::register_publish(const publish& packet, time_point now, session_ef
     return false;
   }
   if (packet.qos == qos::exactly_once) inbound_qos2_.insert(packet.id);
+  if (!tidy_due_) tidy_due_ = now + tidy_interval;
   return true;
 }
 

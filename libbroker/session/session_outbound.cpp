@@ -50,7 +50,7 @@ void session::deliver_run(const message_run& run, const delivery_options& option
     if (std::min(entry.qos, options.maximum_qos) == qos::at_most_once)  // [MQTT5-3.8.4-8]
       send_qos0(block, entry, options, now, effects);
     else if (!block.expired(entry, now))
-      queue(run.block, i, options, effects);
+      queue(run.block, i, options, now, effects);
     else
       ++effects.counted.dropped_expired;
   }
@@ -78,27 +78,40 @@ void session::send_qos0(const message_block& block, const message_entry& entry,
     ++effects.counted.dropped_too_large;
     return;
   }
-  if (extras_ != nullptr && extras_->outbound_aliases) {
-    const auto [alias, known] = extras_->outbound_aliases->choose(block.topic(entry));
-    header.topic_alias = alias;
-    header.omit_topic = known;
-  }
+  choose_alias(block, entry, header);
   encode_delivery(block, entry, header, now, output_.tail());
   ++effects.counted.publishes_sent;
   ++effects.counted.packets_sent;
   effects.counted.publish_bytes_sent += block.payload(entry).size();
 }
 
+void session::choose_alias(const message_block& block, const message_entry& entry,
+                           delivery_header& header) {
+  if (extras_ == nullptr || !extras_->outbound_aliases) return;
+  // An alias that is new makes the packet longer than the one that was checked.
+  delivery_header longest = header;
+  longest.topic_alias = 1;
+  if (maximum_packet_size_ != 0 && delivery_size(entry, longest) > maximum_packet_size_) return;
+  const auto [alias, known] = extras_->outbound_aliases->choose(block.topic(entry));
+  header.topic_alias = alias;
+  header.omit_topic = known;
+}
+
 void session::queue(const message_block_ptr& block, std::uint32_t index,
-                    const delivery_options& options, session_effects& effects) {
-  if (queue_ == nullptr) queue_ = std::make_unique<message_queue>();
+                    const delivery_options& options, time_point now, session_effects& effects) {
   const session_config& limits = settings_.session;
   const std::size_t size = (*block)[index].size;
-  if ((limits.max_queued_messages != 0 && queue_->messages() >= limits.max_queued_messages) ||
-      (limits.max_queued_bytes != 0 && queue_->bytes() + size > limits.max_queued_bytes)) {
+  const auto has_room = [&] {
+    return (limits.max_queued_messages == 0 || queued_messages() < limits.max_queued_messages) &&
+           (limits.max_queued_bytes == 0 || queued_bytes() + size <= limits.max_queued_bytes);
+  };
+  // What the window has room for does not wait, and so does not count.
+  if (!has_room()) send_queued(now, effects);
+  if (!has_room()) {
     ++effects.counted.dropped_queue_full;
     return;
   }
+  if (queue_ == nullptr) queue_ = std::make_unique<message_queue>();
   queue_->push(block, index, options);
 }
 
@@ -116,11 +129,12 @@ void session::resend(time_point now, session_effects& effects) {
   while (!resends.empty() && may_send()) {
     const packet_id id = resends.front();
     resends.pop_front();
-    const outbound_window::message& sent = *window_.find(id);
-    if (sent.stage == outbound_window::stage::released)
+    const outbound_window::message* const sent = window_.find(id);
+    if (sent == nullptr) continue;  // the client completed it without waiting
+    if (sent->stage == outbound_window::stage::released)
       respond(packet_type::pubrel, id, reason_code::success);
     else
-      send_in_flight(id, sent, true, now, effects);  // [MQTT5-3.3.1-1]
+      send_in_flight(id, *sent, true, now, effects);  // [MQTT5-3.3.1-1]
   }
 }
 
@@ -174,11 +188,8 @@ void session::send_in_flight(packet_id id, const outbound_window::message& sent,
     return;
   }
   --send_quota_;
-  if (extras_ != nullptr && extras_->outbound_aliases) {
-    const auto [alias, known] = extras_->outbound_aliases->choose(block.topic(entry));
-    header.topic_alias = alias;
-    header.omit_topic = known;
-  }
+  if (!tidy_due_) tidy_due_ = now + tidy_interval;
+  choose_alias(block, entry, header);
   encode_delivery(block, entry, header, now, output_.tail());
   ++effects.counted.publishes_sent;
   ++effects.counted.packets_sent;
@@ -189,6 +200,13 @@ void session::output_drained(time_point now, session_effects& effects) {
   if (!connected_) return;
   send_queued(now, effects);
   read_retained(effects);
+}
+
+std::string_view session::reason_that_fits(std::string_view what, std::size_t size) const noexcept {
+  constexpr std::size_t property_header_size = 3;
+  const bool fits = maximum_packet_size_ == 0 ||
+                    size + property_header_size + what.size() <= maximum_packet_size_;
+  return fits ? what : std::string_view();
 }
 
 void session::respond(packet_type type, packet_id id, reason_code code, std::string_view what) {
@@ -203,7 +221,8 @@ void session::respond(packet_type type, packet_id id, reason_code code, std::str
     return;
   }
   publish_response answer{.id = id, .code = code};
-  if (problem_information_) answer.reason_string = what;  // [MQTT5-3.1.2-29]
+  if (problem_information_)  // [MQTT5-3.1.2-29]
+    answer.reason_string = reason_that_fits(what, 6);  // [MQTT5-3.4.2-2], [MQTT5-3.5.2-2]
   encode(type, answer, version_, output_.tail());
 }
 

@@ -182,7 +182,9 @@ void session::unsubscribed(request_number number) {
 
 void session::complete_request(const pending_request& request) {
   // Reason strings only where the client wants them [MQTT5-3.1.2-29].
-  const std::string_view why = problem_information_ ? request.reason_string : std::string_view();
+  std::string_view why;
+  if (problem_information_)  // nor where they make the packet too large [MQTT5-3.9.2-1]
+    why = reason_that_fits(request.reason_string, 8 + request.codes.size());
   if (request.reply == packet_type::suback) {  // [MQTT5-3.8.4-1], [MQTT5-3.8.4-6]
     encode(suback{.id = request.id, .reason_string = why, .codes = request.codes}, version_,
            output_.tail());
@@ -207,13 +209,13 @@ void session::retained_read(request_number number, const retained_store::page& p
                             time_point now, session_effects& effects) {
   if (!connected_ || extras_ == nullptr || extras_->pull_in_progress != number) return;
   auto& pulls = extras_->pulls;
-  const auto found =
-      pulls.empty() || pulls.front().number != number  // unsubscribed meanwhile
-          ? subscriptions_.end()
-          : subscriptions_.find(pulls.front().filter);
+  const bool wanted = !pulls.empty() && pulls.front().number == number;
+  const auto found = wanted ? subscriptions_.find(pulls.front().filter) : subscriptions_.end();
   if (found != subscriptions_.end()) {
     const auto& [options, identifier] = found->second;
-    delivery_options how{.maximum_qos = options.qos, .retained = true};  // [MQTT5-3.3.1-8]
+    delivery_options how{.maximum_qos = options.qos,
+                         .no_local = options.no_local,
+                         .retained = true};  // [MQTT5-3.3.1-8]
     if (identifier != 0)
       how.identifiers =
           std::make_shared<const std::vector<std::uint32_t>>(std::vector{identifier});
@@ -223,6 +225,8 @@ void session::retained_read(request_number number, const retained_store::page& p
       pulls.pop_front();
     else
       pulls.front().next = page.next;
+  } else if (wanted) {  // unsubscribed before its SUBACK
+    pulls.pop_front();
   }
   extras_->pull_in_progress = 0;
   read_retained(effects);

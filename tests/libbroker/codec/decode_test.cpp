@@ -135,7 +135,7 @@ BOOST_AUTO_TEST_CASE(a_refused_connect_is_answered_in_a_version_its_sender_knows
   BOOST_TEST((version_for(R"(0004 "MQTT" 04 01)") == v3_1_1));
   BOOST_TEST((version_for(R"(0004 "MQTT" 84 01)") == v3_1_1));
   BOOST_TEST((version_for(R"(0004 "MQTT" 05 01)") == v5));
-  BOOST_TEST((version_for(R"(0004 "MQTT" 06 00)") == v5));
+  BOOST_TEST((version_for(R"(0004 "MQTT" 06 00)") == v3_1_1));
   BOOST_TEST((version_for(R"(0004 "MQT")") == v3_1_1));
   BOOST_TEST((version_for("") == v3_1_1));
 }
