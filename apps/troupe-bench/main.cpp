@@ -139,8 +139,9 @@ void describe(CLI::App& app, options& wanted) {
           "least 64 for each publisher and 16 for each topic; 0 = no limit")
       ->capture_default_str();
   traffic("--gather", wanted.gather,
-          "Flat out: microseconds to sleep before looking for input again, so that the broker "
-          "does not pay for waking this process with every packet; 0 = none")
+          "Flat out: microseconds to sleep before looking for input again, at most 100000, so that "
+          "a broker on the same machine does not pay for waking this process with every packet; it "
+          "slows few connections down; 0 = none")
       ->capture_default_str();
   traffic("--closed-loop", wanted.closed_loop,
           "Messages on the way from a publisher to its slowest subscriber; 0 = flat out");

@@ -60,7 +60,7 @@ struct options {
   std::uint16_t window = 100;  ///< QoS 1 and 2 messages in flight for each publisher
   std::uint64_t closed_loop = 0;
   std::uint64_t max_ahead = 1000;
-  unsigned gather = 50;        ///< microseconds
+  unsigned gather = 0;         ///< microseconds
   double rate = 0;             ///< messages per second, all publishers together
   std::uint64_t messages = 0;  ///< for each publisher
   double duration = 0;         ///< seconds

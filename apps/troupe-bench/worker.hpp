@@ -68,6 +68,7 @@ private:
   class incoming;
 
   void run();
+  /// Lets input gather.
   void pause() const noexcept;
   [[nodiscard]] std::int64_t timeout() const noexcept;
   void dispatch(const epoll_event& event);
