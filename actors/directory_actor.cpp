@@ -14,13 +14,10 @@ directory_actor::behavior_type directory_actor::make_behavior() {
   return {
       [this](const claim& request) { admit(request); },
       [this](const retire& request) { forget(request); },
-      [this](const stop_all_reading&) {
-        shutting_down_ = true;
-        for (const auto& [id, at] : sessions_) send(at.session, stop_reading{});
-      },
-      [this](const dismiss_all&) { return dismiss_everybody(); },
-      [this](const dismissed&) {
-        if (to_be_dismissed_ != 0 && --to_be_dismissed_ == 0) shutdown_.deliver(all_dismissed{});
+      [this](const stop_all_reading&) { return tell_everybody(stop_reading{}); },
+      [this](const dismiss_all&) { return tell_everybody(dismiss{}); },
+      [this](const shutdown_step_done&) {
+        if (not_done_ != 0 && --not_done_ == 0) step_.deliver(all_done{});
       },
       [this](const describe_directory&) {
         return directory_description{.sessions = sessions_.size()};
@@ -40,9 +37,9 @@ void directory_actor::admit(const claim& request) {
       spdlog::warn("event=refused client={} reason=\"too many sessions\"", who->client_id);
       return refuse(*who, who->request.version, reason_code::quota_exceeded);
     }
-    found = sessions_.try_emplace(who->client_id).first;
-    found->second.session =
+    session_handle made =
         spawn_at<session_actor>(system(), who->socket->home(), house_, who->client_id);
+    found = sessions_.try_emplace(who->client_id, entry{.session = std::move(made)}).first;
   }
   entry& at = found->second;
   send(at.session, attach_client{who, ++at.attempts});
@@ -59,13 +56,14 @@ void directory_actor::forget(const retire& request) {
   send(request.who, retired{});
 }
 
-caf::result<all_dismissed> directory_actor::dismiss_everybody() {
+template <class Step>
+caf::result<all_done> directory_actor::tell_everybody(Step step) {
   shutting_down_ = true;
-  if (sessions_.empty()) return all_dismissed{};
-  shutdown_ = make_response_promise<all_dismissed>();
-  to_be_dismissed_ = sessions_.size();
-  for (const auto& [id, at] : sessions_) send(at.session, dismiss{});
-  return shutdown_;
+  not_done_ = sessions_.size();
+  if (sessions_.empty()) return all_done{};
+  for (const auto& [id, at] : sessions_) send(at.session, step);
+  step_ = make_response_promise<all_done>();
+  return step_;
 }
 
 }  // namespace troupe

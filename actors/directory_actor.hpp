@@ -30,13 +30,14 @@ private:
 
   void admit(const claim& request);
   void forget(const retire& request);
-  caf::result<all_dismissed> dismiss_everybody();
+  template <class Step>
+  caf::result<all_done> tell_everybody(Step step);
 
   const node_context& house_;
   std::unordered_map<std::string, entry, text_hash, std::equal_to<>> sessions_;
-  std::size_t to_be_dismissed_ = 0;
   bool shutting_down_ = false;
-  caf::typed_response_promise<all_dismissed> shutdown_;
+  std::size_t not_done_ = 0;  ///< sessions that have not done the current step
+  caf::typed_response_promise<all_done> step_;
 };
 
 }  // namespace troupe

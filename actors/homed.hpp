@@ -1,6 +1,10 @@
 #pragma once
 
 #include <caf/all.hpp>
+#include <spdlog/spdlog.h>
+
+#include <cstdlib>
+#include <exception>
 
 namespace troupe {
 
@@ -11,7 +15,17 @@ template <class Handle>
 class homed : public Handle::base {
 public:
   /// Without a home in `config.host` the actor runs wherever it is woken.
-  explicit homed(caf::actor_config& config) : Handle::base(config), home_(config.host) {}
+  explicit homed(caf::actor_config& config) : Handle::base(config), home_(config.host) {
+    // Half a broker serves nobody: what escapes a handler is a bug or want of memory.
+    this->set_exception_handler([this](std::exception_ptr& thrown) -> caf::error {
+      try {
+        std::rethrow_exception(thrown);
+      } catch (const std::exception& failed) {
+        spdlog::critical("event=actor_failed kind={} reason=\"{}\"", this->name(), failed.what());
+      }
+      std::abort();
+    });
+  }
 
   using Handle::base::enqueue;
   void enqueue(caf::mailbox_element_ptr message, caf::execution_unit* sender) override {

@@ -44,12 +44,12 @@ metrics::counters metrics::total() const {
 }
 
 metrics::counters& metrics::local() {
-  thread_local const metrics* owner = nullptr;
+  thread_local std::uint64_t owner = 0;
   thread_local counters* mine = nullptr;
-  if (owner != this) {
+  if (owner != number_) {
     const std::lock_guard guard(mutex_);
     by_thread_.push_back(std::make_unique<counters>());
-    owner = this;
+    owner = number_;
     mine = by_thread_.back().get();
   }
   return *mine;

@@ -51,6 +51,9 @@ private:
   }
   counters& local();
 
+  const std::uint64_t number_ = ++last_number_;  ///< tells this object from earlier ones
+  static inline std::atomic<std::uint64_t> last_number_{0};
+
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<counters>> by_thread_;
 };

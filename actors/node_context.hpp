@@ -6,6 +6,7 @@
 #include "libbroker/text_hash.hpp"
 
 #include <atomic>
+#include <memory>
 #include <vector>
 
 namespace troupe {
@@ -13,6 +14,11 @@ namespace troupe {
 /// What the actors of one node share: settings, each other's handles, counters.
 /// Filled before the first client is let in and constant from then on; outlives
 /// the actors that refer to it.
+/// Bytes of publishes that sessions sent to a shard and it has not routed yet.
+struct alignas(64) shard_gauge {
+  std::atomic<std::size_t> bytes{0};
+};
+
 struct node_context {
   config settings;
   std::vector<shard_handle> shards;
@@ -21,6 +27,7 @@ struct node_context {
 
   // Counters are not part of the constant state.
   mutable metrics counts;
+  std::unique_ptr<shard_gauge[]> shard_load;  ///< by shard
   mutable std::atomic<std::uint64_t> last_session_number{0};
 
   [[nodiscard]] const directory_handle& directory_of(std::string_view client_id) const noexcept {

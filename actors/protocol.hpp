@@ -102,9 +102,9 @@ struct retained_read {
 };
 /// The directory has forgotten the session: it may go.
 struct retired {};
-/// Stop reading from the client; shutdown begins.
+/// Stop reading from the client and answer `shutdown_step_done`; shutdown begins.
 struct stop_reading {};
-/// Say goodbye to the client and answer `dismissed`; shutdown goes on.
+/// Say goodbye to the client, answer `shutdown_step_done` and end; shutdown goes on.
 struct dismiss {
   reason_code code = reason_code::server_shutting_down;
 };
@@ -241,12 +241,12 @@ struct retire {
   session_handle who;
   std::uint64_t attempts_seen = 0;
 };
-/// A session has closed its client's connection after `dismiss`.
-struct dismissed {};
-/// Shutdown: passes `stop_reading` or `dismiss` to all sessions and answers when done.
+/// A session has done what `stop_reading` or `dismiss` asked for.
+struct shutdown_step_done {};
+/// Shutdown: passes `stop_reading` or `dismiss` to all sessions and answers when all are done.
 struct stop_all_reading {};
 struct dismiss_all {};
-struct all_dismissed {};
+struct all_done {};
 
 struct describe_directory {};
 struct directory_description {
@@ -260,11 +260,11 @@ using directory_handle = caf::typed_actor<
     // A session wants to end.
     caf::reacts_to<retire>,
     // Shutdown, first step.
-    caf::reacts_to<stop_all_reading>,
+    caf::replies_to<stop_all_reading>::with<all_done>,
     // Shutdown, last step.
-    caf::replies_to<dismiss_all>::with<all_dismissed>,
-    // A session has done the last step.
-    caf::reacts_to<dismissed>,
+    caf::replies_to<dismiss_all>::with<all_done>,
+    // A session has done the step.
+    caf::reacts_to<shutdown_step_done>,
     // For the inspector.
     caf::replies_to<describe_directory>::with<directory_description>>;
 
@@ -319,10 +319,10 @@ TROUPE_LOCAL_MESSAGE(describe_shard)
 TROUPE_LOCAL_MESSAGE(shard_description)
 TROUPE_LOCAL_MESSAGE(claim)
 TROUPE_LOCAL_MESSAGE(retire)
-TROUPE_LOCAL_MESSAGE(dismissed)
+TROUPE_LOCAL_MESSAGE(shutdown_step_done)
 TROUPE_LOCAL_MESSAGE(stop_all_reading)
 TROUPE_LOCAL_MESSAGE(dismiss_all)
-TROUPE_LOCAL_MESSAGE(all_dismissed)
+TROUPE_LOCAL_MESSAGE(all_done)
 TROUPE_LOCAL_MESSAGE(describe_directory)
 TROUPE_LOCAL_MESSAGE(directory_description)
 TROUPE_LOCAL_MESSAGE(describe_node)

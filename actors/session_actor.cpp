@@ -12,6 +12,12 @@ namespace {
 /// Byte ranges that one system call writes at most.
 constexpr std::size_t views_per_write = 64;
 
+/// SUBSCRIBE and UNSUBSCRIBE packets of one client that shards work on at a time.
+constexpr std::size_t requests_in_progress = 64;
+
+/// Longest time that a timer is set for; what is due later sets another.
+constexpr std::chrono::minutes longest_timer{10};
+
 /// A session's effects live only within one handler: one object per worker serves all.
 session_effects& effects() {
   thread_local session_effects instance;
@@ -38,9 +44,14 @@ session_actor::behavior_type session_actor::make_behavior() {
         if (event.watch != watch_ || socket_ == nullptr) return;
         const time_point now = current_time();
         read_to_the_end_ |= event.hung_up;
-        if (event.readable) read_input(now);
+        if (event.readable) {
+          read_scheduled_ = false;
+          read_input(now);
+        }
+        if (socket_ == nullptr) return;
         if (event.writable && write_blocked_) write_output(now);
         if (event.deadline_passed) {
+          if (read_blocked_) machine_.reading_paused(now);
           machine_.tick(now, effects());
           deadline_.reset();
           carry_out(now);
@@ -55,12 +66,14 @@ session_actor::behavior_type session_actor::make_behavior() {
         machine_.subscribed(reply.shard, reply.number, reply.retained_sequence,
                             reply.with_retained, effects());
         carry_out(now);
+        resume_reading();
       },
       [this](const subscriptions_removed& reply) {
         if (reply.epoch != machine_.epoch()) return;
         const time_point now = current_time();
         machine_.unsubscribed(reply.number);
         carry_out(now);
+        resume_reading();
       },
       [this](const retained_read& reply) {
         if (reply.epoch != machine_.epoch() ||
@@ -71,15 +84,19 @@ session_actor::behavior_type session_actor::make_behavior() {
         carry_out(now);
       },
       [this](const retired&) { quit(); },
-      [this](const stop_reading&) { reading_stopped_ = true; },
+      [this](const stop_reading&) {
+        reading_stopped_ = true;
+        send(house_.directory_of(machine_.client_id()), shutdown_step_done{});
+      },
       [this](const dismiss& request) {
         const time_point now = current_time();
         machine_.dismiss(request.code, now, effects());
         carry_out(now);
-        send(house_.directory_of(machine_.client_id()), dismissed{});
+        send(house_.directory_of(machine_.client_id()), shutdown_step_done{});
         quit();
       },
       [this](const session_timer&) {
+        timer_at_.reset();
         if (machine_.connected()) return;
         const time_point now = current_time();
         machine_.tick(now, effects());
@@ -124,7 +141,7 @@ void session_actor::take_over(attach_client request) {
   client& arrived = *request.who;
   socket_ = std::move(arrived.socket);
   socket_->watch(caf::actor_cast<connection_owner>(this), ++watch_);
-  write_blocked_ = read_blocked_ = false;
+  write_blocked_ = read_blocked_ = read_scheduled_ = false;
   read_to_the_end_ = true;
   partial_.clear();
 
@@ -158,16 +175,41 @@ void session_actor::close_connection(time_point now) {
   machine_.output().clear();
   socket_.reset();
   partial_ = byte_buffer();
+  // What waits for credit is bounded by the backlog; it must not get lost, and
+  // nobody who could send more is left.
+  if (held_ != nullptr)
+    for (shard_request& request : held_->requests)
+      std::visit([this](auto& any) { send_request(any); }, request);
   held_.reset();
-  credit_used_ = 0;
   --house_.counts.clients_online;
 }
 
 // -- reading ----------------------------------------------------------------------
 
-bool session_actor::may_read() const noexcept {
-  const std::size_t held = held_ == nullptr ? 0 : held_->bytes;
-  return !reading_stopped_ && held <= house_.settings.limits.publish_backlog;
+bool session_actor::may_read() noexcept {
+  const limits_config& limits = house_.settings.limits;
+  return !reading_stopped_ && (held_ == nullptr || held_->bytes <= limits.publish_backlog) &&
+         machine_.output().size() <= limits.output_buffer &&
+         machine_.pending_requests() <= requests_in_progress;
+}
+
+void session_actor::schedule_read() {
+  if (read_scheduled_ || socket_ == nullptr) return;
+  read_scheduled_ = true;
+  send(this, io_ready{.watch = watch_, .readable = true});
+}
+
+void session_actor::resume_reading() {
+  if (!read_blocked_ || !may_read()) return;
+  read_blocked_ = false;
+  schedule_read();
+}
+
+std::size_t session_actor::missing_of_large_packet() const {
+  if (partial_.empty()) return 0;
+  const auto scanned = scan_frame(partial_.view(), 0);
+  const bool large = scanned && scanned->size > house_.settings.scheduler.read_buffer / 16;
+  return large ? scanned->size - partial_.size() : 0;
 }
 
 void session_actor::read_input(time_point now) {
@@ -177,10 +219,11 @@ void session_actor::read_input(time_point now) {
   }
   const std::span<std::byte> buffer = read_buffer(house_.settings.scheduler.read_buffer);
   std::span<std::byte> room = buffer;
-  // A packet larger than the buffer grows in memory of its own.
-  const bool large = partial_.size() > buffer.size() / 2;
-  if (large) {
-    room = {partial_.prepare(buffer.size()), buffer.size()};
+  // A large packet grows in memory of its own, as it comes.
+  const std::size_t missing = missing_of_large_packet();
+  if (missing != 0) {
+    const std::size_t next = std::min(missing, buffer.size());
+    room = {partial_.prepare(next), next};
   } else if (!partial_.empty()) {
     std::copy_n(partial_.data(), partial_.size(), buffer.begin());
     room = buffer.subspan(partial_.size());
@@ -190,10 +233,12 @@ void session_actor::read_input(time_point now) {
   if (status == connection::io_status::would_block) read_to_the_end_ = false;
   const bool drained = bytes < room.size() && !read_to_the_end_;
   if (bytes != 0) {
-    if (large) {
+    if (missing != 0) {
       partial_.commit(bytes);
-      const byte_buffer whole = std::exchange(partial_, byte_buffer());
-      take_input(whole.view(), now);
+      if (bytes == missing) {
+        const byte_buffer whole = std::exchange(partial_, byte_buffer());
+        take_input(whole.view(), now);
+      }
     } else {
       const std::size_t before = std::exchange(partial_, byte_buffer()).size();
       take_input(buffer.first(before + bytes), now);
@@ -204,8 +249,7 @@ void session_actor::read_input(time_point now) {
     machine_.connection_lost(now, effects());
     carry_out(now);
   } else if (!drained) {
-    // More is waiting, but others have their turn first.
-    send(this, io_ready{.watch = watch_, .readable = true});
+    schedule_read();  // more is waiting, but others have their turn first
   }
 }
 
@@ -244,6 +288,7 @@ void session_actor::write_output(time_point now) {
   if (!machine_.connected()) return;
   machine_.output_drained(now, effects());
   carry_out(now);
+  resume_reading();
 }
 
 // -- carrying out -----------------------------------------------------------------
@@ -268,16 +313,18 @@ void session_actor::carry_out(time_point now) {
   update_deadline();
 }
 
-bool session_actor::has_credit() const noexcept {
+bool session_actor::has_credit(shard_index shard) const noexcept {
   // Whoever has nothing under way may send, however large it is.
-  return credit_used_ == 0 || credit_used_ < house_.settings.limits.publish_credit;
+  const limits_config& limits = house_.settings.limits;
+  return credit_used_ == 0 || (credit_used_ < limits.publish_credit &&
+                               house_.shard_load[shard].bytes < limits.shard_credit);
 }
 
 void session_actor::send_requests() {
   session_effects& wanted = effects();
   for (shard_request& request : wanted.requests) {
     auto* const publish = std::get_if<shard_publish>(&request);
-    if (held_ == nullptr && (publish == nullptr || has_credit())) {
+    if (held_ == nullptr && (publish == nullptr || has_credit(publish->shard))) {
       std::visit([this](auto& any) { send_request(any); }, request);
       continue;
     }
@@ -291,25 +338,23 @@ void session_actor::send_requests() {
   if (wanted.read_retained) send_request(*wanted.read_retained);
 }
 
-void session_actor::release_held(time_point now) {
+void session_actor::release_held() {
   while (held_ != nullptr) {
     shard_request& next = held_->requests.front();
     if (auto* const publish = std::get_if<shard_publish>(&next)) {
-      if (!has_credit()) break;
+      if (!has_credit(publish->shard)) break;
       held_->bytes -= publish->block->bytes();
     }
     std::visit([this](auto& any) { send_request(any); }, next);
     held_->requests.pop_front();
     if (held_->requests.empty()) held_.reset();
   }
-  if (read_blocked_ && socket_ != nullptr && may_read()) {
-    read_blocked_ = false;
-    read_input(now);
-  }
+  resume_reading();
 }
 
 void session_actor::send_request(shard_publish& request) {
   credit_used_ += request.block->bytes();
+  house_.shard_load[request.shard].bytes += request.block->bytes();
   send(house_.shards[request.shard],
        route{std::move(request.block), self(), machine_.epoch()});
 }
@@ -351,13 +396,19 @@ void session_actor::update_deadline() {
 
 void session_actor::schedule_timer(time_point now) {
   if (machine_.connected()) return;
-  if (const auto due = machine_.deadline()) delayed_send(this, *due - now, session_timer{});
+  const auto due = machine_.deadline();
+  if (!due) return;
+  // A pending timer keeps even an ended session's memory: one at a time, and not for long.
+  const time_point at = std::min(*due, now + longest_timer);
+  if (timer_at_ && *timer_at_ <= at) return;
+  timer_at_ = at;
+  delayed_send(this, at - now, session_timer{});
 }
 
 // -- what shards send -------------------------------------------------------------
 
 void session_actor::take_delivery(const deliver& batch) {
-  gauge_->fetch_sub(batch.messages->bytes, std::memory_order_relaxed);
+  gauge_->fetch_sub(batch.messages->footprint(), std::memory_order_relaxed);
   if (batch.epoch != machine_.epoch()) return;
   const time_point now = current_time();
   machine_.deliver(*batch.messages, batch.options, now, effects());
@@ -365,12 +416,9 @@ void session_actor::take_delivery(const deliver& batch) {
 }
 
 void session_actor::take_accepted(const accepted& batch) {
-  if (batch.block->connection_epoch() == machine_.connection_epoch())
-    credit_used_ -= std::min<std::size_t>(credit_used_, batch.block->bytes());
-  if (batch.epoch != machine_.epoch()) return;
-  const time_point now = current_time();
-  machine_.accepted(*batch.block);
-  release_held(now);
+  credit_used_ -= batch.block->bytes();
+  if (batch.epoch == machine_.epoch()) machine_.accepted(*batch.block);
+  release_held();
   request_flush();
 }
 

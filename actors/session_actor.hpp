@@ -33,7 +33,11 @@ private:
   // Reading.
   void read_input(time_point now);
   void take_input(byte_view input, time_point now);
-  [[nodiscard]] bool may_read() const noexcept;
+  [[nodiscard]] bool may_read() noexcept;
+  void schedule_read();
+  void resume_reading();
+  /// Bytes that complete the packet in `partial_`, if that is a large one; else 0.
+  [[nodiscard]] std::size_t missing_of_large_packet() const;
 
   // Writing.
   void request_flush();
@@ -41,14 +45,14 @@ private:
 
   // Carrying out what the machine wants.
   void carry_out(time_point now);
-  [[nodiscard]] bool has_credit() const noexcept;
+  [[nodiscard]] bool has_credit(shard_index shard) const noexcept;
   void send_requests();
   void send_request(shard_publish& request);
   void send_request(shard_subscribe& request);
   void send_request(shard_unsubscribe& request);
   void send_request(shard_redeliver& request);
   void send_request(shard_read_retained& request);
-  void release_held(time_point now);
+  void release_held();
   void close_connection(time_point now);
   void schedule_timer(time_point now);
   void update_deadline();
@@ -69,9 +73,11 @@ private:
   delivery_gauge gauge_;
   std::size_t credit_used_ = 0;  ///< bytes of blocks that shards have not accepted
   std::optional<time_point> deadline_;  ///< as the socket knows it
+  std::optional<time_point> timer_at_;  ///< of the pending `session_timer`
   std::uint64_t attempts_ = 0;
   std::uint32_t watch_ = 0;
   bool flush_requested_ = false;
+  bool read_scheduled_ = false;
   bool write_blocked_ = false;
   bool read_to_the_end_ = false;  ///< a short read does not say that nothing is left
   bool read_blocked_ = false;   ///< input may be waiting that we did not want to read

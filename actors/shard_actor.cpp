@@ -126,9 +126,9 @@ void shard_actor::hand_out() {
   for (routed& match : deliveries_) {
     const subscriber& to = subscribers_[match.to];
     const std::size_t waiting =
-        to.gauge->fetch_add(match.messages->bytes, std::memory_order_relaxed);
+        to.gauge->fetch_add(match.messages->footprint(), std::memory_order_relaxed);
     if (waiting > credit) {  // the session does not keep up: bounded rather than complete
-      to.gauge->fetch_sub(match.messages->bytes, std::memory_order_relaxed);
+      to.gauge->fetch_sub(match.messages->footprint(), std::memory_order_relaxed);
       deliveries_dropped_ += match.messages->messages;
       house_.counts.add(&metrics::counters::deliveries_dropped, match.messages->messages);
       continue;
@@ -136,7 +136,10 @@ void shard_actor::hand_out() {
     send(to.handle, deliver{std::move(match.messages), std::move(match.options), to.epoch});
   }
   deliveries_.clear();
-  for (acknowledgement& owed : acknowledgements_) send(owed.publisher, std::move(owed.message));
+  for (acknowledgement& owed : acknowledgements_) {
+    house_.shard_load[number_].bytes -= owed.message.block->bytes();
+    send(owed.publisher, std::move(owed.message));
+  }
   acknowledgements_.clear();
 }
 

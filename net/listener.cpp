@@ -4,6 +4,7 @@
 
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -11,7 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <atomic>
+#include <cerrno>
+#include <cstring>
 #include <future>
 #include <stdexcept>
 
@@ -21,6 +23,8 @@ namespace {
 
 using boost::asio::ip::tcp;
 using boost::asio::local::stream_protocol;
+
+constexpr std::chrono::milliseconds accept_retry_interval{100};
 
 std::string printed(const tcp::endpoint& at) {
   const std::string host = at.address().to_string();
@@ -50,7 +54,8 @@ public:
         accepts_per_turn_(accepts_per_turn),
         workers_(workers),
         accept_(std::move(accept)),
-        acceptor_(loop(0).context()) {}
+        acceptor_(loop(0).context()),
+        retry_(loop(0).context()) {}
 
   ~socket_listener() override {
     if constexpr (std::is_same_v<Protocol, stream_protocol>)
@@ -82,6 +87,7 @@ public:
     boost::asio::post(loop(0).context(), [&] {
       boost::system::error_code ignored;
       acceptor_.close(ignored);
+      retry_.cancel();
       closed.set_value();
     });
     closed.get_future().wait();
@@ -104,24 +110,41 @@ private:
       const int socket = ::accept4(acceptor_.native_handle(), peer.data(), &size,
                                    SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (socket < 0) {
-        if (errno == EMFILE || errno == ENFILE)
-          spdlog::error("event=accept_failed listener={} reason=\"out of file descriptors\"",
-                        address());
+        const int reason = errno;
+        if (reason == EMFILE || reason == ENFILE || reason == ENOBUFS || reason == ENOMEM)
+          return wait_for_resources(reason);
         break;
       }
       peer.resize(size);
       prepare(peer.protocol(), socket);
       deal_out(socket, printed(peer));
     }
+    short_of_resources_ = false;
     wait();
+  }
+
+  /// The connections wait in the kernel's backlog; asking again at once would spin.
+  void wait_for_resources(int reason) {
+    if (!std::exchange(short_of_resources_, true))
+      spdlog::error("event=accept_failed listener={} reason=\"{}\"", address(),
+                    std::strerror(reason));
+    retry_.expires_after(accept_retry_interval);
+    retry_.async_wait([self = this->shared_from_this()](const auto& failed) {
+      if (!failed && self->acceptor_.is_open()) self->accept_some();
+    });
   }
 
   void deal_out(int socket, std::string peer) {
     const std::size_t turn = next_worker_++ % workers_.num_workers();
     auto hand_over = [self = this->shared_from_this(), socket, turn, peer = std::move(peer)] {
-      self->accept_(std::make_unique<stream_connection>(socket, peer, self->loop(turn),
-                                                        self->workers_.worker_by_id(turn),
-                                                        self->open_));
+      try {
+        self->accept_(std::make_unique<stream_connection>(socket, peer, self->loop(turn),
+                                                          self->workers_.worker_by_id(turn),
+                                                          self->open_));
+      } catch (const std::system_error& failed) {  // the poller did not take it
+        ::close(socket);
+        spdlog::error("event=refused peer={} reason=\"{}\"", peer, failed.what());
+      }
     };
     if (turn == 0)
       hand_over();
@@ -137,6 +160,8 @@ private:
   typename Protocol::acceptor acceptor_;
   std::string path_;
   std::size_t next_worker_ = 0;
+  boost::asio::steady_timer retry_;
+  bool short_of_resources_ = false;
 };
 
 std::shared_ptr<listener> open_tcp(const listener_config& settings, io_coordinator& workers,

@@ -67,11 +67,12 @@ void stream_connection::watch(connection_owner owner, std::uint32_t watch) {
   worker_loop* const here = worker_loop::current();
   if (here != nullptr && here != loop_) {
     // A client came back through another worker than its session's.
+    const poller::slot_id slot = here->sockets().add(socket_);
     boost::asio::post(loop_->context(),
-                      [loop = loop_, slot = slot_] { loop->sockets().release(slot); });
+                      [loop = loop_, old = slot_] { loop->sockets().release(old); });
     loop_->sockets().forget(socket_);
     loop_ = here;
-    slot_ = here->sockets().add(socket_);
+    slot_ = slot;
   }
   loop_->sockets().set_owner(slot_, std::move(owner), watch);
 }

@@ -43,7 +43,7 @@ void worker_loop::enqueue(caf::resumable* job) {
   {
     const std::lock_guard guard(mutex_);
     inbox_.push_back(job);
-    has_inbox_.store(true, std::memory_order_release);
+    has_inbox_.store(true);  // ordered with asleep_: see wait()
   }
   if (asleep_.exchange(false)) boost::asio::post(context_, [] {});
 }

@@ -8,6 +8,7 @@
 #include "actors/statistics_actor.hpp"
 #include "net/io_scheduler.hpp"
 
+#include <boost/asio/post.hpp>
 #include <caf/all.hpp>
 #include <spdlog/spdlog.h>
 
@@ -60,6 +61,7 @@ void broker::spawn_actors() {
                                  : workers.num_workers();
   const auto home = [&](std::size_t i) { return workers.worker_by_id(i % workers.num_workers()); };
 
+  node_.shard_load = std::make_unique<shard_gauge[]>(shards);
   node_.authenticator = system_->spawn<authenticator_actor>();
   node_.shards.resize(shards);
   for (std::size_t i = 0; i != shards; ++i)
@@ -117,6 +119,20 @@ std::vector<std::string> broker::addresses() const {
   return all;
 }
 
+/// Handshakes have nothing to finish: lets their time run out now.
+void broker::end_handshakes(std::chrono::steady_clock::time_point deadline) {
+  constexpr time_point after_every_deadline = time_point::max() - std::chrono::milliseconds(1);
+  io_coordinator& workers = scheduler_of(*system_);
+  while (node_.counts.handshakes != 0 && std::chrono::steady_clock::now() < deadline) {
+    for (std::size_t i = 0; i != workers.num_workers(); ++i) {
+      worker_loop& loop = *workers.worker_by_id(i)->data().loop;
+      boost::asio::post(loop.context(),
+                        [&loop] { loop.sockets().check_deadlines(after_every_deadline); });
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
+
 void broker::stop() {
   if (std::exchange(stopped_, true)) return;
   const auto deadline = std::chrono::steady_clock::now() + node_.settings.shutdown.deadline;
@@ -131,12 +147,14 @@ void broker::stop() {
   for (const auto& each : listeners_) each->stop();
   {
     caf::scoped_actor self(*system_);
-    for (const directory_handle& each : node_.directories) self->send(each, stop_all_reading{});
+    end_handshakes(deadline);
+    for (const directory_handle& each : node_.directories)
+      self->request(each, time_left(), stop_all_reading{}).receive([](const all_done&) {}, too_late);
     for (const shard_handle& each : node_.shards)
       self->request(each, time_left(), settle{}).receive([](const settled&) {}, too_late);
     for (const directory_handle& each : node_.directories)
       self->request(each, time_left(), dismiss_all{})
-          .receive([](const all_dismissed&) {}, too_late);
+          .receive([](const all_done&) {}, too_late);
   }
   caf::anon_send_exit(statistics_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(inspector_, caf::exit_reason::user_shutdown);
@@ -147,6 +165,7 @@ void broker::stop() {
     caf::anon_send_exit(each, caf::exit_reason::user_shutdown);
   statistics_ = nullptr;
   inspector_ = nullptr;
+  system_->await_all_actors_done();  // they use the handles below to the last
   node_.authenticator = nullptr;
   node_.directories.clear();
   node_.shards.clear();

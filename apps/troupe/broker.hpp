@@ -6,6 +6,7 @@
 
 #include <caf/actor_system.hpp>
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -37,6 +38,7 @@ public:
 private:
   void spawn_actors();
   void open_listeners();
+  void end_handshakes(std::chrono::steady_clock::time_point deadline);
   void admit(std::unique_ptr<connection> socket, const listener_config& from,
              const listener& through);
 

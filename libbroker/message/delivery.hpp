@@ -26,6 +26,9 @@ struct delivery final : ref_counted {
   /// Appends a message, to the last run where it is its next neighbour.
   void add(const message_block_ptr& block, std::uint32_t index);
 
+  /// What it counts for where memory is bounded: wire forms, and something for each message.
+  [[nodiscard]] std::size_t footprint() const noexcept { return bytes + messages * 64UL; }
+
   static void destroy(const delivery* object) noexcept { delete object; }
 };
 using delivery_ptr = intrusive_ptr<const delivery>;

@@ -85,7 +85,6 @@ retained_store::page retained_store::read(std::string_view filter, const cursor&
   const std::string_view prefix = literal_prefix(filter, has_wildcard);
   page result;
   result.next = from;
-  result.next.started = true;
 
   auto at = from.started ? messages_.upper_bound(std::string_view(from.after))
                          : messages_.lower_bound(prefix);
@@ -97,6 +96,7 @@ retained_store::page retained_store::read(std::string_view filter, const cursor&
         bytes >= maximum_bytes)
       return result;
     ++looked_at;
+    result.next.started = true;
     result.next.after.assign(at->topic());
     const message_block& block = *at->block;
     if (block.expired(block[0], now)) {  // [MQTT5-3.3.2-5]

@@ -51,6 +51,9 @@ public:
   /// The connection is gone without a DISCONNECT.
   void connection_lost(time_point now, session_effects& effects);
 
+  /// The caller does not read from the client for now: keep alive stands still.
+  void reading_paused(time_point now) noexcept { last_received_ = now; }
+
   /// Handles the whole packets at the start of `input` and returns how many
   /// bytes they took. Stops early when the connection is to be closed.
   std::size_t receive(byte_view input, time_point now, session_effects& effects);
@@ -92,6 +95,10 @@ public:
   [[nodiscard]] std::size_t subscriptions() const noexcept { return subscriptions_.size(); }
   [[nodiscard]] bool has_shared_subscriptions() const noexcept { return shared_subscriptions_ != 0; }
   [[nodiscard]] std::uint16_t keep_alive() const noexcept { return keep_alive_; }
+  /// SUBSCRIBE and UNSUBSCRIBE packets, and reads of retained messages, under way.
+  [[nodiscard]] std::size_t pending_requests() const noexcept {
+    return extras_ == nullptr ? 0 : extras_->requests.size() + extras_->pulls.size();
+  }
   [[nodiscard]] std::uint32_t in_flight() const noexcept { return window_.size(); }
   [[nodiscard]] std::size_t queued_messages() const noexcept {
     return queue_ == nullptr ? 0 : queue_->messages();
@@ -130,7 +137,7 @@ private:
   };
   /// What few sessions need, and only now and then.
   struct extras {
-    std::vector<pending_request> requests;
+    std::deque<pending_request> requests;  ///< numbers ascend
     std::deque<retained_pull> pulls;
     request_number pull_in_progress = 0;  ///< 0 = none
     std::deque<packet_id> resends;  ///< in flight, to be sent again as the quota allows
@@ -179,7 +186,7 @@ private:
   void send_qos0(const message_block& block, const message_entry& entry,
                  const delivery_options& options, time_point now, session_effects& effects);
   void send_queued(time_point now, session_effects& effects);
-  void send_in_flight(packet_id id, const outbound_window::message& sent, bool dup, time_point now,
+  void send_in_flight(packet_id id, outbound_window::message& sent, bool dup, time_point now,
                       session_effects& effects);
   [[nodiscard]] std::optional<time_point> keep_alive_due() const noexcept;
   [[nodiscard]] bool may_send() const noexcept;
@@ -228,7 +235,6 @@ private:
   std::uint32_t maximum_packet_size_ = 0;  ///< the client's, in bytes; 0 = no limit
   std::uint32_t unacknowledged_ = 0;       ///< QoS 1 and 2 PUBLISH packets of the client
   std::uint16_t keep_alive_ = 0;           ///< seconds; 0 = none
-  std::uint16_t receive_maximum_ = 0;      ///< the client's
   std::uint16_t send_quota_ = 0;           ///< QoS 1 and 2 PUBLISH packets it still takes
   protocol_version version_ = protocol_version::v3_1_1;
   bool connected_ = false;

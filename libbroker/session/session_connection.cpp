@@ -74,8 +74,7 @@ void session::attach(const connect& request, bool assigned_id, time_point now,
   connected_ = true;
   version_ = request.version;
   keep_alive_ = effective_keep_alive(request, settings_.session);
-  receive_maximum_ = request.receive_maximum;
-  send_quota_ = receive_maximum_;
+  send_quota_ = request.receive_maximum;
   maximum_packet_size_ = request.maximum_packet_size;
   problem_information_ = request.request_problem_information;
   expiry_ = requested_expiry(request, settings_.session);
@@ -132,6 +131,7 @@ void session::send_connack(const connect& request, bool assigned_id, bool sessio
 void session::begin_resend() {
   if (window_.empty()) return;
   const std::vector<packet_id> ids = window_.in_order();  // [MQTT5-4.6.0-1], [MQTT5-4.4.0-1]
+  for (const packet_id id : ids) window_.find(id)->charged = false;
   more_state().resends.assign(ids.begin(), ids.end());
 }
 

@@ -120,8 +120,9 @@ bool session::may_send() const noexcept {
 }
 
 void session::complete(packet_id id) noexcept {
+  // What an earlier connection sent takes nothing of this one's quota.
+  if (window_.find(id)->charged) ++send_quota_;
   window_.complete(id);
-  if (send_quota_ != receive_maximum_) ++send_quota_;
 }
 
 void session::resend(time_point now, session_effects& effects) {
@@ -129,7 +130,7 @@ void session::resend(time_point now, session_effects& effects) {
   while (!resends.empty() && may_send()) {
     const packet_id id = resends.front();
     resends.pop_front();
-    const outbound_window::message* const sent = window_.find(id);
+    outbound_window::message* const sent = window_.find(id);
     if (sent == nullptr) continue;  // the client completed it without waiting
     if (sent->stage == outbound_window::stage::released)
       respond(packet_type::pubrel, id, reason_code::success);
@@ -171,8 +172,8 @@ void session::send_queued(time_point now, session_effects& effects) {
   }
 }
 
-void session::send_in_flight(packet_id id, const outbound_window::message& sent, bool dup,
-                             time_point now, session_effects& effects) {
+void session::send_in_flight(packet_id id, outbound_window::message& sent, bool dup, time_point now,
+                             session_effects& effects) {
   const message_block& block = *sent.block;
   const message_entry& entry = block[sent.index];
   delivery_header header{.version = version_,
@@ -188,6 +189,7 @@ void session::send_in_flight(packet_id id, const outbound_window::message& sent,
     return;
   }
   --send_quota_;
+  sent.charged = true;
   if (!tidy_due_) tidy_due_ = now + tidy_interval;
   choose_alias(block, entry, header);
   encode_delivery(block, entry, header, now, output_.tail());

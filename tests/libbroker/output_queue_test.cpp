@@ -27,8 +27,8 @@ std::string gathered(const output_queue& queue, std::size_t most_views = 10'000)
 }
 
 message_block_ptr block_of(std::size_t messages, std::size_t payload) {
-  return make_block(std::vector<test_message>(
-      messages, {.topic = "t", .payload = std::string(payload, 'x')}));
+  return make_block(
+      std::vector<test_message>(messages, {.topic = "t", .payload = std::string(payload, 'x')}));
 }
 
 }  // namespace

@@ -72,11 +72,11 @@ BOOST_AUTO_TEST_CASE(every_combination_decodes_to_the_packet_that_was_meant) {
       {.topic = "a", .qos = qos::exactly_once, .retain = true, .id = 77}};
   std::vector<test_message> rich = plain;
   rich.push_back({.topic = "alone", .properties = {expiry_property(100)}});
-  rich.push_back({.topic = "all",
-                  .properties = {user_property("k", "1"), payload_format_property(),
-                                 alias_property(9), content_type_property("text"),
-                                 expiry_property(60), user_property("k", "2"),
-                                 correlation_property("\x26\x23\x02")}});
+  rich.push_back(
+      {.topic = "all",
+       .properties = {user_property("k", "1"), payload_format_property(), alias_property(9),
+                      content_type_property("text"), expiry_property(60), user_property("k", "2"),
+                      correlation_property("\x26\x23\x02")}});
   using enum protocol_version;
   for (const auto publisher : {v3_1, v3_1_1, v5}) {
     const auto& messages = publisher == v5 ? rich : plain;
@@ -139,8 +139,8 @@ BOOST_AUTO_TEST_CASE(lengths_are_right_where_their_encoding_grows) {
         for (std::size_t size = edge - 9; size != edge + 1; ++size) {
           const test_message message{.topic = "t", .payload = std::string(size, 'p')};
           const auto block = make_block({message}, publisher, {.received_at = received_at});
-          check(*block, 0, message,
-                {.version = subscriber, .qos = qos::at_least_once, .id = 1}, 0ms);
+          check(*block, 0, message, {.version = subscriber, .qos = qos::at_least_once, .id = 1},
+                0ms);
         }
   // The identifiers alone make the property length grow by a byte.
   for (std::size_t size = 110; size != 130; ++size) {

@@ -136,13 +136,13 @@ BOOST_AUTO_TEST_CASE(a_payload_of_any_size_fits_wherever_it_comes) {
 }
 
 BOOST_AUTO_TEST_CASE(a_sealed_block_is_at_most_about_twice_as_large_as_what_it_holds) {
-  for (const std::size_t more : {std::size_t{0}, std::size_t{1'000}, std::size_t{60'000},
-                                 std::size_t{100'000'000}})
+  for (const std::size_t more :
+       {std::size_t{0}, std::size_t{1'000}, std::size_t{60'000}, std::size_t{100'000'000}})
     for (const std::uint32_t count : {1U, 2U, 3U, 17U, 500U, 3'000U}) {
       message_block_builder builder;
       for (std::uint32_t i = 0; i != count; ++i)
-        add_to(builder, {.topic = "topic", .payload = std::to_string(i)},
-               protocol_version::v3_1_1, more);
+        add_to(builder, {.topic = "topic", .payload = std::to_string(i)}, protocol_version::v3_1_1,
+               more);
       const auto block = builder.seal({});
       const std::size_t needed = wire_bytes(*block) + count * sizeof(message_entry);
       BOOST_TEST(block->bytes() >= needed);
@@ -171,8 +171,12 @@ BOOST_AUTO_TEST_CASE(a_builder_is_empty_before_the_first_message_and_after_seal)
 
 BOOST_AUTO_TEST_CASE(a_new_block_knows_nothing_of_the_one_before) {
   message_block_builder builder;
-  add_to(builder, {.topic = "a", .qos = qos::at_least_once, .retain = true, .id = 1,
-                   .properties = {expiry_property(1)}},
+  add_to(builder,
+         {.topic = "a",
+          .qos = qos::at_least_once,
+          .retain = true,
+          .id = 1,
+          .properties = {expiry_property(1)}},
          protocol_version::v5);
   const auto first = builder.seal({.publisher = 1, .connection_epoch = 2});
   add_to(builder, {.topic = "b"}, protocol_version::v3_1_1);
@@ -200,9 +204,9 @@ BOOST_AUTO_TEST_CASE(a_copied_run_is_the_same_messages_alone) {
     std::vector<test_message> messages(20);
     for (test_message& message : messages)
       message = random_message(engine, version);
-    auto block = make_block(
-        messages, version,
-        {.publisher = 8, .connection_epoch = 9, .received_at = time_point(77ms)});
+    auto block =
+        make_block(messages, version,
+                   {.publisher = 8, .connection_epoch = 9, .received_at = time_point(77ms)});
     const auto first = static_cast<std::uint32_t>(engine() % 20);
     const auto count = static_cast<std::uint32_t>(1 + engine() % (20 - first));
     const auto copy = copy_run({block, first, count});
@@ -218,8 +222,7 @@ BOOST_AUTO_TEST_CASE(a_copied_run_is_the_same_messages_alone) {
       acknowledged |= messages[first + i].qos != qos::at_most_once;
     }
     BOOST_TEST(copy->has_acknowledged_qos() == acknowledged);
-    BOOST_TEST(copy->bytes() <=
-               2 * (wire_bytes(*copy) + count * sizeof(message_entry)) + 16);
+    BOOST_TEST(copy->bytes() <= 2 * (wire_bytes(*copy) + count * sizeof(message_entry)) + 16);
   }
 }
 

@@ -267,7 +267,6 @@ BOOST_AUTO_TEST_CASE(silence_of_one_and_a_half_keep_alives_ends_the_connection) 
   // [MQTT5-3.1.2-22], [MQTT311-3.1.2-24]
   scene s;
   s.online(with_keep_alive(3));
-  BOOST_TEST((s.machine.deadline() == s.now + 4500ms));
   s.wait(4499ms);
   BOOST_TEST(s.machine.connected());
   s.send(pingreq{});
@@ -281,15 +280,17 @@ BOOST_AUTO_TEST_CASE(silence_of_one_and_a_half_keep_alives_ends_the_connection) 
 BOOST_AUTO_TEST_CASE(keep_alive_0_waits_for_ever) {
   scene s;
   s.online(with_keep_alive(0));
-  BOOST_TEST(!s.machine.deadline().has_value());
   s.wait(std::chrono::hours(100));
   BOOST_TEST(s.machine.connected());
+  BOOST_TEST(!s.machine.deadline().has_value());
 }
 
 BOOST_AUTO_TEST_CASE(longest_keep_alive_does_not_overflow) {
   scene s;
   s.online(with_keep_alive(65535));
-  BOOST_TEST((s.machine.deadline() == s.now + 98'302'500ms));
+  const time_point due = s.now + 98'302'500ms;
+  s.wait(5s);
+  BOOST_TEST((s.machine.deadline() == due));
 }
 
 BOOST_AUTO_TEST_CASE(server_keep_alive_replaces_a_longer_one) {  // [MQTT5-3.1.2-21]

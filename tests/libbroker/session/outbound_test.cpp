@@ -348,6 +348,48 @@ BOOST_AUTO_TEST_CASE(message_in_flight_is_repeated_though_expired) {
   BOOST_TEST(s.received() == "CONNACK present\nPUBLISH t m q2 id=1 dup expiry=0\n");
 }
 
+BOOST_AUTO_TEST_CASE(messages_kept_for_long_stay_what_they_were) {
+  scene s;
+  s.online(with_receive_maximum(2));
+  std::vector<script_message> batch;
+  for (const auto text : {"1", "2", "3", "4"}) batch.push_back({.payload = text, .qos = qos2});
+  s.deliver(batch, {.maximum_qos = qos2});
+  s.respond(packet_type::pubrec, 1);
+  s.wait(6s);
+  s.respond(packet_type::pubcomp, 1);
+  s.lose();
+  (void)s.received();
+  s.wait(10s);
+  s.attach();
+  BOOST_TEST(s.received() == "CONNACK present\nPUBLISH t 2 q2 id=2 dup\nPUBLISH t 3 q2 id=1 dup\n"
+                             "PUBLISH t 4 q2 id=3\n");
+  for (const packet_id id : {1, 2, 3}) {
+    s.respond(packet_type::pubrec, id);
+    s.respond(packet_type::pubcomp, id);
+  }
+  s.wait(6s);
+  BOOST_TEST(!s.machine.deadline().has_value());  // nothing is kept
+}
+
+BOOST_AUTO_TEST_CASE(completing_a_resumed_exchange_gives_no_quota_that_it_did_not_take) {
+  // [MQTT5-3.3.4-9]
+  scene s;
+  s.online();
+  s.deliver({.payload = "1", .qos = qos2});
+  s.deliver({.payload = "2", .qos = qos2});
+  s.respond(packet_type::pubrec, 1);
+  s.lose();
+  for (const auto text : {"3", "4"}) s.deliver({.payload = text, .qos = qos1});
+  (void)s.received();
+  s.attach(with_receive_maximum(2));
+  BOOST_TEST(s.received() ==
+             "CONNACK present\nPUBREL 1\nPUBLISH t 2 q2 id=2 dup\nPUBLISH t 3 q1 id=3\n");
+  s.respond(packet_type::pubcomp, 1);
+  BOOST_TEST(s.received() == "");
+  s.respond(packet_type::puback, 3);
+  BOOST_TEST(s.received().starts_with("PUBLISH t 4 q1"));
+}
+
 // -- a slow client ----------------------------------------------------------------
 
 BOOST_AUTO_TEST_CASE(qos0_to_a_full_output_buffer_is_dropped_and_counted) {

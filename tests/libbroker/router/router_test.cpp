@@ -1,0 +1,481 @@
+#include "libbroker/router/router.hpp"
+
+#include "tests/libbroker/message/make_block.hpp"
+#include "tests/libbroker/router/topic_words.hpp"
+#include "tests/support/seed.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <map>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+using namespace troupe;
+using namespace troupe::test;
+
+namespace {
+
+/// A message as one session gets it: payload, QoS, RETAIN as published, identifiers.
+std::string describe(std::string_view payload, qos quality, bool retain,
+                     const std::vector<std::uint32_t>& identifiers) {
+  std::ostringstream text;
+  text << payload << " qos" << static_cast<int>(quality) << (retain ? " retain" : "");
+  for (const std::uint32_t identifier : identifiers)
+    text << ' ' << identifier;
+  return text.str();
+}
+
+struct received {
+  std::vector<std::string> plain;  ///< by non-shared subscriptions, in order
+  std::map<std::string, std::vector<std::string>> shared;  ///< by filter, in order
+};
+
+/// A router with sessions by number, and what each of them was handed.
+struct house {
+  router routes{retained_store::limits{}};
+  std::map<std::uint64_t, received> inbox;
+  std::vector<routed> last;  ///< flush
+  std::map<std::uint64_t, subscriber_index> index;
+
+  bool subscribe(std::uint64_t session, std::string_view filter, subscription_options options = {},
+                 std::uint32_t identifier = 0) {
+    index[session] = routes.join(session);
+    return routes.subscribe(index[session], *parse_topic_filter(filter), options, identifier);
+  }
+  bool unsubscribe(std::uint64_t session, std::string_view filter) {
+    return routes.unsubscribe(routes.join(session), *parse_topic_filter(filter));
+  }
+
+  void flush() {
+    last.clear();
+    routes.flush(last);
+    for (const routed& one : last) {
+      std::uint64_t session = 0;
+      for (const auto& [number, at] : index)
+        if (at == one.to && routes.find(number) == at) session = number;
+      const delivery_options& options = one.options;
+      const auto identifiers =
+          options.identifiers ? *options.identifiers : std::vector<std::uint32_t>();
+      auto& into = options.share ? inbox[session].shared[*options.share] : inbox[session].plain;
+      std::uint32_t messages = 0;
+      for (const message_run& run : one.messages->runs)
+        for (std::uint32_t i = run.first; i != run.first + run.count; ++i, ++messages) {
+          const message_entry& entry = (*run.block)[i];
+          if (options.no_local && run.block->publisher() == session) continue;
+          into.push_back(describe(as_text(run.block->payload(entry)),
+                                  std::min(entry.qos, options.maximum_qos),
+                                  options.retain_as_published && entry.retain, identifiers));
+        }
+      BOOST_TEST(messages == one.messages->messages);
+      BOOST_TEST(!options.retained);
+    }
+  }
+
+  void publish(const std::vector<test_message>& messages, std::uint64_t publisher = 999) {
+    routes.route(make_block(messages, protocol_version::v3_1_1, {.publisher = publisher}));
+    flush();
+  }
+};
+
+using texts = std::vector<std::string>;
+
+constexpr subscription_options qos1{.qos = qos::at_least_once};
+constexpr subscription_options qos2{.qos = qos::exactly_once};
+constexpr subscription_options no_local{.no_local = true};
+
+test_message at_qos2(std::string topic, std::string payload) {
+  return {
+      .topic = std::move(topic), .payload = std::move(payload), .qos = qos::exactly_once, .id = 1};
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(router_)
+
+// [MQTT5-3.3.4-2] [MQTT5-3.3.4-3] [MQTT5-3.3.4-4]
+BOOST_AUTO_TEST_CASE(
+    overlapping_subscriptions_deliver_once_at_the_highest_qos_with_all_identifiers) {
+  house h;
+  h.subscribe(1, "a/+", qos1, 30);
+  h.subscribe(1, "a/#", qos2, 2);
+  h.subscribe(1, "#", {}, 30);
+  h.subscribe(1, "a/b", {.retain_as_published = true});
+  h.publish({at_qos2("a/b", "all"), at_qos2("a/b/c", "two"), at_qos2("x", "one")});
+  BOOST_TEST(h.inbox[1].plain == (texts{"all qos2 2 30 30", "two qos2 2 30", "one qos0 30"}),
+             boost::test_tools::per_element());
+  h.publish({{.topic = "a/b", .payload = "r", .retain = true},
+             {.topic = "a/c", .payload = "s", .retain = true}});
+  BOOST_TEST(h.inbox[1].plain[3] == "r qos0 retain 2 30 30");
+  BOOST_TEST(h.inbox[1].plain[4] == "s qos0 2 30 30");
+}
+
+BOOST_AUTO_TEST_CASE(messages_of_one_subscriber_keep_their_order_over_filters_and_blocks) {
+  house h;
+  h.subscribe(1, "a");
+  h.subscribe(1, "b");
+  h.subscribe(1, "+", {}, 7);
+  h.subscribe(1, "c/#");
+  texts expected;
+  for (int block = 0; block != 3; ++block) {
+    std::vector<test_message> messages;
+    for (const char* const topic : {"b", "c/d", "a", "e", "a", "c", "b"}) {
+      const std::string payload = std::to_string(expected.size());
+      messages.push_back({.topic = topic, .payload = payload});
+      const bool single = !std::string_view(topic).starts_with("c/");
+      expected.push_back(payload + (single ? " qos0 7" : " qos0"));
+    }
+    h.routes.route(make_block(messages));
+  }
+  h.flush();
+  BOOST_TEST(h.inbox[1].plain == expected, boost::test_tools::per_element());
+}
+
+// [MQTT5-3.8.3-3]
+BOOST_AUTO_TEST_CASE(no_local_takes_the_subscription_out_of_the_match_of_own_messages) {
+  house h;
+  h.subscribe(1, "a", no_local, 1);
+  h.subscribe(2, "a", no_local, 2);
+  h.publish({{.topic = "a", .payload = "m"}}, 1);
+  BOOST_TEST(h.inbox[1].plain.empty());
+  BOOST_TEST(h.inbox[2].plain == texts{"m qos0 2"}, boost::test_tools::per_element());
+
+  h.subscribe(1, "+", qos1, 8);
+  h.subscribe(1, "#", {.qos = qos::exactly_once, .no_local = true}, 9);
+  h.publish({at_qos2("a", "own")}, 1);
+  h.publish({at_qos2("a", "other")}, 2);
+  BOOST_TEST(h.inbox[1].plain == (texts{"own qos1 8", "other qos2 1 8 9"}),
+             boost::test_tools::per_element());
+
+  h.unsubscribe(1, "+");  // two subscriptions left, both no-local
+  h.inbox[1].plain.clear();
+  h.publish({{.topic = "a", .payload = "own"}}, 1);
+  BOOST_TEST(h.inbox[1].plain.empty());
+}
+
+BOOST_AUTO_TEST_CASE(subscribers_with_the_same_match_share_one_delivery_of_coalesced_runs) {
+  house h;
+  for (std::uint64_t session = 1; session != 5; ++session)
+    h.subscribe(session, "a/+", session == 4 ? qos1 : subscription_options{}, 0);
+  h.publish({{.topic = "a/1"}, {.topic = "a/2"}, {.topic = "b"}, {.topic = "a/3"}});
+  BOOST_REQUIRE_EQUAL(h.last.size(), 4U);
+  for (const routed& one : h.last)
+    BOOST_TEST((one.messages == h.last[0].messages));
+  const auto& runs = h.last[0].messages->runs;
+  BOOST_REQUIRE_EQUAL(runs.size(), 2U);
+  BOOST_TEST(runs[0].first == 0U);
+  BOOST_TEST(runs[0].count == 2U);
+  BOOST_TEST(runs[1].first == 3U);
+  BOOST_TEST(runs[1].count == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(pending_says_what_waits_for_the_flush) {
+  house h;
+  h.subscribe(1, "a");
+  h.routes.route(make_block({{.topic = "nobody"}}));
+  BOOST_TEST(!h.routes.pending());
+  BOOST_TEST(h.routes.pending_messages() == 0U);
+  const auto block = make_block({{.topic = "a"}, {.topic = "nobody"}});
+  h.routes.route(block);
+  h.routes.route(make_block({{.topic = "a"}}));
+  BOOST_TEST(h.routes.pending());
+  BOOST_TEST(h.routes.pending_messages() >= 2U);
+  BOOST_TEST(h.routes.pending_bytes() >= block->bytes());
+  h.flush();
+  BOOST_TEST(!h.routes.pending());
+  BOOST_TEST(h.routes.pending_messages() == 0U);
+  BOOST_TEST(h.routes.pending_bytes() == 0U);
+  h.flush();
+  BOOST_TEST(h.last.empty());
+}
+
+// [MQTT5-3.8.4-3] [MQTT5-3.10.4-1] [MQTT5-3.10.4-2]
+BOOST_AUTO_TEST_CASE(a_subscription_is_replaced_by_the_same_filter_and_ends_with_unsubscribe) {
+  house h;
+  BOOST_TEST(!h.subscribe(1, "a/+", {}, 1));
+  BOOST_TEST(h.subscribe(1, "a/+", qos1, 2));
+  BOOST_TEST(!h.subscribe(2, "a/+"));
+  BOOST_TEST(!h.subscribe(1, "$share/g/a/+"));  // another subscription
+  BOOST_TEST(h.subscribe(1, "$share/g/a/+"));
+  BOOST_TEST(h.routes.subscriptions() == 3U);
+  BOOST_TEST(h.routes.filters() == 1U);
+  h.publish({at_qos2("a/b", "m")});
+  BOOST_TEST(h.inbox[1].plain == texts{"m qos1 2"}, boost::test_tools::per_element());
+
+  BOOST_TEST(!h.unsubscribe(1, "a/b"));
+  BOOST_TEST(!h.unsubscribe(1, "$share/h/a/+"));
+  BOOST_TEST(!h.unsubscribe(2, "$share/g/a/+"));
+  BOOST_TEST(h.unsubscribe(1, "a/+"));
+  BOOST_TEST(!h.unsubscribe(1, "a/+"));
+  BOOST_TEST(h.unsubscribe(2, "a/+"));
+  BOOST_TEST(h.routes.filters() == 1U);
+  BOOST_TEST(h.unsubscribe(1, "$share/g/a/+"));
+  BOOST_TEST(h.routes.filters() == 0U);
+  BOOST_TEST(h.routes.subscriptions() == 0U);
+  h.inbox.clear();
+  h.publish({{.topic = "a/b"}});
+  BOOST_TEST(h.inbox.empty());
+}
+
+BOOST_AUTO_TEST_CASE(an_index_is_free_for_the_next_session_once_its_subscriber_has_left) {
+  house h;
+  const subscriber_index one = h.routes.join(100);
+  BOOST_TEST(h.routes.join(100) == one);
+  BOOST_TEST((h.routes.find(100) == one));
+  BOOST_TEST((h.routes.join(200) != one));
+  h.subscribe(100, "a");
+  h.routes.set_online(one, false);
+  BOOST_TEST(!h.routes.leave_if_unused(one));
+  h.unsubscribe(100, "a");
+  BOOST_TEST(h.routes.leave_if_unused(one));
+  BOOST_TEST(!h.routes.find(100).has_value());
+  h.index.erase(100);
+  BOOST_TEST(h.routes.join(300) == one);
+  // Nothing of the one before: it is online.
+  h.subscribe(300, "$share/g/a");
+  h.subscribe(200, "$share/g/a");
+  for (int i = 0; i != 4; ++i)
+    h.publish({{.topic = "a"}});
+  BOOST_TEST(h.inbox[300].shared["$share/g/a"].size() == 2U);
+}
+
+// [MQTT5-4.8.2-3]
+BOOST_AUTO_TEST_CASE(each_group_hands_each_message_to_one_member_in_turn) {
+  house h;
+  for (std::uint64_t session = 1; session != 4; ++session) {
+    h.subscribe(session, "$share/g/a/+", qos1, static_cast<std::uint32_t>(session));
+    h.subscribe(session, "$share/h/a/+");
+  }
+  h.subscribe(1, "$share/g/#");
+  h.subscribe(1, "a/b");
+  std::vector<test_message> messages;
+  for (int i = 0; i != 30; ++i)
+    messages.push_back(at_qos2("a/b", std::to_string(i)));
+  h.publish(messages);
+  for (const std::string filter : {"$share/g/a/+", "$share/h/a/+"}) {
+    std::multiset<int> seen;
+    for (std::uint64_t session = 1; session != 4; ++session) {
+      const auto& got = h.inbox[session].shared[filter];
+      BOOST_TEST(got.size() == 10U);
+      int previous = -1;
+      for (const std::string& text : got) {
+        const int number = std::stoi(text);
+        BOOST_TEST(previous < number);
+        previous = number;
+        seen.insert(number);
+      }
+    }
+    BOOST_TEST(seen.size() == 30U);
+    BOOST_TEST(std::set<int>(seen.begin(), seen.end()).size() == 30U);
+  }
+  BOOST_TEST(h.inbox[2].shared["$share/g/a/+"][0].ends_with(" qos1 2"));
+  BOOST_TEST(h.inbox[1].shared["$share/g/#"].size() == 30U);
+  BOOST_TEST(h.inbox[1].plain.size() == 30U);
+}
+
+BOOST_AUTO_TEST_CASE(a_group_prefers_members_that_are_online) {
+  house h;
+  const std::string filter = "$share/g/a";
+  for (std::uint64_t session = 1; session != 5; ++session)
+    h.subscribe(session, filter);
+  h.routes.set_online(h.index[1], false);
+  h.routes.set_online(h.index[3], false);
+  for (int i = 0; i != 20; ++i)
+    h.publish({{.topic = "a"}});
+  BOOST_TEST(h.inbox[2].shared[filter].size() == 10U);
+  BOOST_TEST(h.inbox[4].shared[filter].size() == 10U);
+  h.inbox.clear();
+  h.routes.set_online(h.index[2], false);
+  h.routes.set_online(h.index[4], false);
+  for (int i = 0; i != 20; ++i)
+    h.publish({{.topic = "a"}});
+  for (std::uint64_t session = 1; session != 5; ++session)
+    BOOST_TEST(h.inbox[session].shared[filter].size() == 5U);
+  h.inbox.clear();
+  h.routes.set_online(h.index[3], true);
+  h.publish({{.topic = "a"}});
+  BOOST_TEST(h.inbox[3].shared[filter].size() == 1U);
+}
+
+// [MQTT5-4.8.2-5]
+BOOST_AUTO_TEST_CASE(redelivered_messages_go_to_that_group_only_and_to_nobody_without_members) {
+  house h;
+  h.subscribe(1, "$share/g/a");
+  h.subscribe(2, "$share/h/a");
+  h.subscribe(3, "a");
+  const auto block = make_block({{.topic = "a", .payload = "1"}, {.topic = "a", .payload = "2"}});
+  h.routes.redeliver(*parse_topic_filter("$share/g/a"), block);
+  BOOST_TEST(h.routes.pending());
+  h.flush();
+  BOOST_TEST(h.inbox[1].shared["$share/g/a"] == (texts{"1 qos0", "2 qos0"}),
+             boost::test_tools::per_element());
+  BOOST_TEST(h.inbox.size() == 1U);
+  h.unsubscribe(1, "$share/g/a");
+  for (const char* const filter : {"$share/g/a", "$share/g/b"})
+    h.routes.redeliver(*parse_topic_filter(filter), block);
+  BOOST_TEST(!h.routes.pending());
+}
+
+BOOST_AUTO_TEST_CASE(retained_publishes_are_numbered_and_kept) {
+  house h;
+  BOOST_TEST(h.routes.retained_sequence() == 0U);
+  h.publish({{.topic = "a", .payload = "1", .retain = true},
+             {.topic = "b", .payload = "2"},
+             {.topic = "c", .payload = "3", .retain = true}});
+  BOOST_TEST(h.routes.retained_sequence() == 2U);
+  BOOST_TEST(h.routes.retained().size() == 2U);
+  h.publish({{.topic = "a", .payload = "", .retain = true}});
+  BOOST_TEST(h.routes.retained_sequence() == 3U);
+  BOOST_TEST(h.routes.retained().size() == 1U);
+  h.publish({{.topic = "a", .payload = "new", .retain = true}});
+  BOOST_TEST(h.routes.retained().read("#", {.as_of = 3}, 9, 999, {}).messages.size() == 1U);
+  BOOST_TEST(h.routes.retained().read("#", {.as_of = 4}, 9, 999, {}).messages.size() == 2U);
+
+  router narrow({.messages = 1});
+  narrow.route(make_block({{.topic = "a", .retain = true},
+                           {.topic = "b", .retain = true},
+                           {.topic = "c", .retain = true}}));
+  BOOST_TEST(narrow.retained_refused() == 2U);
+  BOOST_TEST(narrow.retained().size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(it_delivers_what_a_linear_model_delivers_under_random_operations) {
+  const std::uint64_t seed = seed_for_test();
+  BOOST_TEST_INFO_SCOPE("seed " << seed);
+  std::mt19937_64 engine(seed);
+  topic_words words(engine);
+  const auto below = [&](std::size_t bound) { return engine() % bound; };
+  struct entry {
+    subscription_options options;
+    std::uint32_t identifier;
+  };
+  struct session_model {
+    std::map<std::string, entry> filters;
+    bool online = true;
+  };
+  for (int round = 0; round != 15; ++round) {
+    house h;
+    std::map<std::uint64_t, session_model> sessions;
+    // Enough sessions that the list of a popular filter gets its index.
+    const std::size_t most_sessions = round % 3 == 0 ? 80 : 6;
+    std::size_t published = 0;
+    for (int step = 0; step != 400; ++step) {
+      const std::uint64_t number = 1 + below(most_sessions);
+      if (const std::size_t action = below(10); action < 4) {
+        std::string filter = below(3) == 0 ? "#" : words.filter();
+        const bool shared = below(4) == 0;
+        if (shared) filter = (below(2) == 0 ? "$share/g/" : "$share/h/") + filter;
+        const entry wanted{.options = {.qos = static_cast<qos>(below(3)),
+                                       .no_local = !shared && below(3) == 0,
+                                       .retain_as_published = below(2) == 0},
+                           .identifier = static_cast<std::uint32_t>(below(4))};
+        const bool existed = sessions[number].filters.contains(filter);
+        BOOST_REQUIRE_EQUAL(h.subscribe(number, filter, wanted.options, wanted.identifier),
+                            existed);
+        sessions[number].filters.insert_or_assign(filter, wanted);
+      } else if (action < 6) {
+        if (!sessions.contains(number)) continue;
+        auto& own = sessions[number].filters;
+        BOOST_REQUIRE(!h.unsubscribe(number, "never/subscribed"));
+        if (!own.empty()) {
+          const auto at = std::next(own.begin(), static_cast<std::ptrdiff_t>(below(own.size())));
+          BOOST_REQUIRE(h.unsubscribe(number, at->first));
+          own.erase(at);
+        }
+        BOOST_REQUIRE_EQUAL(h.routes.leave_if_unused(h.index[number]), own.empty());
+        if (own.empty()) {
+          sessions.erase(number);
+          h.index.erase(number);
+        }
+      } else if (action == 6) {
+        if (!sessions.contains(number)) continue;
+        sessions[number].online = below(2) == 0;
+        h.routes.set_online(h.index[number], sessions[number].online);
+      } else {
+        std::map<std::uint64_t, texts> expected;
+        std::map<std::string, texts> shared;  // payloads by filter, in order
+        for (std::size_t blocks = 1 + below(3); blocks != 0; --blocks) {
+          const std::uint64_t publisher = 1 + below(most_sessions);
+          std::vector<test_message> messages(1 + below(6));
+          for (test_message& message : messages) {
+            message = {.topic = words.name(),
+                       .payload = std::to_string(published++),
+                       .qos = static_cast<qos>(below(3)),
+                       .retain = below(4) == 0};
+            if (message.qos != qos::at_most_once) message.id = 1;
+            std::set<std::string> groups;
+            for (const auto& [session, model] : sessions) {
+              bool matched = false;
+              qos granted = qos::at_most_once;
+              bool as_published = false;
+              std::vector<std::uint32_t> identifiers;
+              for (const auto& [text, own] : model.filters) {
+                const topic_filter filter = *parse_topic_filter(text);
+                if (!matches(filter.filter, message.topic)) continue;
+                if (filter.is_shared()) {
+                  groups.insert(text);
+                  continue;
+                }
+                if (own.options.no_local && session == publisher) continue;
+                matched = true;
+                granted = std::max(granted, own.options.qos);
+                as_published |= own.options.retain_as_published;
+                if (own.identifier != 0) identifiers.push_back(own.identifier);
+              }
+              std::sort(identifiers.begin(), identifiers.end());
+              if (matched)
+                expected[session].push_back(describe(message.payload,
+                                                     std::min(granted, message.qos),
+                                                     as_published && message.retain, identifiers));
+            }
+            for (const std::string& group : groups)
+              shared[group].push_back(message.payload);
+          }
+          h.routes.route(make_block(messages, protocol_version::v3_1_1, {.publisher = publisher}));
+        }
+        h.inbox.clear();
+        h.flush();
+        std::map<std::string, texts> handed_out;
+        for (auto& [session, got] : h.inbox) {
+          BOOST_REQUIRE(sessions.contains(session));
+          BOOST_REQUIRE(got.plain == expected[session]);
+          expected.erase(session);
+          for (auto& [filter, list] : got.shared) {
+            BOOST_REQUIRE(sessions[session].filters.contains(filter));
+            const bool any_online = std::any_of(
+                sessions.begin(), sessions.end(), [&, f = std::string_view(filter)](const auto& s) {
+                  return s.second.online && s.second.filters.contains(std::string(f));
+                });
+            BOOST_REQUIRE_EQUAL(sessions[session].online, any_online);
+            int previous = -1;
+            for (const std::string& text : list) {
+              const int payload = std::stoi(text);
+              BOOST_REQUIRE(previous < payload);
+              previous = payload;
+              handed_out[filter].push_back(std::to_string(payload));
+            }
+          }
+        }
+        for (const auto& [session, missed] : expected)
+          BOOST_REQUIRE_MESSAGE(missed.empty(), "session " << session << " got nothing");
+        for (auto& [filter, list] : handed_out)
+          std::sort(list.begin(), list.end());
+        for (auto& [filter, list] : shared)
+          std::sort(list.begin(), list.end());
+        BOOST_REQUIRE(handed_out == shared);
+      }
+      std::size_t subscriptions = 0;
+      std::set<std::string> filters;
+      for (const auto& [session, model] : sessions)
+        for (const auto& [text, own] : model.filters) {
+          ++subscriptions;
+          filters.emplace(parse_topic_filter(text)->filter);
+        }
+      BOOST_REQUIRE_EQUAL(h.routes.subscriptions(), subscriptions);
+      BOOST_REQUIRE_EQUAL(h.routes.filters(), filters.size());
+    }
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
