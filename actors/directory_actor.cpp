@@ -61,7 +61,8 @@ caf::result<all_done> directory_actor::tell_everybody(Step step) {
   shutting_down_ = true;
   not_done_ = sessions_.size();
   if (sessions_.empty()) return all_done{};
-  for (const auto& [id, at] : sessions_) send(at.session, step);
+  for (const auto& [id, at] : sessions_)
+    send(at.session, step);
   step_ = make_response_promise<all_done>();
   return step_;
 }

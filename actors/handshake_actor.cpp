@@ -63,13 +63,11 @@ void handshake_actor::read_input() {
   const std::size_t limit = house_.settings.limits.max_connect_size;
   for (;;) {
     const std::size_t wanted = input_.empty() ? first_read : limit;
-    const auto [bytes, status] =
-        client_->socket->read_some({input_.prepare(wanted), wanted});
+    const auto [bytes, status] = client_->socket->read_some({input_.prepare(wanted), wanted});
     input_.commit(bytes);
     house_.counts.add(&metrics::counters::bytes_received, bytes);
     const auto found = find_connect(input_.view(), limit);
-    if (!found) 
-      return fail(found.error(), version_of_refusal(found.error(), input_.view()));
+    if (!found) return fail(found.error(), version_of_refusal(found.error(), input_.view()));
     if (*found) return take_connect(**found);
     if (status == connection::io_status::closed)
       return fail({reason_code::unspecified_error, "MQTT5 §3.1.0", "closed before CONNECT"});
@@ -85,7 +83,7 @@ void handshake_actor::take_connect(std::size_t size) {
 
   const auto scanned = scan_frame(who.packet.view(), 0);
   const auto decoded = decode_connect(scanned->packet);
-  if (!decoded) 
+  if (!decoded)
     return fail(decoded.error(), version_of_refusal(decoded.error(), who.packet.view()));
   who.request = *decoded;
   if (const auto checked = check_connect(who.request, house_.settings); !checked)

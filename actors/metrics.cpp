@@ -8,16 +8,15 @@ using counters = metrics::counters;
 using traffic_counters = session_effects::counters;
 
 constexpr std::uint64_t traffic_counters::*traffic_fields[] = {
-    &traffic_counters::publishes_received,   &traffic_counters::publishes_sent,
+    &traffic_counters::publishes_received,     &traffic_counters::publishes_sent,
     &traffic_counters::publish_bytes_received, &traffic_counters::publish_bytes_sent,
-    &traffic_counters::packets_received,     &traffic_counters::packets_sent,
-    &traffic_counters::dropped_output_full,  &traffic_counters::dropped_queue_full,
-    &traffic_counters::dropped_expired,      &traffic_counters::dropped_too_large,
+    &traffic_counters::packets_received,       &traffic_counters::packets_sent,
+    &traffic_counters::dropped_output_full,    &traffic_counters::dropped_queue_full,
+    &traffic_counters::dropped_expired,        &traffic_counters::dropped_too_large,
 };
 constexpr std::uint64_t counters::*own_fields[] = {
-    &counters::bytes_received,      &counters::bytes_sent,
-    &counters::connections_accepted, &counters::connections_refused,
-    &counters::handshakes_failed,   &counters::deliveries_dropped,
+    &counters::bytes_received,      &counters::bytes_sent,        &counters::connections_accepted,
+    &counters::connections_refused, &counters::handshakes_failed, &counters::deliveries_dropped,
     &counters::publishes_held,
 };
 
@@ -37,8 +36,10 @@ metrics::counters metrics::total() const {
   counters sum;
   const std::lock_guard guard(mutex_);
   for (const auto& thread : by_thread_) {
-    for (const auto field : own_fields) sum.*field += read(thread.get()->*field);
-    for (const auto field : traffic_fields) sum.traffic.*field += read(thread->traffic.*field);
+    for (const auto field : own_fields)
+      sum.*field += read(thread.get()->*field);
+    for (const auto field : traffic_fields)
+      sum.traffic.*field += read(thread->traffic.*field);
   }
   return sum;
 }

@@ -19,10 +19,10 @@ public:
     std::uint64_t bytes_received = 0;
     std::uint64_t bytes_sent = 0;
     std::uint64_t connections_accepted = 0;
-    std::uint64_t connections_refused = 0;   ///< over a limit, before CONNECT
-    std::uint64_t handshakes_failed = 0;     ///< bad or late CONNECT, bad credentials
-    std::uint64_t deliveries_dropped = 0;    ///< messages over a session's delivery credit
-    std::uint64_t publishes_held = 0;        ///< blocks that waited for publish credit
+    std::uint64_t connections_refused = 0;  ///< over a limit, before CONNECT
+    std::uint64_t handshakes_failed = 0;    ///< bad or late CONNECT, bad credentials
+    std::uint64_t deliveries_dropped = 0;   ///< messages over a session's delivery credit
+    std::uint64_t publishes_held = 0;       ///< blocks that waited for publish credit
   };
 
   metrics() = default;

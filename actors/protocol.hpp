@@ -29,11 +29,11 @@ namespace troupe {
 /// A connection whose CONNECT has arrived.
 struct client {
   std::unique_ptr<connection> socket;
-  byte_buffer packet;         ///< the CONNECT; `request` points into it
+  byte_buffer packet;  ///< the CONNECT; `request` points into it
   troupe::connect request;
-  std::string client_id;      ///< the client's own, or an assigned one
+  std::string client_id;  ///< the client's own, or an assigned one
   bool assigned_id = false;
-  byte_buffer unread;         ///< bytes that came behind the CONNECT
+  byte_buffer unread;              ///< bytes that came behind the CONNECT
   bool anonymous_allowed = false;  ///< by the listener
 };
 /// Travels through one mailbox after the other; only the receiver touches it.

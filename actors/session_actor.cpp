@@ -32,7 +32,8 @@ std::span<std::byte> read_buffer(std::size_t size) {
 
 }  // namespace
 
-session_actor::session_actor(caf::actor_config& config, const node_context& house, std::string client_id)
+session_actor::session_actor(caf::actor_config& config, const node_context& house,
+                             std::string client_id)
     : homed(config),
       house_(house),
       machine_(std::move(client_id), ++house.last_session_number,
@@ -63,8 +64,8 @@ session_actor::behavior_type session_actor::make_behavior() {
       [this](const subscriptions_added& reply) {
         if (reply.epoch != machine_.epoch()) return;
         const time_point now = current_time();
-        machine_.subscribed(reply.shard, reply.number, reply.retained_sequence,
-                            reply.with_retained, effects());
+        machine_.subscribed(reply.shard, reply.number, reply.retained_sequence, reply.with_retained,
+                            effects());
         carry_out(now);
         resume_reading();
       },
@@ -146,8 +147,7 @@ void session_actor::take_over(attach_client request) {
   partial_.clear();
 
   const std::size_t online = ++house_.counts.clients_online;
-  if (online > house_.counts.clients_online_maximum)
-    house_.counts.clients_online_maximum = online;
+  if (online > house_.counts.clients_online_maximum) house_.counts.clients_online_maximum = online;
   spdlog::info("event=connected client={} peer={} version={} keep_alive={} clean_start={}",
                machine_.client_id(), socket_->peer(), static_cast<int>(arrived.request.version),
                arrived.request.keep_alive, arrived.request.clean_start);
@@ -355,21 +355,20 @@ void session_actor::release_held() {
 void session_actor::send_request(shard_publish& request) {
   credit_used_ += request.block->bytes();
   house_.shard_load[request.shard].bytes += request.block->bytes();
-  send(house_.shards[request.shard],
-       route{std::move(request.block), self(), machine_.epoch()});
+  send(house_.shards[request.shard], route{std::move(request.block), self(), machine_.epoch()});
 }
 
 void session_actor::send_request(shard_subscribe& request) {
   if (gauge_ == nullptr) gauge_ = std::make_shared<std::atomic<std::size_t>>(0);
   const shard_handle& shard = house_.shards[request.shard];
-  send(shard, add_subscriptions{std::move(request), self(), machine_.number(), machine_.epoch(),
-                                gauge_});
+  send(shard,
+       add_subscriptions{std::move(request), self(), machine_.number(), machine_.epoch(), gauge_});
 }
 
 void session_actor::send_request(shard_unsubscribe& request) {
   const shard_handle& shard = house_.shards[request.shard];
-  send(shard, remove_subscriptions{std::move(request), self(), machine_.number(),
-                                   machine_.epoch()});
+  send(shard,
+       remove_subscriptions{std::move(request), self(), machine_.number(), machine_.epoch()});
 }
 
 void session_actor::send_request(shard_redeliver& request) {
@@ -379,8 +378,8 @@ void session_actor::send_request(shard_redeliver& request) {
 
 void session_actor::send_request(shard_read_retained& request) {
   const shard_handle& shard = house_.shards[request.shard];
-  send(shard, read_retained{std::move(request), self(), machine_.epoch(),
-                            machine_.connection_epoch()});
+  send(shard,
+       read_retained{std::move(request), self(), machine_.epoch(), machine_.connection_epoch()});
 }
 
 void session_actor::update_deadline() {

@@ -71,7 +71,7 @@ private:
   byte_buffer partial_;  ///< start of a packet that has not arrived whole
   std::unique_ptr<held_requests> held_;
   delivery_gauge gauge_;
-  std::size_t credit_used_ = 0;  ///< bytes of blocks that shards have not accepted
+  std::size_t credit_used_ = 0;         ///< bytes of blocks that shards have not accepted
   std::optional<time_point> deadline_;  ///< as the socket knows it
   std::optional<time_point> timer_at_;  ///< of the pending `session_timer`
   std::uint64_t attempts_ = 0;
@@ -80,7 +80,7 @@ private:
   bool read_scheduled_ = false;
   bool write_blocked_ = false;
   bool read_to_the_end_ = false;  ///< a short read does not say that nothing is left
-  bool read_blocked_ = false;   ///< input may be waiting that we did not want to read
+  bool read_blocked_ = false;     ///< input may be waiting that we did not want to read
   bool reading_stopped_ = false;
 };
 

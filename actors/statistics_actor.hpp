@@ -9,7 +9,8 @@ namespace troupe {
 /// Publishes `$SYS/broker/…` as retained messages, every `sys.interval`.
 class statistics_actor final : public statistics_handle::base {
 public:
-  statistics_actor(caf::actor_config& config, const node_context& house, inspector_handle inspector);
+  statistics_actor(caf::actor_config& config, const node_context& house,
+                   inspector_handle inspector);
 
   const char* name() const override { return "statistics"; }
 

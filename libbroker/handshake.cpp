@@ -5,8 +5,8 @@
 namespace troupe {
 
 result<std::optional<std::size_t>> find_connect(byte_view input, std::size_t maximum_size) {
-  constexpr auto connect_nibble = static_cast<std::byte>(static_cast<unsigned>(packet_type::connect)
-                                                         << 4);
+  constexpr auto connect_nibble =
+      static_cast<std::byte>(static_cast<unsigned>(packet_type::connect) << 4);
   if (!input.empty() && (input.front() & std::byte{0xF0}) != connect_nibble)
     return error{reason_code::protocol_error, "MQTT5-3.1.0-1", "first packet is not CONNECT"};
   const auto scanned = scan_frame(input, maximum_size);

@@ -45,8 +45,8 @@ public:
   intrusive_ptr(intrusive_ptr&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
   /// From a pointer to something mutable.
   template <class U>
-    requires std::is_same_v<const U, T>
-  intrusive_ptr(intrusive_ptr<U> other) noexcept : object_(other.detach()) {}
+  requires std::is_same_v<const U, T> intrusive_ptr(intrusive_ptr<U> other)
+  noexcept : object_(other.detach()) {}
   intrusive_ptr& operator=(intrusive_ptr other) noexcept {
     std::swap(object_, other.object_);
     return *this;

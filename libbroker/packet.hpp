@@ -14,10 +14,18 @@
 namespace troupe {
 
 /// The protocol level of CONNECT. Source: MQTT311 §3.1.2.2, MQTT5 §3.1.2.2.
-enum class protocol_version : std::uint8_t { v3_1 = 3, v3_1_1 = 4, v5 = 5 };
+enum class protocol_version : std::uint8_t {
+  v3_1 = 3,
+  v3_1_1 = 4,
+  v5 = 5
+};
 
 /// Source: MQTT5 §4.3.
-enum class qos : std::uint8_t { at_most_once = 0, at_least_once = 1, exactly_once = 2 };
+enum class qos : std::uint8_t {
+  at_most_once = 0,
+  at_least_once = 1,
+  exactly_once = 2
+};
 
 /// The type in the upper half of a packet's first byte. Source: MQTT5 §2.1.2.
 enum class packet_type : std::uint8_t {
@@ -133,7 +141,11 @@ struct publish_response {
 };
 
 /// Source: MQTT5 §3.8.3.1.
-enum class retain_handling : std::uint8_t { send = 0, send_if_new = 1, do_not_send = 2 };
+enum class retain_handling : std::uint8_t {
+  send = 0,
+  send_if_new = 1,
+  do_not_send = 2
+};
 
 struct subscription_options {
   troupe::qos qos = qos::at_most_once;

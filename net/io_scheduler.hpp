@@ -72,7 +72,8 @@ public:
 
   template <class Worker, class Function>
   void foreach_resumable(Worker* self, Function f) {
-    while (caf::resumable* const job = d(self).loop->take_left()) f(job);
+    while (caf::resumable* const job = d(self).loop->take_left())
+      f(job);
   }
 
   template <class Coordinator, class Function>

@@ -107,8 +107,8 @@ private:
     for (std::size_t i = 0; i != accepts_per_turn_; ++i) {
       endpoint peer;
       auto size = static_cast<socklen_t>(peer.capacity());
-      const int socket = ::accept4(acceptor_.native_handle(), peer.data(), &size,
-                                   SOCK_NONBLOCK | SOCK_CLOEXEC);
+      const int socket =
+          ::accept4(acceptor_.native_handle(), peer.data(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (socket < 0) {
         const int reason = errno;
         if (reason == EMFILE || reason == ENFILE || reason == ENOBUFS || reason == ENOMEM)
@@ -138,9 +138,8 @@ private:
     const std::size_t turn = next_worker_++ % workers_.num_workers();
     auto hand_over = [self = this->shared_from_this(), socket, turn, peer = std::move(peer)] {
       try {
-        self->accept_(std::make_unique<stream_connection>(socket, peer, self->loop(turn),
-                                                          self->workers_.worker_by_id(turn),
-                                                          self->open_));
+        self->accept_(std::make_unique<stream_connection>(
+            socket, peer, self->loop(turn), self->workers_.worker_by_id(turn), self->open_));
       } catch (const std::system_error& failed) {  // the poller did not take it
         ::close(socket);
         spdlog::error("event=refused peer={} reason=\"{}\"", peer, failed.what());
@@ -168,10 +167,10 @@ std::shared_ptr<listener> open_tcp(const listener_config& settings, io_coordinat
                                    std::size_t accepts_per_turn, listener::on_accept accept) {
   const listener_address& address = settings.address;
   tcp::resolver resolver(workers.worker_by_id(0)->data().loop->context());
-  const auto found = resolver.resolve(address.host, std::to_string(address.port),
-                                      tcp::resolver::passive);
-  auto opened = std::make_shared<socket_listener<tcp>>("tcp", settings, workers,
-                                                       accepts_per_turn, std::move(accept));
+  const auto found =
+      resolver.resolve(address.host, std::to_string(address.port), tcp::resolver::passive);
+  auto opened = std::make_shared<socket_listener<tcp>>("tcp", settings, workers, accepts_per_turn,
+                                                       std::move(accept));
   opened->bind(found.begin()->endpoint());
   return opened;
 }

@@ -4,8 +4,8 @@
 #include "libbroker/config/config.hpp"
 #include "net/io_scheduler.hpp"
 
-#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 
 #include <atomic>
 #include <functional>

@@ -65,9 +65,7 @@ void poller::release(slot_id id) noexcept {
   free_.push_back(id.index);
 }
 
-void poller::forget(int socket) noexcept {
-  ::epoll_ctl(epoll_, EPOLL_CTL_DEL, socket, nullptr);
-}
+void poller::forget(int socket) noexcept { ::epoll_ctl(epoll_, EPOLL_CTL_DEL, socket, nullptr); }
 
 void poller::set_owner(slot_id id, connection_owner owner, std::uint32_t watch) {
   slot* const owned = find(id);

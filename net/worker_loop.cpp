@@ -60,8 +60,7 @@ caf::resumable* worker_loop::next() {
   for (;;) {
     take_inbox();
     const bool round_over =
-        jobs_left_ == 0 ||
-        (jobs_left_ % jobs_per_clock_read == 0 && clock::now() >= round_ends_);
+        jobs_left_ == 0 || (jobs_left_ % jobs_per_clock_read == 0 && clock::now() >= round_ends_);
     if (round_over || ready_.empty()) {
       serve_io();
       if (ready_.empty()) wait();

@@ -32,7 +32,8 @@ void configure(io_scheduler_config& system, const config& settings) {
   system.jobs_per_poll = settings.scheduler.jobs_per_poll;
   system.poll_interval = settings.scheduler.poll_interval;
   std::vector<std::string> options;
-  for (const auto& [key, value] : settings.caf) options.push_back("--" + key + '=' + value);
+  for (const auto& [key, value] : settings.caf)
+    options.push_back("--" + key + '=' + value);
   if (const caf::error failed = system.parse(std::move(options)))
     throw std::runtime_error("[caf]: " + caf::to_string(failed));
 }
@@ -56,17 +57,15 @@ broker::~broker() { stop(); }
 
 void broker::spawn_actors() {
   io_coordinator& workers = scheduler_of(*system_);
-  const std::size_t shards = node_.settings.scheduler.shards != 0
-                                 ? node_.settings.scheduler.shards
-                                 : workers.num_workers();
+  const std::size_t shards = node_.settings.scheduler.shards != 0 ? node_.settings.scheduler.shards
+                                                                  : workers.num_workers();
   const auto home = [&](std::size_t i) { return workers.worker_by_id(i % workers.num_workers()); };
 
   node_.shard_load = std::make_unique<shard_gauge[]>(shards);
   node_.authenticator = system_->spawn<authenticator_actor>();
   node_.shards.resize(shards);
   for (std::size_t i = 0; i != shards; ++i)
-    node_.shards[i] =
-        spawn_at<shard_actor>(*system_, home(i), node_, static_cast<shard_index>(i));
+    node_.shards[i] = spawn_at<shard_actor>(*system_, home(i), node_, static_cast<shard_index>(i));
   node_.directories.resize(workers.num_workers());
   for (std::size_t i = 0; i != node_.directories.size(); ++i)
     node_.directories[i] = spawn_at<directory_actor>(*system_, home(i), node_);
@@ -79,11 +78,10 @@ void broker::open_listeners() {
   io_coordinator& workers = scheduler_of(*system_);
   for (const listener_config& wanted : node_.settings.listeners) {
     auto place = std::make_shared<const listener*>();
-    auto opened = listener::open(
-        wanted, workers, node_.settings.scheduler.accepts_per_turn,
-        [this, wanted, place](std::unique_ptr<connection> socket) {
-          admit(std::move(socket), wanted, **place);
-        });
+    auto opened = listener::open(wanted, workers, node_.settings.scheduler.accepts_per_turn,
+                                 [this, wanted, place](std::unique_ptr<connection> socket) {
+                                   admit(std::move(socket), wanted, **place);
+                                 });
     *place = opened.get();
     listeners_.push_back(std::move(opened));
   }
@@ -93,7 +91,8 @@ void broker::admit(std::unique_ptr<connection> socket, const listener_config& fr
                    const listener& through) {
   const limits_config& limits = node_.settings.limits;
   std::size_t open = 0;
-  for (const auto& each : listeners_) open += each->open_connections();
+  for (const auto& each : listeners_)
+    open += each->open_connections();
   const bool refused =
       (limits.max_connections != 0 && open > limits.max_connections) ||
       (from.max_connections != 0 && through.open_connections() > from.max_connections) ||
@@ -110,12 +109,14 @@ void broker::admit(std::unique_ptr<connection> socket, const listener_config& fr
 }
 
 void broker::start() {
-  for (const auto& each : listeners_) each->start();
+  for (const auto& each : listeners_)
+    each->start();
 }
 
 std::vector<std::string> broker::addresses() const {
   std::vector<std::string> all;
-  for (const auto& each : listeners_) all.push_back(each->address());
+  for (const auto& each : listeners_)
+    all.push_back(each->address());
   return all;
 }
 
@@ -144,17 +145,18 @@ void broker::stop() {
     spdlog::warn("event=shutdown_incomplete reason=\"{}\"", caf::to_string(reason));
   };
 
-  for (const auto& each : listeners_) each->stop();
+  for (const auto& each : listeners_)
+    each->stop();
   {
     caf::scoped_actor self(*system_);
     end_handshakes(deadline);
     for (const directory_handle& each : node_.directories)
-      self->request(each, time_left(), stop_all_reading{}).receive([](const all_done&) {}, too_late);
+      self->request(each, time_left(), stop_all_reading{})
+          .receive([](const all_done&) {}, too_late);
     for (const shard_handle& each : node_.shards)
       self->request(each, time_left(), settle{}).receive([](const settled&) {}, too_late);
     for (const directory_handle& each : node_.directories)
-      self->request(each, time_left(), dismiss_all{})
-          .receive([](const all_done&) {}, too_late);
+      self->request(each, time_left(), dismiss_all{}).receive([](const all_done&) {}, too_late);
   }
   caf::anon_send_exit(statistics_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(inspector_, caf::exit_reason::user_shutdown);

@@ -31,7 +31,8 @@ struct arguments {
 
 std::vector<std::string> environment() {
   std::vector<std::string> variables;
-  for (char** at = environ; *at != nullptr; ++at) variables.emplace_back(*at);
+  for (char** at = environ; *at != nullptr; ++at)
+    variables.emplace_back(*at);
   return variables;
 }
 

@@ -13,12 +13,12 @@ namespace {
 
 spdlog::level::level_enum converted(log_level level) noexcept {
   switch (level) {
-    case log_level::trace: return spdlog::level::trace;
-    case log_level::debug: return spdlog::level::debug;
-    case log_level::info: return spdlog::level::info;
-    case log_level::warn: return spdlog::level::warn;
-    case log_level::error: return spdlog::level::err;
-    case log_level::off: break;
+  case log_level::trace: return spdlog::level::trace;
+  case log_level::debug: return spdlog::level::debug;
+  case log_level::info: return spdlog::level::info;
+  case log_level::warn: return spdlog::level::warn;
+  case log_level::error: return spdlog::level::err;
+  case log_level::off: break;
   }
   return spdlog::level::off;
 }

@@ -31,7 +31,8 @@ void greet(const troupe::broker& broker, const troupe::config& settings) {
     std::cout << "  " << addresses[i] << "  "
               << (listener.address.is_local() ? "this machine only" : "reachable from the network")
               << ", "
-              << (listener.anonymous_allowed() ? "anyone may connect" : "closed to anonymous clients")
+              << (listener.anonymous_allowed() ? "anyone may connect"
+                                               : "closed to anonymous clients")
               << '\n';
   }
   const troupe::listener_address& first = settings.listeners.front().address;

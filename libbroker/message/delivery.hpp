@@ -13,15 +13,14 @@ namespace troupe {
 /// immutable once handed out and shared by every subscriber with the same matches.
 struct delivery final : ref_counted {
 
-
   std::vector<message_run> runs;
   std::uint32_t messages = 0;
-  std::uint64_t bytes = 0;         ///< of wire forms
-  std::uint32_t largest = 0;       ///< wire form of a single message, in bytes
+  std::uint64_t bytes = 0;            ///< of wire forms
+  std::uint32_t largest = 0;          ///< wire form of a single message, in bytes
   bool has_acknowledged_qos = false;  ///< one of them was published with QoS 1 or 2
-  bool has_retain = false;         ///< one of them was published with RETAIN 1
-  bool expires = false;            ///< one of them has a message expiry interval
-  bool mixed_versions = false;     ///< the blocks differ in protocol version
+  bool has_retain = false;            ///< one of them was published with RETAIN 1
+  bool expires = false;               ///< one of them has a message expiry interval
+  bool mixed_versions = false;        ///< the blocks differ in protocol version
 
   /// Appends a message, to the last run where it is its next neighbour.
   void add(const message_block_ptr& block, std::uint32_t index);

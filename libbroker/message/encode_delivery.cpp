@@ -86,8 +86,7 @@ void encode_delivery(const message_block& block, const message_entry& entry,
   std::byte* const begin = out.prepare(5 + sizes.remaining);
   std::byte* at = begin;
   *at++ = static_cast<std::byte>((static_cast<unsigned>(packet_type::publish) << 4) |
-                                 (header.dup ? 8U : 0U) |
-                                 (static_cast<unsigned>(header.qos) << 1) |
+                                 (header.dup ? 8U : 0U) | (static_cast<unsigned>(header.qos) << 1) |
                                  (header.retain ? 1U : 0U));
   at = write_variable_byte_integer(sizes.remaining, at);
   at = write_u16(sizes.topic_size, at);

@@ -15,7 +15,7 @@ struct delivery_header {
   packet_id id = 0;  ///< counts if `qos` is not 0
   /// 0 = none. REQUIRES: 0 for MQTT 3.x.
   std::uint16_t topic_alias = 0;
-  bool omit_topic = false;  ///< the alias says it all
+  bool omit_topic = false;                     ///< the alias says it all
   std::span<const std::uint32_t> identifiers;  ///< subscription identifiers
 };
 

@@ -111,8 +111,8 @@ message_entry& message_block_builder::append_entry(std::size_t wire_bytes, std::
     reallocate(align_up(std::max<std::size_t>(needed, block_->capacity_ * 2UL)));
   }
   block_->entries_ += 1;
-  auto* entry = new (const_cast<message_entry*>(block_->entries_end()) - block_->entries_)
-      message_entry();
+  auto* entry =
+      new (const_cast<message_entry*>(block_->entries_end()) - block_->entries_) message_entry();
   entry->offset = block_->wire_size_;
   entry->size = static_cast<std::uint32_t>(wire_bytes);
   block_->wire_size_ += static_cast<std::uint32_t>(wire_bytes);
@@ -135,8 +135,7 @@ void message_block_builder::reallocate(std::size_t capacity) {
     grown->acknowledged_ = old.acknowledged_;
     std::memcpy(grown->data(), old.data(), old.wire_size_);
     std::memcpy(grown->data() + capacity - old.entries_ * entry_size,
-                old.data() + old.capacity_ - old.entries_ * entry_size,
-                old.entries_ * entry_size);
+                old.data() + old.capacity_ - old.entries_ * entry_size, old.entries_ * entry_size);
     message_block::destroy(block_);
   }
   block_ = grown;

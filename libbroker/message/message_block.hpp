@@ -12,8 +12,7 @@ namespace troupe {
 
 /// The broker's monotonic time, in milliseconds. libbroker never reads a clock:
 /// the caller passes `now`.
-using time_point =
-    std::chrono::time_point<std::chrono::steady_clock, std::chrono::milliseconds>;
+using time_point = std::chrono::time_point<std::chrono::steady_clock, std::chrono::milliseconds>;
 
 /// Where one message lies in its block.
 struct message_entry {

@@ -20,14 +20,14 @@ std::size_t property_size(const std::byte* at) noexcept {
     return (std::to_integer<std::size_t>(p[0]) << 8) | std::to_integer<std::size_t>(p[1]);
   };
   switch (std::to_integer<std::uint8_t>(*at)) {
-    case 0x01: return 2;                               // payload format indicator
-    case 0x02: return message_expiry_property_size;    // message expiry interval
-    case 0x23: return topic_alias_property_size;       // topic alias
-    case 0x26: {                                       // user property
-      const std::size_t name = 3 + length_at(at + 1);
-      return name + 2 + length_at(at + name);
-    }
-    default: return 3 + length_at(at + 1);  // content type, response topic, correlation data
+  case 0x01: return 2;                             // payload format indicator
+  case 0x02: return message_expiry_property_size;  // message expiry interval
+  case 0x23: return topic_alias_property_size;     // topic alias
+  case 0x26: {                                     // user property
+    const std::size_t name = 3 + length_at(at + 1);
+    return name + 2 + length_at(at + name);
+  }
+  default: return 3 + length_at(at + 1);  // content type, response topic, correlation data
   }
 }
 
@@ -63,7 +63,8 @@ std::byte* write_forwarded_properties(const publish& packet, std::byte* out) noe
 
 std::byte* write_message_expiry(std::uint32_t seconds, std::byte* out) noexcept {
   *out++ = message_expiry_interval;
-  for (int shift = 24; shift >= 0; shift -= 8) *out++ = static_cast<std::byte>(seconds >> shift);
+  for (int shift = 24; shift >= 0; shift -= 8)
+    *out++ = static_cast<std::byte>(seconds >> shift);
   return out;
 }
 

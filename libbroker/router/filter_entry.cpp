@@ -9,9 +9,9 @@ std::size_t subscription_list::find(subscriber_index subscriber) const noexcept 
     const auto found = index_->find(subscriber);
     return found == index_->end() ? npos : found->second;
   }
-  const auto found = std::find_if(members_.begin(), members_.end(), [&](const subscription& member) {
-    return member.subscriber == subscriber;
-  });
+  const auto found =
+      std::find_if(members_.begin(), members_.end(),
+                   [&](const subscription& member) { return member.subscriber == subscriber; });
   return found == members_.end() ? npos : static_cast<std::size_t>(found - members_.begin());
 }
 
@@ -26,7 +26,8 @@ bool subscription_list::put(const subscription& member) {
     index_->emplace(member.subscriber, members_.size() - 1);
   } else if (members_.size() > indexed_above) {
     index_ = std::make_unique<std::unordered_map<subscriber_index, std::size_t>>();
-    for (std::size_t i = 0; i != members_.size(); ++i) index_->emplace(members_[i].subscriber, i);
+    for (std::size_t i = 0; i != members_.size(); ++i)
+      index_->emplace(members_[i].subscriber, i);
   }
   return false;
 }

@@ -57,8 +57,8 @@ class merger {
 public:
   void add(const message_block_ptr& block, std::uint32_t index,
            std::span<const subscription* const> matched) {
-    if (!messages_ || !std::equal(matched.begin(), matched.end(), matched_.begin(),
-                                            matched_.end())) {
+    if (!messages_ ||
+        !std::equal(matched.begin(), matched.end(), matched_.begin(), matched_.end())) {
       finish();
       matched_.assign(matched.begin(), matched.end());
       messages_ = intrusive_ptr<delivery>::adopt(new delivery());

@@ -25,9 +25,9 @@ struct merged_delivery {
 /// each message once, at the highest granted QoS and with all identifiers
 /// [MQTT5-3.3.4-2], [MQTT5-3.3.4-3], in the order of `blocks`. A no-local subscription does not
 /// match what the session published itself [MQTT5-3.8.3-3].
-[[nodiscard]] std::vector<merged_delivery> merge_matches(
-    std::span<const subscription_match> matches, std::span<const message_block_ptr> blocks,
-    std::uint64_t session);
+[[nodiscard]] std::vector<merged_delivery>
+merge_matches(std::span<const subscription_match> matches,
+              std::span<const message_block_ptr> blocks, std::uint64_t session);
 
 /// The options of a delivery that only `by` matched.
 [[nodiscard]] delivery_options options_of(const subscription& by);

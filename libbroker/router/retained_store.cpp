@@ -20,15 +20,16 @@ std::string_view literal_prefix(std::string_view filter, bool& has_wildcard) noe
 }
 
 bool is_below_or_at(std::string_view topic, std::string_view prefix) noexcept {
-  return topic.starts_with(prefix) && (topic.size() == prefix.size() || topic[prefix.size()] == '/');
+  return topic.starts_with(prefix) &&
+         (topic.size() == prefix.size() || topic[prefix.size()] == '/');
 }
 
 }  // namespace
 
 bool topic_order::operator()(std::string_view left, std::string_view right) const noexcept {
   const std::size_t common = std::min(left.size(), right.size());
-  const auto [l, r] = std::mismatch(left.begin(), left.begin() + static_cast<std::ptrdiff_t>(common),
-                                    right.begin());
+  const auto [l, r] = std::mismatch(
+      left.begin(), left.begin() + static_cast<std::ptrdiff_t>(common), right.begin());
   if (l == left.begin() + static_cast<std::ptrdiff_t>(common)) return left.size() < right.size();
   const auto rank = [](char c) { return c == '/' ? 0U : static_cast<unsigned char>(c) + 1U; };
   return rank(*l) < rank(*r);

@@ -33,9 +33,9 @@ public:
 
   /// Where a reader stands; starts before the first topic.
   struct cursor {
-    std::string after;       ///< last topic that was looked at
+    std::string after;  ///< last topic that was looked at
     bool started = false;
-    std::uint64_t as_of = 0; ///< changes with a higher sequence are skipped
+    std::uint64_t as_of = 0;  ///< changes with a higher sequence are skipped
   };
   struct page {
     std::vector<message_block_ptr> messages;  ///< each alone in its block

@@ -9,9 +9,7 @@ namespace troupe {
 
 namespace {
 
-intrusive_ptr<delivery> make_delivery() {
-  return intrusive_ptr<delivery>::adopt(new delivery());
-}
+intrusive_ptr<delivery> make_delivery() { return intrusive_ptr<delivery>::adopt(new delivery()); }
 
 }  // namespace
 
@@ -61,8 +59,9 @@ bool router::subscribe(subscriber_index index, const topic_filter& filter,
     if (filter.has_wildcard) wildcards_.insert(filter.filter, at->second);
     cache_.invalidate();
   }
-  subscription_list& list = filter.is_shared() ? at->second.make_group(filter.group, filter.filter).members
-                                               : at->second.subscriptions;
+  subscription_list& list = filter.is_shared()
+                                ? at->second.make_group(filter.group, filter.filter).members
+                                : at->second.subscriptions;
   const bool existed =
       list.put({.subscriber = index, .identifier = identifier, .options = options});
   if (!existed) {
@@ -118,8 +117,7 @@ void router::route(const message_block_ptr& block) {
 
 void router::redeliver(const topic_filter& filter, const message_block_ptr& block) {
   const auto at = filters_.find(filter.filter);
-  share_group* const group =
-      at == filters_.end() ? nullptr : at->second.find_group(filter.group);
+  share_group* const group = at == filters_.end() ? nullptr : at->second.find_group(filter.group);
   if (group == nullptr) return;
   for (std::uint32_t i = 0; i != block->size(); ++i)
     collect_shared(at->second, *group, block, i);
@@ -149,10 +147,8 @@ void router::collect_shared(filter_entry& filter, share_group& group,
                             const message_block_ptr& block, std::uint32_t index) {
   const subscription& member = next_member(group);
   if (member.batch == 0) {
-    batches_.push_back({.filter = &filter,
-                        .member = &member,
-                        .share = group.filter,
-                        .messages = make_delivery()});
+    batches_.push_back(
+        {.filter = &filter, .member = &member, .share = group.filter, .messages = make_delivery()});
     member.batch = static_cast<std::uint32_t>(batches_.size());
   }
   batches_[member.batch - 1].messages->add(block, index);
@@ -179,7 +175,8 @@ void router::flush(std::vector<routed>& out) {
       out.push_back({from.member->subscriber, from.messages, std::move(options)});
     }
   }
-  for (const subscriber_index to : touched_) merge(to, out);
+  for (const subscriber_index to : touched_)
+    merge(to, out);
   touched_.clear();
   matches_.clear();
   batches_.clear();

@@ -27,8 +27,9 @@ struct routed {
 /// and the retained messages. Collects matches per filter, so that subscribers
 /// with the same matches share one delivery.
 ///
-/// Order: `flush` hands out what `route` took in before; the messages of one
-/// subscriber keep the order in which they were routed. Changes to subscriptions
+/// Order: `flush` hands out what `route` took in before. Messages of one shared
+/// subscription, and those of all others of a subscriber together, keep the order
+/// in which they were routed. A block is routed once between two flushes. Changes to subscriptions
 /// apply to later messages only, hence REQUIRE that `pending()` is false.
 class router {
 public:

@@ -1,7 +1,7 @@
 #include "libbroker/router/subscription_tree.hpp"
 
-#include <cassert>
 #include "libbroker/text_hash.hpp"
+#include <cassert>
 
 namespace troupe {
 

@@ -26,7 +26,7 @@ public:
     outbound_window::stage stage = stage::free;
     troupe::qos qos = qos::at_least_once;
     bool retain = false;
-    bool charged = false;  ///< sent over this connection: takes part of the send quota
+    bool charged = false;     ///< sent over this connection: takes part of the send quota
     packet_id next_free = 0;  ///< counts if `stage` is free
     std::shared_ptr<const std::vector<std::uint32_t>> identifiers;
     std::shared_ptr<const std::string> share;  ///< as in `delivery_options`

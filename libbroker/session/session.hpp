@@ -93,7 +93,9 @@ public:
   [[nodiscard]] std::uint32_t connection_epoch() const noexcept { return connection_epoch_; }
   [[nodiscard]] protocol_version version() const noexcept { return version_; }
   [[nodiscard]] std::size_t subscriptions() const noexcept { return subscriptions_.size(); }
-  [[nodiscard]] bool has_shared_subscriptions() const noexcept { return shared_subscriptions_ != 0; }
+  [[nodiscard]] bool has_shared_subscriptions() const noexcept {
+    return shared_subscriptions_ != 0;
+  }
   [[nodiscard]] std::uint16_t keep_alive() const noexcept { return keep_alive_; }
   /// SUBSCRIBE and UNSUBSCRIBE packets, and reads of retained messages, under way.
   [[nodiscard]] std::size_t pending_requests() const noexcept {
@@ -140,7 +142,7 @@ private:
     std::deque<pending_request> requests;  ///< numbers ascend
     std::deque<retained_pull> pulls;
     request_number pull_in_progress = 0;  ///< 0 = none
-    std::deque<packet_id> resends;  ///< in flight, to be sent again as the quota allows
+    std::deque<packet_id> resends;        ///< in flight, to be sent again as the quota allows
     std::optional<inbound_topic_aliases> inbound_aliases;
     std::optional<outbound_topic_aliases> outbound_aliases;
   };
@@ -219,9 +221,9 @@ private:
   request_number last_request_ = 0;
   outbound_window window_;
   std::unique_ptr<message_queue> queue_;
-  packet_id_set inbound_qos2_;  ///< received; PUBREL is due
-  packet_id_set accepted_qos2_; ///< of these, the ones that shards have taken
-  std::uint32_t expiry_ = 0;    ///< seconds
+  packet_id_set inbound_qos2_;   ///< received; PUBREL is due
+  packet_id_set accepted_qos2_;  ///< of these, the ones that shards have taken
+  std::uint32_t expiry_ = 0;     ///< seconds
   std::optional<time_point> expires_at_;
   std::optional<time_point> will_due_;
   std::unique_ptr<will_state> will_;

@@ -131,7 +131,8 @@ void session::send_connack(const connect& request, bool assigned_id, bool sessio
 void session::begin_resend() {
   if (window_.empty()) return;
   const std::vector<packet_id> ids = window_.in_order();  // [MQTT5-4.6.0-1], [MQTT5-4.4.0-1]
-  for (const packet_id id : ids) window_.find(id)->charged = false;
+  for (const packet_id id : ids)
+    window_.find(id)->charged = false;
   more_state().resends.assign(ids.begin(), ids.end());
 }
 
@@ -142,7 +143,8 @@ void session::discard_state(time_point now, session_effects& effects) {
     for (const auto& [text, state] : subscriptions_) {
       const topic_filter filter = *parse_topic_filter(text);
       if (filter.has_wildcard)
-        for (shard_unsubscribe& request : by_shard) request.filters.push_back(text);
+        for (shard_unsubscribe& request : by_shard)
+          request.filters.push_back(text);
       else
         by_shard[partition_of(filter.filter) % shards_].filters.push_back(text);
     }
@@ -189,8 +191,7 @@ void session::return_shared(session_effects& effects) {
 
 void session::dismiss(reason_code code, time_point now, session_effects& effects) {
   if (!connected_) return;
-  if (version_ == protocol_version::v5)
-    encode(disconnect{.code = code}, version_, output_.tail());
+  if (version_ == protocol_version::v5) encode(disconnect{.code = code}, version_, output_.tail());
   effects.close_connection = true;
   end_connection(now, true, effects);
 }
@@ -248,7 +249,8 @@ void session::publish_will(time_point now, session_effects& effects) {
   will_.reset();
   message_block_ptr block = builder.seal({.publisher = number_, .received_at = now});
   const shard_index shard = partition_of(block->topic((*block)[0])) % shards_;
-  effects.requests.push_back(shard_publish{shard, std::move(block)});  // [MQTT5-3.1.2-8], [MQTT5-3.1.2-10]
+  effects.requests.push_back(
+      shard_publish{shard, std::move(block)});  // [MQTT5-3.1.2-8], [MQTT5-3.1.2-10]
 }
 
 void session::tick(time_point now, session_effects& effects) {

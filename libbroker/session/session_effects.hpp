@@ -59,7 +59,7 @@ struct shard_redeliver {
 };
 
 /// What changes or uses a shard's routing; order matters among these.
-using shard_request = 
+using shard_request =
     std::variant<shard_publish, shard_subscribe, shard_unsubscribe, shard_redeliver>;
 
 /// What a session wants done after it handled an input; the caller owns and

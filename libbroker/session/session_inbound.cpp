@@ -53,34 +53,33 @@ std::size_t session::receive(byte_view input, time_point now, session_effects& e
 bool session::handle(const frame& packet, std::size_t more, time_point now,
                      session_effects& effects) {
   switch (packet.type) {
-    case packet_type::publish: on_publish(packet, more, now, effects); break;
-    case packet_type::puback:
-    case packet_type::pubrec:
-    case packet_type::pubrel:
-    case packet_type::pubcomp: on_acknowledgement(packet, now, effects); break;
-    case packet_type::subscribe: on_subscribe(packet, now, effects); break;
-    case packet_type::unsubscribe: on_unsubscribe(packet, now, effects); break;
-    case packet_type::pingreq:
-      if (const auto decoded = decode_pingreq(packet); !decoded)
-        fail(decoded.error(), now, effects);
-      else
-        encode(pingresp{}, output_.tail());  // [MQTT5-3.12.4-1], [MQTT311-3.12.4-1]
-      break;
-    case packet_type::disconnect: on_disconnect(packet, now, effects); break;
-    case packet_type::auth:  // no method was agreed on at CONNECT [MQTT5-4.12.0-7]
-      fail({reason_code::protocol_error, "MQTT5-4.12.0-7", "AUTH without authentication method"},
-           now, effects);
-      break;
-    case packet_type::connect:
-      fail({reason_code::protocol_error,  // [MQTT5-3.1.0-2], [MQTT311-3.1.0-2]
-            version_ == protocol_version::v5 ? "MQTT5-3.1.0-2" : "MQTT311-3.1.0-2",
-            "second CONNECT"},
-           now, effects);
-      break;
-    default:
-      fail({reason_code::protocol_error, "MQTT5 §4.13", "packet that only a server may send"}, now,
-           effects);
-      break;
+  case packet_type::publish: on_publish(packet, more, now, effects); break;
+  case packet_type::puback:
+  case packet_type::pubrec:
+  case packet_type::pubrel:
+  case packet_type::pubcomp: on_acknowledgement(packet, now, effects); break;
+  case packet_type::subscribe: on_subscribe(packet, now, effects); break;
+  case packet_type::unsubscribe: on_unsubscribe(packet, now, effects); break;
+  case packet_type::pingreq:
+    if (const auto decoded = decode_pingreq(packet); !decoded)
+      fail(decoded.error(), now, effects);
+    else
+      encode(pingresp{}, output_.tail());  // [MQTT5-3.12.4-1], [MQTT311-3.12.4-1]
+    break;
+  case packet_type::disconnect: on_disconnect(packet, now, effects); break;
+  case packet_type::auth:  // no method was agreed on at CONNECT [MQTT5-4.12.0-7]
+    fail({reason_code::protocol_error, "MQTT5-4.12.0-7", "AUTH without authentication method"}, now,
+         effects);
+    break;
+  case packet_type::connect:
+    fail({reason_code::protocol_error,  // [MQTT5-3.1.0-2], [MQTT311-3.1.0-2]
+          version_ == protocol_version::v5 ? "MQTT5-3.1.0-2" : "MQTT311-3.1.0-2", "second CONNECT"},
+         now, effects);
+    break;
+  default:
+    fail({reason_code::protocol_error, "MQTT5 §4.13", "packet that only a server may send"}, now,
+         effects);
+    break;
   }
   return connected_;
 }
@@ -142,8 +141,7 @@ void session::refuse_publish(const publish& packet, const error& reason, time_po
                                reason.code == reason_code::retain_not_supported;
   if (ends_connection) return fail(reason, now, effects);
   // 3.x has no way to say no: the message is acknowledged and dropped [MQTT311-3.3.5-2].
-  const reason_code code =
-      version_ == protocol_version::v5 ? reason.code : reason_code::success;
+  const reason_code code = version_ == protocol_version::v5 ? reason.code : reason_code::success;
   if (packet.qos == qos::at_least_once) {
     respond(packet_type::puback, packet.id, code, reason.what);
   } else if (packet.qos == qos::exactly_once) {
@@ -166,8 +164,8 @@ bool session::register_publish(const publish& packet, time_point now, session_ef
   }
   ++unacknowledged_;
   if (version_ == protocol_version::v5 && unacknowledged_ > settings_.session.receive_maximum) {
-    fail({reason_code::receive_maximum_exceeded, "MQTT5-3.3.4-9", "receive maximum exceeded"},
-         now, effects);  // [MQTT5-3.3.4-8] for the client
+    fail({reason_code::receive_maximum_exceeded, "MQTT5-3.3.4-9", "receive maximum exceeded"}, now,
+         effects);  // [MQTT5-3.3.4-8] for the client
     return false;
   }
   if (packet.qos == qos::exactly_once) inbound_qos2_.insert(packet.id);
@@ -193,10 +191,10 @@ void session::seal_publishes(time_point now, session_effects& effects) {
   auto& by_shard = builders(shards_);
   for (shard_index shard = 0; shard != shards_; ++shard) {
     if (by_shard[shard].empty()) continue;
-    effects.requests.push_back(
-        shard_publish{shard, by_shard[shard].seal({.publisher = number_,
-                                                   .connection_epoch = connection_epoch_,
-                                                   .received_at = now})});
+    effects.requests.push_back(shard_publish{
+        shard,
+        by_shard[shard].seal(
+            {.publisher = number_, .connection_epoch = connection_epoch_, .received_at = now})});
   }
 }
 
@@ -222,10 +220,10 @@ void session::on_acknowledgement(const frame& packet, time_point now, session_ef
   const auto decoded = decode_publish_response(packet, version_);
   if (!decoded) return fail(decoded.error(), now, effects);
   switch (packet.type) {
-    case packet_type::puback: on_puback(*decoded); break;
-    case packet_type::pubrec: on_pubrec(*decoded); break;
-    case packet_type::pubrel: on_pubrel(*decoded); break;
-    default: on_pubcomp(*decoded); break;
+  case packet_type::puback: on_puback(*decoded); break;
+  case packet_type::pubrec: on_pubrec(*decoded); break;
+  case packet_type::pubrel: on_pubrel(*decoded); break;
+  default: on_pubcomp(*decoded); break;
   }
   if (queue_ != nullptr || extras_ != nullptr) send_queued(now, effects);
 }
@@ -262,8 +260,7 @@ void session::on_pubrel(const publish_response& packet) {
 
 void session::on_pubcomp(const publish_response& packet) {
   const outbound_window::message* const sent = window_.find(packet.id);
-  if (sent != nullptr && sent->stage == outbound_window::stage::released)
-    complete(packet.id);
+  if (sent != nullptr && sent->stage == outbound_window::stage::released) complete(packet.id);
 }
 
 }  // namespace troupe

@@ -11,8 +11,8 @@ namespace troupe {
 
 namespace {
 
-std::span<const std::uint32_t> identifiers_of(
-    const std::shared_ptr<const std::vector<std::uint32_t>>& list) {
+std::span<const std::uint32_t>
+identifiers_of(const std::shared_ptr<const std::vector<std::uint32_t>>& list) {
   return list == nullptr ? std::span<const std::uint32_t>() : *list;
 }
 
@@ -29,10 +29,12 @@ void session::deliver(const delivery& messages, const delivery_options& options,
       (extras_ == nullptr || !extras_->outbound_aliases) &&
       output_.size() + messages.bytes <= settings_.limits.output_buffer;
   if (!as_kept) {
-    for (const message_run& run : messages.runs) deliver_run(run, options, now, effects);
+    for (const message_run& run : messages.runs)
+      deliver_run(run, options, now, effects);
     return;
   }
-  for (const message_run& run : messages.runs) output_.append(run);
+  for (const message_run& run : messages.runs)
+    output_.append(run);
   effects.counted.publishes_sent += messages.messages;
   effects.counted.packets_sent += messages.messages;
   effects.counted.publish_bytes_sent += messages.bytes;
@@ -58,8 +60,7 @@ void session::deliver_run(const message_run& run, const delivery_options& option
 }
 
 void session::send_qos0(const message_block& block, const message_entry& entry,
-                        const delivery_options& options, time_point now,
-                        session_effects& effects) {
+                        const delivery_options& options, time_point now, session_effects& effects) {
   if (!connected_) return;
   if (block.expired(entry, now)) {
     ++effects.counted.dropped_expired;
@@ -70,8 +71,8 @@ void session::send_qos0(const message_block& block, const message_entry& entry,
     return;
   }
   delivery_header header{.version = version_,
-                         .retain = options.retained ||
-                                   (options.retain_as_published && entry.retain),
+                         .retain =
+                             options.retained || (options.retain_as_published && entry.retain),
                          .identifiers = identifiers_of(options.identifiers)};
   if (maximum_packet_size_ != 0 &&
       delivery_size(entry, header) > maximum_packet_size_) {  // [MQTT5-3.1.2-24]
@@ -155,13 +156,13 @@ void session::send_queued(time_point now, session_effects& effects) {
       queue_->pop();
       continue;
     }
-    outbound_window::message sent{
-        .block = block,
-        .index = index,
-        .qos = std::min(entry.qos, options.maximum_qos),
-        .retain = options.retained || (options.retain_as_published && entry.retain),
-        .identifiers = options.identifiers,
-        .share = options.share};
+    outbound_window::message sent{.block = block,
+                                  .index = index,
+                                  .qos = std::min(entry.qos, options.maximum_qos),
+                                  .retain = options.retained ||
+                                            (options.retain_as_published && entry.retain),
+                                  .identifiers = options.identifiers,
+                                  .share = options.share};
     queue_->pop();
     const packet_id id = window_.add(std::move(sent));
     send_in_flight(id, *window_.find(id), false, now, effects);
@@ -223,7 +224,7 @@ void session::respond(packet_type type, packet_id id, reason_code code, std::str
     return;
   }
   publish_response answer{.id = id, .code = code};
-  if (problem_information_)  // [MQTT5-3.1.2-29]
+  if (problem_information_)                            // [MQTT5-3.1.2-29]
     answer.reason_string = reason_that_fits(what, 6);  // [MQTT5-3.4.2-2], [MQTT5-3.5.2-2]
   encode(type, answer, version_, output_.tail());
 }

@@ -73,7 +73,7 @@ void session::on_subscribe(const frame& packet, time_point now, session_effects&
     // No retained messages for shared subscriptions (MQTT5 §4.8.2) …
     const bool wants_retained =
         !filter->is_shared() &&
-        (options.retain_handling == retain_handling::send ||  // [MQTT5-3.3.1-9]
+        (options.retain_handling == retain_handling::send ||                    // [MQTT5-3.3.1-9]
          (options.retain_handling == retain_handling::send_if_new && is_new));  // [MQTT5-3.3.1-10]
     // … and none where the client does not want them [MQTT5-3.3.1-11].
     if (wants_retained) pending.wants_retained.back() = text;
@@ -126,7 +126,8 @@ void session::on_unsubscribe(const frame& packet, time_point now, session_effect
     if (filter->is_shared()) --shared_subscriptions_;
     subscriptions_.erase(found);  // [MQTT5-3.10.4-1]
     if (filter->has_wildcard)
-      for (shard_unsubscribe& request : by_shard) request.filters.emplace_back(text);
+      for (shard_unsubscribe& request : by_shard)
+        request.filters.emplace_back(text);
     else
       by_shard[partition_of(filter->filter) % shards_].filters.emplace_back(text);
     if (extras_ != nullptr)
@@ -145,22 +146,21 @@ void session::on_unsubscribe(const frame& packet, time_point now, session_effect
     more_state().requests.push_back(std::move(pending));
 }
 
-void session::subscribed(shard_index shard, request_number number,
-                         std::uint64_t retained_sequence,
+void session::subscribed(shard_index shard, request_number number, std::uint64_t retained_sequence,
                          const std::vector<std::uint16_t>& with_retained,
                          session_effects& effects) {
   if (!connected_ || extras_ == nullptr) return;
   auto& requests = extras_->requests;
-  const auto found = std::find_if(requests.begin(), requests.end(), [&](const pending_request& p) {
-    return p.number == number;
-  });
+  const auto found = std::find_if(requests.begin(), requests.end(),
+                                  [&](const pending_request& p) { return p.number == number; });
   if (found == requests.end()) return;
   for (const std::uint16_t position : with_retained) {
     const std::string& filter = found->wants_retained[position];
     if (!filter.empty())
-      extras_->pulls.push_back(
-          {.number = ++last_request_, .shard = shard, .filter = filter,
-           .next = {.as_of = retained_sequence}});
+      extras_->pulls.push_back({.number = ++last_request_,
+                                .shard = shard,
+                                .filter = filter,
+                                .next = {.as_of = retained_sequence}});
   }
   if (--found->waiting_for == 0) {
     complete_request(*found);
@@ -172,9 +172,8 @@ void session::subscribed(shard_index shard, request_number number,
 void session::unsubscribed(request_number number) {
   if (!connected_ || extras_ == nullptr) return;
   auto& requests = extras_->requests;
-  const auto found = std::find_if(requests.begin(), requests.end(), [&](const pending_request& p) {
-    return p.number == number;
-  });
+  const auto found = std::find_if(requests.begin(), requests.end(),
+                                  [&](const pending_request& p) { return p.number == number; });
   if (found == requests.end() || --found->waiting_for != 0) return;
   complete_request(*found);
   requests.erase(found);
@@ -205,8 +204,8 @@ void session::read_retained(session_effects& effects) {
       .shard = pull.shard, .number = pull.number, .filter = pull.filter, .from = pull.next};
 }
 
-void session::retained_read(request_number number, const retained_store::page& page,
-                            time_point now, session_effects& effects) {
+void session::retained_read(request_number number, const retained_store::page& page, time_point now,
+                            session_effects& effects) {
   if (!connected_ || extras_ == nullptr || extras_->pull_in_progress != number) return;
   auto& pulls = extras_->pulls;
   const bool wanted = !pulls.empty() && pulls.front().number == number;
@@ -217,8 +216,7 @@ void session::retained_read(request_number number, const retained_store::page& p
                          .no_local = options.no_local,
                          .retained = true};  // [MQTT5-3.3.1-8]
     if (identifier != 0)
-      how.identifiers =
-          std::make_shared<const std::vector<std::uint32_t>>(std::vector{identifier});
+      how.identifiers = std::make_shared<const std::vector<std::uint32_t>>(std::vector{identifier});
     for (const message_block_ptr& block : page.messages)
       deliver_run({block, 0, block->size()}, how, now, effects);
     if (page.done)

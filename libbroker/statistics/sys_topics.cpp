@@ -28,8 +28,8 @@ std::string two_decimals(double value) {
 
 std::vector<sys_message> sys_topics::render(const node_figures& figures,
                                             std::chrono::milliseconds elapsed) {
-  const std::size_t offline = figures.clients_total - std::min(figures.clients_total,
-                                                               figures.clients_connected);
+  const std::size_t offline =
+      figures.clients_total - std::min(figures.clients_total, figures.clients_connected);
   const figure plain[] = {
       {"clients/total", figures.clients_total},
       {"clients/connected", figures.clients_connected},

@@ -31,7 +31,8 @@ connect with_keep_alive(std::uint16_t seconds) {
 }
 
 connect with_will(std::uint32_t delay, connect request = scene::request_v5()) {
-  request.will = will{.topic = "w", .payload = as_bytes("gone"), .qos = qos1, .delay_interval = delay};
+  request.will =
+      will{.topic = "w", .payload = as_bytes("gone"), .qos = qos1, .delay_interval = delay};
   return request;
 }
 
@@ -326,7 +327,8 @@ BOOST_AUTO_TEST_CASE(disconnect_with_will_message_publishes_it) {  // [MQTT5-3.1
   BOOST_TEST(s.routed() == "w gone\n");
 }
 
-BOOST_AUTO_TEST_CASE(every_other_end_publishes_the_will_once) {  // [MQTT5-3.1.2-8], [MQTT5-3.1.2-10]
+BOOST_AUTO_TEST_CASE(
+    every_other_end_publishes_the_will_once) {  // [MQTT5-3.1.2-8], [MQTT5-3.1.2-10]
   const auto publishes = [](auto end) {
     scene s;
     connect request = with_will(0);
@@ -403,6 +405,16 @@ BOOST_AUTO_TEST_CASE(return_within_the_delay_cancels_the_will) {  // [MQTT5-3.1.
   BOOST_TEST(s.routed() == "");
 }
 
+BOOST_AUTO_TEST_CASE(delay_of_an_earlier_will_does_not_hurry_the_next_one) {
+  scene s;
+  s.online(with_will(10, with_expiry(never)));
+  s.lose();
+  s.online(with_will(never, with_expiry(never)));
+  s.lose();
+  s.wait(1000s);
+  BOOST_TEST(s.routed() == "");
+}
+
 BOOST_AUTO_TEST_CASE(take_over_publishes_a_will_without_delay_only) {  // [MQTT5-3.1.4-3]
   for (const std::uint32_t delay : {0U, 10U}) {
     scene s;
@@ -441,7 +453,7 @@ BOOST_AUTO_TEST_CASE(expiry_of_the_will_counts_from_its_publication) {  // MQTT5
   BOOST_TEST((block.received_at() == s.now));
   BOOST_TEST(!block.expired(block[0], s.now));
   BOOST_TEST(block.expired(block[0], s.now + 5s));
-  BOOST_TEST(block[0].retain);                // [MQTT5-3.1.2-15]
+  BOOST_TEST(block[0].retain);  // [MQTT5-3.1.2-15]
   BOOST_TEST((block[0].qos == qos1));
   BOOST_TEST(block[0].properties_size == 5U);  // the delay stays behind
 }

@@ -165,7 +165,8 @@ BOOST_AUTO_TEST_CASE(acknowledgements_give_receive_quota_back) {
 BOOST_AUTO_TEST_CASE(receive_maximum_does_not_bind_clients_of_3_1_1) {
   scene s(with_receive_maximum(1));
   s.online(scene::request_v3());
-  for (packet_id id = 1; id != 10; ++id) s.publish({.qos = qos1, .id = id});
+  for (packet_id id = 1; id != 10; ++id)
+    s.publish({.qos = qos1, .id = id});
   BOOST_TEST(s.machine.connected());
 }
 
@@ -205,7 +206,8 @@ BOOST_AUTO_TEST_CASE(publishes_before_a_subscribe_reach_the_shard_before_it) {
   encode(unsubscribe{.id = 2, .filters = {"t"}}, protocol_version::v5, wire);
   s.send(as_text(wire.view()));
   std::vector<std::size_t> kinds;
-  for (const auto& each : s.requests) kinds.push_back(each.what.index());
+  for (const auto& each : s.requests)
+    kinds.push_back(each.what.index());
   BOOST_TEST(kinds == (std::vector<std::size_t>{0, 1, 0, 2}), boost::test_tools::per_element());
 }
 
@@ -375,9 +377,9 @@ BOOST_AUTO_TEST_CASE(packets_that_break_the_protocol_end_the_connection) {
     BOOST_TEST(s.close_reason.has_value());
   };
   const byte_buffer second = encode_any(scene::request_v5(), protocol_version::v5);
-  ends_with(as_text(second.view()), "DISCONNECT 82 +reason\n");         // [MQTT5-3.1.0-2]
-  ends_with("\xF0\x00"sv, "DISCONNECT 82 +reason\n");                     // [MQTT5-4.12.0-7]
-  ends_with("\xD0\x00"sv, "DISCONNECT 82 +reason\n");  // PINGRESP
+  ends_with(as_text(second.view()), "DISCONNECT 82 +reason\n");  // [MQTT5-3.1.0-2]
+  ends_with("\xF0\x00"sv, "DISCONNECT 82 +reason\n");            // [MQTT5-4.12.0-7]
+  ends_with("\xD0\x00"sv, "DISCONNECT 82 +reason\n");            // PINGRESP
   ends_with("\x01", "DISCONNECT 81 +reason\n");
 }
 

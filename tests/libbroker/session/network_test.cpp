@@ -44,8 +44,10 @@ public:
   }
 
   void run() {
-    for (int step = 0; step != 600; ++step) act();
-    for (int round = 0; round != 400; ++round) settle();
+    for (int step = 0; step != 600; ++step)
+      act();
+    for (int round = 0; round != 400; ++round)
+      settle();
     check();
   }
 
@@ -77,19 +79,19 @@ private:
       collect();
     }
     switch (below(12)) {
-      case 0:
-        if (below(3) == 0) lose();
-        break;
-      case 1:
-      case 2: client_publishes(); break;
-      case 3:
-      case 4: somebody_publishes(); break;
-      case 5: client_acknowledges(); break;
-      case 6:
-      case 7: shard_answers(); break;
-      case 8:
-      case 9: carry_up(1 + below(60)); break;
-      default: carry_down(1 + below(120)); break;
+    case 0:
+      if (below(3) == 0) lose();
+      break;
+    case 1:
+    case 2: client_publishes(); break;
+    case 3:
+    case 4: somebody_publishes(); break;
+    case 5: client_acknowledges(); break;
+    case 6:
+    case 7: shard_answers(); break;
+    case 8:
+    case 9: carry_up(1 + below(60)); break;
+    default: carry_down(1 + below(120)); break;
     }
     if (!machine_->connected() && below(3) == 0) connect_client();
   }
@@ -97,9 +99,11 @@ private:
   void settle() {
     if (!machine_->connected()) connect_client();
     carry_up(1'000'000);
-    while (!requests_.empty()) shard_answers();
+    while (!requests_.empty())
+      shard_answers();
     carry_down(1'000'000);
-    while (!acks_.empty()) client_acknowledges();
+    while (!acks_.empty())
+      client_acknowledges();
   }
 
   // -- the network
@@ -126,7 +130,8 @@ private:
     outbound_aliases_.clear();
     machine_->attach(request, false, now_, effects_);
     collect();
-    for (auto& [id, message] : in_flight_) message.charged = false;
+    for (auto& [id, message] : in_flight_)
+      message.charged = false;
     for (const packet_id id : order_) {
       outgoing& message = in_flight_.at(id);
       if (message.released)
@@ -169,7 +174,8 @@ private:
     std::array<byte_view, 2> views;
     const std::size_t count = machine_->output().gather(views);
     std::string some;
-    for (std::size_t i = 0; i != count; ++i) some += as_text(views[i]);
+    for (std::size_t i = 0; i != count; ++i)
+      some += as_text(views[i]);
     return some.substr(0, bytes);
   }
 
@@ -214,7 +220,8 @@ private:
     const message_block_ptr block =
         make_block(batch, now_, flip() ? protocol_version::v5 : protocol_version::v3_1_1);
     delivery messages;
-    for (std::uint32_t i = 0; i != block->size(); ++i) messages.add(block, i);
+    for (std::uint32_t i = 0; i != block->size(); ++i)
+      messages.add(block, i);
     machine_->deliver(messages, {.maximum_qos = qos::exactly_once}, now_, effects_);
     collect();
   }
@@ -252,7 +259,8 @@ private:
     sent_up_[key(message.topic, level)].push_back(message.payload);
     if (level == qos::at_most_once) return client_sends_publish(message, false);
     packet_id id = 1;
-    while (in_flight_.contains(id)) ++id;
+    while (in_flight_.contains(id))
+      ++id;
     message.packet.id = id;
     order_.push_back(id);
     client_sends_publish(in_flight_[id] = message, false);
@@ -309,19 +317,19 @@ private:
   void client_takes(const typed_response& answer) {
     const packet_id id = answer.packet.id;
     switch (answer.type) {
-      case packet_type::puback: complete(id); break;
-      case packet_type::pubrec:
-        if (!in_flight_.contains(id)) break;
-        in_flight_.at(id).released = true;
-        client_sends(typed_response{packet_type::pubrel, {.id = id}});
-        break;
-      case packet_type::pubcomp:
-        if (in_flight_.contains(id) && in_flight_.at(id).released) complete(id);
-        break;
-      default:
-        received_qos2_.erase(id);
-        acks_.push_back({packet_type::pubcomp, {.id = id}});
-        break;
+    case packet_type::puback: complete(id); break;
+    case packet_type::pubrec:
+      if (!in_flight_.contains(id)) break;
+      in_flight_.at(id).released = true;
+      client_sends(typed_response{packet_type::pubrel, {.id = id}});
+      break;
+    case packet_type::pubcomp:
+      if (in_flight_.contains(id) && in_flight_.at(id).released) complete(id);
+      break;
+    default:
+      received_qos2_.erase(id);
+      acks_.push_back({packet_type::pubcomp, {.id = id}});
+      break;
     }
   }
 
@@ -419,8 +427,8 @@ BOOST_AUTO_TEST_CASE(hostile_clients_are_answered_or_sent_away) {
       for (int step = 0; step != 200; ++step) {
         if (!s.machine.connected()) {
           ++connections;
-          connect request = version == protocol_version::v5 ? scene::request_v5()
-                                                            : scene::request_v3();
+          connect request =
+              version == protocol_version::v5 ? scene::request_v5() : scene::request_v3();
           request.clean_start = below(4) == 0;
           if (version == protocol_version::v5) {
             request.receive_maximum = static_cast<std::uint16_t>(1 + below(3));
@@ -432,26 +440,27 @@ BOOST_AUTO_TEST_CASE(hostile_clients_are_answered_or_sent_away) {
         const byte_buffer wire = encode_any(packets.next(version), version);
         std::string bytes(as_text(wire.view()));
         switch (below(8)) {
-          case 0:  // garbage
-            for (std::size_t i = 0; i != bytes.size(); ++i) bytes[i] = static_cast<char>(random());
-            s.send(bytes);
-            break;
-          case 1:  // one byte is wrong
-            bytes[below(static_cast<std::uint32_t>(bytes.size()))] = static_cast<char>(random());
-            s.send(bytes);
-            break;
-          case 2: {  // any acknowledgement of small identifiers
-            const auto type = static_cast<packet_type>(4 + below(4));
-            const auto id = static_cast<packet_id>(1 + below(5));
-            s.respond(type, id);
-            break;
-          }
-          case 3:
-            s.deliver({.payload = std::string(below(100), 'x'), .qos = static_cast<qos>(below(3))});
-            break;
-          case 4: s.answer(); break;
-          case 5: s.wait(std::chrono::seconds(below(3))); break;
-          default: s.send(bytes); break;  // legal, but perhaps not from a client
+        case 0:  // garbage
+          for (std::size_t i = 0; i != bytes.size(); ++i)
+            bytes[i] = static_cast<char>(random());
+          s.send(bytes);
+          break;
+        case 1:  // one byte is wrong
+          bytes[below(static_cast<std::uint32_t>(bytes.size()))] = static_cast<char>(random());
+          s.send(bytes);
+          break;
+        case 2: {  // any acknowledgement of small identifiers
+          const auto type = static_cast<packet_type>(4 + below(4));
+          const auto id = static_cast<packet_id>(1 + below(5));
+          s.respond(type, id);
+          break;
+        }
+        case 3:
+          s.deliver({.payload = std::string(below(100), 'x'), .qos = static_cast<qos>(below(3))});
+          break;
+        case 4: s.answer(); break;
+        case 5: s.wait(std::chrono::seconds(below(3))); break;
+        default: s.send(bytes); break;  // legal, but perhaps not from a client
         }
         BOOST_TEST(s.machine.connected() != s.closed);
         BOOST_TEST((s.closed || !s.close_reason.has_value()));

@@ -148,7 +148,8 @@ BOOST_AUTO_TEST_CASE(unknown_acknowledgements_give_no_quota) {
   s.deliver({.payload = "1", .qos = qos1});
   s.deliver({.payload = "2", .qos = qos1});
   (void)s.received();
-  for (const packet_id id : {2, 3, 65535}) s.respond(packet_type::puback, id);
+  for (const packet_id id : {2, 3, 65535})
+    s.respond(packet_type::puback, id);
   BOOST_TEST(s.received() == "");
 }
 
@@ -157,7 +158,8 @@ BOOST_AUTO_TEST_CASE(max_in_flight_bounds_clients_without_receive_maximum) {
   settings.session.max_in_flight = 2;
   scene s(settings);
   s.online(scene::request_v3());
-  for (int i = 0; i != 4; ++i) s.deliver({.qos = qos1});
+  for (int i = 0; i != 4; ++i)
+    s.deliver({.qos = qos1});
   BOOST_TEST(s.machine.in_flight() == 2U);
   BOOST_TEST(s.machine.queued_messages() == 2U);
   s.respond(packet_type::puback, 1);
@@ -182,11 +184,13 @@ BOOST_AUTO_TEST_CASE(resume_repeats_what_is_in_flight_in_its_order) {
   // [MQTT5-4.4.0-1], [MQTT5-4.6.0-1], [MQTT5-3.3.1-1]
   scene s;
   s.online();
-  for (const auto text : {"1", "2", "3", "4"}) s.deliver({.payload = text, .qos = qos2});
+  for (const auto text : {"1", "2", "3", "4"})
+    s.deliver({.payload = text, .qos = qos2});
   s.respond(packet_type::pubrec, 1);
   s.respond(packet_type::pubcomp, 1);
   s.deliver({.payload = "5", .qos = qos1});  // takes identifier 1
-  for (int i = 6; i != 8; ++i) s.deliver({.payload = std::to_string(i), .qos = qos1});
+  for (int i = 6; i != 8; ++i)
+    s.deliver({.payload = std::to_string(i), .qos = qos1});
   s.respond(packet_type::puback, 6);
   s.respond(packet_type::pubrec, 3);
   s.lose();
@@ -205,7 +209,8 @@ BOOST_AUTO_TEST_CASE(resume_repeats_what_is_in_flight_in_its_order) {
 BOOST_AUTO_TEST_CASE(resume_repeats_no_more_than_the_new_quota) {
   scene s;
   s.online();
-  for (const auto text : {"1", "2", "3"}) s.deliver({.payload = text, .qos = qos1});
+  for (const auto text : {"1", "2", "3"})
+    s.deliver({.payload = text, .qos = qos1});
   s.lose();
   (void)s.received();
   s.attach(with_receive_maximum(1));
@@ -268,7 +273,8 @@ BOOST_AUTO_TEST_CASE(queue_takes_no_more_messages_than_its_limit) {
   scene s(settings);
   s.online();
   s.lose();
-  for (const auto text : {"1", "2", "3"}) s.deliver({.payload = text, .qos = qos1});
+  for (const auto text : {"1", "2", "3"})
+    s.deliver({.payload = text, .qos = qos1});
   BOOST_TEST(s.counted.dropped_queue_full == 1U);
   s.attach();
   BOOST_TEST(s.received() == "CONNACK present\nPUBLISH t 1 q1 id=1\nPUBLISH t 2 q1 id=2\n");
@@ -325,8 +331,7 @@ BOOST_AUTO_TEST_CASE(expiry_interval_is_sent_less_the_time_waited) {  // [MQTT5-
 BOOST_AUTO_TEST_CASE(expired_message_is_not_delivered_at_all) {
   scene s;
   s.online();
-  const message_block_ptr block =
-      make_block({{.expiry = 1}, {.qos = qos1, .expiry = 1}}, s.now);
+  const message_block_ptr block = make_block({{.expiry = 1}, {.qos = qos1, .expiry = 1}}, s.now);
   delivery batch;
   batch.add(block, 0);
   batch.add(block, 1);
@@ -352,7 +357,8 @@ BOOST_AUTO_TEST_CASE(messages_kept_for_long_stay_what_they_were) {
   scene s;
   s.online(with_receive_maximum(2));
   std::vector<script_message> batch;
-  for (const auto text : {"1", "2", "3", "4"}) batch.push_back({.payload = text, .qos = qos2});
+  for (const auto text : {"1", "2", "3", "4"})
+    batch.push_back({.payload = text, .qos = qos2});
   s.deliver(batch, {.maximum_qos = qos2});
   s.respond(packet_type::pubrec, 1);
   s.wait(6s);
@@ -379,7 +385,8 @@ BOOST_AUTO_TEST_CASE(completing_a_resumed_exchange_gives_no_quota_that_it_did_no
   s.deliver({.payload = "2", .qos = qos2});
   s.respond(packet_type::pubrec, 1);
   s.lose();
-  for (const auto text : {"3", "4"}) s.deliver({.payload = text, .qos = qos1});
+  for (const auto text : {"3", "4"})
+    s.deliver({.payload = text, .qos = qos1});
   (void)s.received();
   s.attach(with_receive_maximum(2));
   BOOST_TEST(s.received() ==
@@ -398,7 +405,8 @@ BOOST_AUTO_TEST_CASE(qos0_to_a_full_output_buffer_is_dropped_and_counted) {
   scene s(settings);
   s.online();
   s.stall(true);
-  for (int i = 0; i != 5; ++i) s.deliver({.payload = std::string(90, 'x')});
+  for (int i = 0; i != 5; ++i)
+    s.deliver({.payload = std::string(90, 'x')});
   BOOST_TEST(s.counted.dropped_output_full == 3U);
   BOOST_TEST(s.counted.publishes_sent == 2U);
   BOOST_TEST(s.machine.output().size() <= 200U);
@@ -410,7 +418,8 @@ BOOST_AUTO_TEST_CASE(qos1_waits_for_a_full_output_buffer_to_drain) {
   scene s(settings);
   s.online();
   s.stall(true);
-  for (int i = 0; i != 5; ++i) s.deliver({.payload = std::string(150, 'x'), .qos = qos1});
+  for (int i = 0; i != 5; ++i)
+    s.deliver({.payload = std::string(150, 'x'), .qos = qos1});
   BOOST_TEST(s.machine.in_flight() == 2U);
   BOOST_TEST(s.machine.queued_messages() == 3U);
   s.stall(false);
@@ -540,8 +549,8 @@ BOOST_AUTO_TEST_CASE(no_local_skips_the_sessions_own_messages) {  // [MQTT5-3.8.
 
 BOOST_AUTO_TEST_CASE(publisher_and_subscriber_may_speak_different_versions) {
   for (const auto publisher : {protocol_version::v3_1_1, protocol_version::v5})
-    for (const auto subscriber : {protocol_version::v3_1, protocol_version::v3_1_1,
-                                  protocol_version::v5}) {
+    for (const auto subscriber :
+         {protocol_version::v3_1, protocol_version::v3_1_1, protocol_version::v5}) {
       scene s;
       connect request = scene::request_v5();
       request.version = subscriber;

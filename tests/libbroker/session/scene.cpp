@@ -14,7 +14,8 @@ std::string properties_of(const script_message& message) {
   std::string wire;
   if (message.expiry) {
     wire += '\x02';
-    for (int shift = 24; shift >= 0; shift -= 8) wire += static_cast<char>(*message.expiry >> shift);
+    for (int shift = 24; shift >= 0; shift -= 8)
+      wire += static_cast<char>(*message.expiry >> shift);
   }
   if (message.alias != 0) {
     wire += '\x23';
@@ -44,20 +45,20 @@ std::string identifiers_in(byte_view properties) {
   const auto at = [&](std::size_t i) { return std::to_integer<unsigned>(properties[i]); };
   for (std::size_t i = 0; i < properties.size();) {
     switch (at(i)) {
-      case 0x02: i += 5; break;
-      case 0x23: i += 3; break;
-      case 0x0B: {
-        unsigned value = 0;
-        unsigned shift = 0;
-        do {
-          value |= (at(++i) & 127U) << shift;
-          shift += 7;
-        } while (at(i) >= 128);
-        ++i;
-        list += (list.empty() ? "" : ",") + std::to_string(value);
-        break;
-      }
-      default: return "?";
+    case 0x02: i += 5; break;
+    case 0x23: i += 3; break;
+    case 0x0B: {
+      unsigned value = 0;
+      unsigned shift = 0;
+      do {
+        value |= (at(++i) & 127U) << shift;
+        shift += 7;
+      } while (at(i) >= 128);
+      ++i;
+      list += (list.empty() ? "" : ",") + std::to_string(value);
+      break;
+    }
+    default: return "?";
     }
   }
   return list;
@@ -92,11 +93,13 @@ std::string describe_packet(const frame& raw, const any_packet& packet) {
     reason(p->packet.reason_string);
   } else if (const auto* p = std::get_if<suback>(&packet)) {
     line << "SUBACK " << p->id;
-    for (const reason_code each : p->codes) code(each);
+    for (const reason_code each : p->codes)
+      code(each);
     reason(p->reason_string);
   } else if (const auto* p = std::get_if<unsuback>(&packet)) {
     line << "UNSUBACK " << p->id;
-    for (const reason_code each : p->codes) code(each);
+    for (const reason_code each : p->codes)
+      code(each);
   } else if (std::holds_alternative<pingresp>(packet)) {
     line << "PINGRESP";
   } else if (const auto* p = std::get_if<disconnect>(&packet)) {
@@ -165,9 +168,7 @@ void scene::online(const connect& request) {
   BOOST_TEST(received().starts_with("CONNACK"));
 }
 
-void scene::send(const any_packet& packet) {
-  send(as_text(encode_any(packet, version_).view()));
-}
+void scene::send(const any_packet& packet) { send(as_text(encode_any(packet, version_).view())); }
 
 void scene::send(std::string_view wire) {
   // An allocation of the very size, so that a sanitizer sees each read behind it.
@@ -328,7 +329,8 @@ std::vector<message_block_ptr> scene::blocks() {
 std::string scene::routed() {
   std::string lines;
   for (const message_block_ptr& block : blocks())
-    for (std::uint32_t i = 0; i != block->size(); ++i) lines += text_of(*block, i) + '\n';
+    for (std::uint32_t i = 0; i != block->size(); ++i)
+      lines += text_of(*block, i) + '\n';
   return lines;
 }
 
@@ -341,7 +343,8 @@ void scene::deliver(const std::vector<script_message>& messages, delivery_option
                     protocol_version version, std::uint64_t publisher) {
   const message_block_ptr block = make_block(messages, now, version, publisher);
   delivery batch;
-  for (std::uint32_t i = 0; i != block->size(); ++i) batch.add(block, i);
+  for (std::uint32_t i = 0; i != block->size(); ++i)
+    batch.add(block, i);
   machine.deliver(batch, options, now, effects);
   collect();
 }

@@ -283,7 +283,8 @@ BOOST_AUTO_TEST_CASE(unsubscribe_before_suback_stops_the_reading) {
   s.subscribe("a/#", {}, 1);
   s.unsubscribe("a/#", 2);
   answer_with_retained(s, {0});
-  for (int i = 0; i != 3 && s.read; ++i) s.retained_page({{.topic = "a/1"}}, false);
+  for (int i = 0; i != 3 && s.read; ++i)
+    s.retained_page({{.topic = "a/1"}}, false);
   BOOST_TEST(!s.read.has_value());
   s.answer();
   BOOST_TEST(s.received() == "SUBACK 1 00\nUNSUBACK 2 00\n");
@@ -358,8 +359,7 @@ BOOST_AUTO_TEST_CASE(end_of_the_session_hands_shared_messages_back) {  // [MQTT5
   BOOST_TEST(returned(s) == "");
   s.wait(100s);
   BOOST_TEST(s.ended);
-  BOOST_TEST(returned(s) ==
-             "$share/g/t t flight1\n$share/g/t t queued1\n$share/g/t t queued2\n");
+  BOOST_TEST(returned(s) == "$share/g/t t flight1\n$share/g/t t queued1\n$share/g/t t queued2\n");
   // The leaving member is gone before its messages are dealt again.
   BOOST_TEST(std::holds_alternative<shard_unsubscribe>(s.requests.at(0).what));
 }
