@@ -37,8 +37,7 @@ public:
 
   [[nodiscard]] counters total() const;
 
-  /// Gauges: open connections, and the clients among them that are past CONNECT.
-  std::atomic<std::size_t> connections{0};
+  /// Gauges: connections that have not finished CONNECT, and clients that have.
   std::atomic<std::size_t> handshakes{0};
   std::atomic<std::size_t> clients_online{0};
   std::atomic<std::size_t> clients_online_maximum{0};

@@ -113,19 +113,6 @@ struct session_timer {};
 /// To oneself: send what was collected.
 struct flush {};
 
-/// Asks for what the inspector shows of a session.
-struct describe_session {};
-struct session_description {
-  std::string client_id;
-  bool connected = false;
-  std::string peer;
-  std::size_t subscriptions = 0;
-  std::size_t in_flight = 0;
-  std::size_t queued_messages = 0;
-  std::size_t queued_bytes = 0;
-  std::size_t output_bytes = 0;
-};
-
 /// One client session, online or not.
 using session_handle = connection_owner::extend<
     // The client (again) has a connection: answers CONNACK and resumes.
@@ -149,9 +136,7 @@ using session_handle = connection_owner::extend<
     // Will delay or session expiry.
     caf::reacts_to<session_timer>,
     // Write what was collected.
-    caf::reacts_to<flush>,
-    // For the inspector.
-    caf::replies_to<describe_session>::with<session_description>>;
+    caf::reacts_to<flush>>;
 
 // -- shard --------------------------------------------------------------------------
 
@@ -305,8 +290,6 @@ TROUPE_LOCAL_MESSAGE(stop_reading)
 TROUPE_LOCAL_MESSAGE(dismiss)
 TROUPE_LOCAL_MESSAGE(session_timer)
 TROUPE_LOCAL_MESSAGE(flush)
-TROUPE_LOCAL_MESSAGE(describe_session)
-TROUPE_LOCAL_MESSAGE(session_description)
 TROUPE_LOCAL_MESSAGE(route)
 TROUPE_LOCAL_MESSAGE(add_subscriptions)
 TROUPE_LOCAL_MESSAGE(remove_subscriptions)

@@ -108,18 +108,6 @@ session_actor::behavior_type session_actor::make_behavior() {
         flush_requested_ = false;
         if (socket_ != nullptr) write_output(current_time());
       },
-      [this](const describe_session&) {
-        return session_description{
-            .client_id = machine_.client_id(),
-            .connected = machine_.connected(),
-            .peer = socket_ == nullptr ? std::string() : socket_->peer(),
-            .subscriptions = machine_.subscriptions(),
-            .in_flight = machine_.in_flight(),
-            .queued_messages = machine_.queued_messages(),
-            .queued_bytes = machine_.queued_bytes(),
-            .output_bytes = machine_.output().size(),
-        };
-      },
   };
 }
 

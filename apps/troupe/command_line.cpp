@@ -116,9 +116,7 @@ command_line read_command_line(int argc, char** argv) {
     outcome.exit_code = EXIT_SUCCESS;
     return outcome;
   }
-  outcome = load(given);
-  outcome.check_only = given.check;
-  return outcome;
+  return load(given);
 }
 
 }  // namespace troupe

@@ -10,7 +10,6 @@ namespace troupe {
 /// What the command line asks for.
 struct command_line {
   loaded_config settings;
-  bool check_only = false;  ///< say whether the configuration is good, and end
   /// Set when there is nothing (more) to do: end with this exit code.
   std::optional<int> exit_code;
 };
