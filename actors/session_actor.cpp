@@ -41,6 +41,7 @@ session_actor::session_actor(caf::actor_config& config, const node_context& hous
 
 session_actor::behavior_type session_actor::make_behavior() {
   return {
+      // CAF looks for a message's handler from the top: those per packet come first.
       [this](const io_ready& event) {
         if (event.watch != watch_ || socket_ == nullptr) return;
         const time_point now = current_time();
@@ -58,9 +59,13 @@ session_actor::behavior_type session_actor::make_behavior() {
           carry_out(now);
         }
       },
-      [this](attach_client& request) { take_over(std::move(request)); },
       [this](const deliver& batch) { take_delivery(batch); },
+      [this](const flush&) {
+        flush_requested_ = false;
+        if (socket_ != nullptr) write_output(current_time());
+      },
       [this](const accepted& batch) { take_accepted(batch); },
+      [this](attach_client& request) { take_over(std::move(request)); },
       [this](const subscriptions_added& reply) {
         if (reply.epoch != machine_.epoch()) return;
         const time_point now = current_time();
@@ -103,10 +108,6 @@ session_actor::behavior_type session_actor::make_behavior() {
         machine_.tick(now, effects());
         carry_out(now);
         schedule_timer(now);
-      },
-      [this](const flush&) {
-        flush_requested_ = false;
-        if (socket_ != nullptr) write_output(current_time());
       },
   };
 }
@@ -249,7 +250,14 @@ void session_actor::take_input(byte_view input, time_point now) {
 
 // -- writing ----------------------------------------------------------------------
 
-void session_actor::request_flush() {
+void session_actor::flush_now_or_later(time_point now) {
+  if (!mailbox().empty())
+    flush_later();  // what is queued may have more to write
+  else if (socket_ != nullptr && !write_blocked_ && !machine_.output().empty())
+    write_output(now);
+}
+
+void session_actor::flush_later() {
   if (flush_requested_ || write_blocked_ || machine_.output().empty()) return;
   flush_requested_ = true;
   send(this, flush{});
@@ -275,13 +283,19 @@ void session_actor::write_output(time_point now) {
   }
   if (!machine_.connected()) return;
   machine_.output_drained(now, effects());
-  carry_out(now);
+  apply_effects(now);
+  flush_later();  // a turn is one round of output: others have theirs first
   resume_reading();
 }
 
 // -- carrying out -----------------------------------------------------------------
 
 void session_actor::carry_out(time_point now) {
+  apply_effects(now);
+  flush_now_or_later(now);
+}
+
+void session_actor::apply_effects(time_point now) {
   session_effects& wanted = effects();
   house_.counts.add(wanted.counted);
   send_requests();
@@ -297,7 +311,6 @@ void session_actor::carry_out(time_point now) {
          retire{machine_.client_id(), self(), attempts_});
   else if (close)
     schedule_timer(now);
-  request_flush();
   update_deadline();
 }
 
@@ -406,7 +419,7 @@ void session_actor::take_accepted(const accepted& batch) {
   credit_used_ -= batch.block->bytes();
   if (batch.epoch == machine_.epoch()) machine_.accepted(*batch.block);
   release_held();
-  request_flush();
+  flush_now_or_later(current_time());
 }
 
 }  // namespace troupe

@@ -40,11 +40,14 @@ private:
   [[nodiscard]] std::size_t missing_of_large_packet() const;
 
   // Writing.
-  void request_flush();
+  void flush_now_or_later(time_point now);
+  void flush_later();
   void write_output(time_point now);
 
   // Carrying out what the machine wants.
+  /// Does what the machine wants and lets the output go.
   void carry_out(time_point now);
+  void apply_effects(time_point now);
   [[nodiscard]] bool has_credit(shard_index shard) const noexcept;
   void send_requests();
   void send_request(shard_publish& request);

@@ -26,7 +26,12 @@ shard_actor::shard_actor(caf::actor_config& config, const node_context& house, s
 
 shard_actor::behavior_type shard_actor::make_behavior() {
   return {
+      // CAF looks for a message's handler from the top: those per packet come first.
       [this](route& request) { route_block(request); },
+      [this](const flush&) {
+        flush_requested_ = false;
+        hand_out();
+      },
       [this](add_subscriptions& request) { subscribe(request); },
       [this](const remove_subscriptions& request) { unsubscribe(request); },
       [this](const redeliver& lost) {
@@ -44,10 +49,6 @@ shard_actor::behavior_type shard_actor::make_behavior() {
                            router_.retained().read(request.request.filter, request.request.from,
                                                    batch.batch_messages, batch.batch_bytes,
                                                    current_time())});
-      },
-      [this](const flush&) {
-        flush_requested_ = false;
-        hand_out();
       },
       [this](const settle&) {
         hand_out();
@@ -116,6 +117,10 @@ void shard_actor::unsubscribe(const remove_subscriptions& request) {
 
 void shard_actor::request_flush() {
   if (flush_requested_) return;
+  if (mailbox().empty()) {  // nothing that a later flush could take along
+    hand_out();
+    return;
+  }
   flush_requested_ = true;
   send(this, flush{});
 }

@@ -62,8 +62,10 @@ caf::resumable* worker_loop::next() {
     const bool round_over =
         jobs_left_ == 0 || (jobs_left_ % jobs_per_clock_read == 0 && clock::now() >= round_ends_);
     if (round_over || ready_.empty()) {
-      serve_io();
-      if (ready_.empty()) wait();
+      if (ready_.empty())
+        wait();
+      else
+        serve_io();
       jobs_left_ = std::min(ready_.size(), limits_.jobs_per_round);
       round_ends_ = clock::now() + limits_.longest_round;
     }
@@ -101,9 +103,8 @@ void worker_loop::wait() {
   if (has_inbox_.load()) {
     asleep_.store(false);
   } else {
-    context_.run_one();
+    context_.run_one();  // usually what it finds is `sockets_ready_`
     asleep_.store(false);
-    context_.poll();
   }
   sockets_.poll();
   take_inbox();
