@@ -88,7 +88,7 @@ struct subscriptions_added {
   request_number number = 0;
   std::uint32_t epoch = 0;
   std::uint64_t retained_sequence = 0;
-  std::vector<std::uint16_t> with_retained;  ///< positions of filters with retained messages
+  std::vector<std::uint32_t> with_retained;  ///< positions of filters with retained messages
 };
 struct subscriptions_removed {
   request_number number = 0;

@@ -77,7 +77,7 @@ session_actor::behavior_type session_actor::make_behavior() {
       [this](const subscriptions_removed& reply) {
         if (reply.epoch != machine_.epoch()) return;
         const time_point now = current_time();
-        machine_.unsubscribed(reply.number);
+        machine_.unsubscribed(reply.number, effects());
         carry_out(now);
         resume_reading();
       },
@@ -417,9 +417,9 @@ void session_actor::take_delivery(const deliver& batch) {
 
 void session_actor::take_accepted(const accepted& batch) {
   credit_used_ -= batch.block->bytes();
-  if (batch.epoch == machine_.epoch()) machine_.accepted(*batch.block);
+  if (batch.epoch == machine_.epoch()) machine_.accepted(*batch.block, effects());
   release_held();
-  flush_now_or_later(current_time());
+  carry_out(current_time());
 }
 
 }  // namespace troupe

@@ -27,6 +27,11 @@ void read_properties(packet_reader& in, packet_type type, publish_response& into
 
 result<publish_response> decode_publish_response(const frame& packet, protocol_version version) {
   publish_response into;
+  if (packet.body.size() == 2) {  // the usual one: success, nothing more to say
+    into.id = static_cast<packet_id>(std::to_integer<unsigned>(packet.body[0]) << 8 |
+                                     std::to_integer<unsigned>(packet.body[1]));
+    if (into.id != 0) return into;
+  }
   packet_reader in(packet.body, version);
   into.id = in.identifier();
   // Reason code and properties may be left out (MQTT5 §3.4.2.1, §3.4.2.2.1).

@@ -1,6 +1,7 @@
 #include "libbroker/message/delivery.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace troupe {
 
@@ -15,10 +16,18 @@ void delivery::add(const message_block_ptr& block, std::uint32_t index) {
   }
   ++messages;
   bytes += entry.size;
+  payload_bytes += entry.payload_size();
   largest = std::max(largest, entry.size);
   has_acknowledged_qos |= entry.qos != qos::at_most_once;
   has_retain |= entry.retain;
   expires |= entry.expires;
+}
+
+match_details_ptr make_match_details(std::vector<std::uint32_t> identifiers, std::string share) {
+  auto details = intrusive_ptr<match_details>::adopt(new match_details());
+  details->identifiers = std::move(identifiers);
+  details->share = std::move(share);
+  return details;
 }
 
 }  // namespace troupe

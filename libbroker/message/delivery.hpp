@@ -3,7 +3,7 @@
 #include "libbroker/message/message_block.hpp"
 
 #include <cstdint>
-#include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -12,10 +12,10 @@ namespace troupe {
 /// Messages that matched, in the order in which they are to be delivered;
 /// immutable once handed out and shared by every subscriber with the same matches.
 struct delivery final : ref_counted {
-
   std::vector<message_run> runs;
   std::uint32_t messages = 0;
-  std::uint64_t bytes = 0;            ///< of wire forms
+  std::uint64_t bytes = 0;  ///< of wire forms
+  std::uint64_t payload_bytes = 0;
   std::uint32_t largest = 0;          ///< wire form of a single message, in bytes
   bool has_acknowledged_qos = false;  ///< one of them was published with QoS 1 or 2
   bool has_retain = false;            ///< one of them was published with RETAIN 1
@@ -32,17 +32,38 @@ struct delivery final : ref_counted {
 };
 using delivery_ptr = intrusive_ptr<const delivery>;
 
+/// What is to be remembered of the subscriptions that a message matched; few have any.
+struct match_details final : ref_counted {
+  std::vector<std::uint32_t> identifiers;  ///< of the subscriptions, ascending
+  std::string share;  ///< the shared subscription, `$share/…`; empty for another
+
+  static void destroy(const match_details* object) noexcept { delete object; }
+};
+using match_details_ptr = intrusive_ptr<const match_details>;
+
+[[nodiscard]] match_details_ptr make_match_details(std::vector<std::uint32_t> identifiers,
+                                                   std::string share = {});
+
+/// A view of the details' identifiers; `details` may be null.
+[[nodiscard]] inline std::span<const std::uint32_t>
+identifiers_of(const match_details_ptr& details) noexcept {
+  return details ? std::span<const std::uint32_t>(details->identifiers)
+                 : std::span<const std::uint32_t>();
+}
+
+/// Whether the messages are a share group's, which others may get when this session ends.
+[[nodiscard]] inline bool is_shared(const match_details_ptr& details) noexcept {
+  return details && !details->share.empty();
+}
+
 /// How a subscription, or all subscriptions of one session that a message
 /// matched, want it. Source: MQTT5 §3.3.4, §3.8.3.1.
 struct delivery_options {
   troupe::qos maximum_qos = qos::at_most_once;  ///< highest granted
   bool retain_as_published = false;
-  bool no_local = false;  ///< skip what this session published itself
-  bool retained = false;  ///< comes from the retained store: goes out with RETAIN 1
-  /// Subscription identifiers in ascending order; null for none.
-  std::shared_ptr<const std::vector<std::uint32_t>> identifiers;
-  /// The shared subscription, `$share/…`, that matched; null for another.
-  std::shared_ptr<const std::string> share;
+  bool no_local = false;      ///< skip what this session published itself
+  bool retained = false;      ///< comes from the retained store: goes out with RETAIN 1
+  match_details_ptr details;  ///< null: neither identifiers nor a share group
 };
 
 }  // namespace troupe

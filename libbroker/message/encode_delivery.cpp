@@ -31,10 +31,8 @@ layout layout_of(const message_entry& entry, const delivery_header& header) noex
       sizes.properties_size += 1 + variable_byte_integer_size(identifier);
     sizes.prefix_size = variable_byte_integer_size(sizes.properties_size);
   }
-  const std::size_t payload_size = entry.size - entry.header_size - 2U - entry.topic_size -
-                                   entry.prefix_size - entry.properties_size;
   sizes.remaining = 2 + sizes.topic_size + (header.qos != qos::at_most_once ? 2 : 0) +
-                    sizes.prefix_size + sizes.properties_size + payload_size;
+                    sizes.prefix_size + sizes.properties_size + entry.payload_size();
   return sizes;
 }
 

@@ -27,6 +27,10 @@ struct message_entry {
   troupe::qos qos = qos::at_most_once;
   bool retain : 1 = false;   ///< as published
   bool expires : 1 = false;  ///< has a message expiry interval
+
+  [[nodiscard]] std::uint32_t payload_size() const noexcept {
+    return size - header_size - 2U - topic_size - prefix_size - properties_size;
+  }
 };
 
 class message_block;
@@ -51,7 +55,6 @@ public:
   /// Which of the publisher's connections it came over.
   [[nodiscard]] std::uint32_t connection_epoch() const noexcept { return connection_epoch_; }
   [[nodiscard]] time_point received_at() const noexcept { return received_at_; }
-  [[nodiscard]] bool has_acknowledged_qos() const noexcept { return acknowledged_; }
 
   /// REQUIRES: index < size().
   [[nodiscard]] const message_entry& operator[](std::uint32_t index) const noexcept {
@@ -102,7 +105,6 @@ private:
   std::uint64_t publisher_ = 0;
   time_point received_at_{};
   protocol_version version_ = protocol_version::v3_1_1;
-  bool acknowledged_ = false;
 };
 
 /// Fills one block after the other. Empty (and free of memory) between `seal`

@@ -57,10 +57,9 @@ share_group& filter_entry::make_group(std::string_view name, std::string_view fi
   if (groups == nullptr) groups = std::make_unique<std::vector<share_group>>();
   std::string whole = "$share/";
   whole.append(name).append("/").append(filter);
-  return groups->emplace_back(
-      share_group{.name = std::string(name),
-                  .filter = std::make_shared<const std::string>(std::move(whole)),
-                  .members = {}});
+  return groups->emplace_back(share_group{.name = std::string(name),
+                                          .details = make_match_details({}, std::move(whole)),
+                                          .members = {}});
 }
 
 void filter_entry::erase_group(const share_group& group) {

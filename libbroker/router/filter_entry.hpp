@@ -1,5 +1,6 @@
 #pragma once
 
+#include "libbroker/message/delivery.hpp"
 #include "libbroker/packet.hpp"
 
 #include <cstdint>
@@ -54,7 +55,7 @@ private:
 /// The members of one `$share/<name>/<filter>`. Source: MQTT5 §4.8.2.
 struct share_group {
   std::string name;
-  std::shared_ptr<const std::string> filter;  ///< all of it, `$share/…` included
+  match_details_ptr details;  ///< of a member without subscription identifier
   subscription_list members;
   std::size_t next = 0;  ///< whose turn it is
 };

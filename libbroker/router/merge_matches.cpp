@@ -46,8 +46,7 @@ delivery_options combine(std::span<const subscription* const> matched) {
   }
   if (!identifiers.empty()) {  // [MQTT5-3.3.4-4]
     std::sort(identifiers.begin(), identifiers.end());
-    options.identifiers =
-        std::make_shared<const std::vector<std::uint32_t>>(std::move(identifiers));
+    options.details = make_match_details(std::move(identifiers));
   }
   return options;
 }
@@ -86,6 +85,13 @@ private:
 delivery_options options_of(const subscription& by) {
   delivery_options options = combine(std::array{&by});
   options.no_local = by.options.no_local;
+  return options;
+}
+
+delivery_options options_of(const subscription& by, const share_group& group) {
+  delivery_options options = options_of(by);
+  options.details = by.identifier == 0 ? group.details
+                                       : make_match_details({by.identifier}, group.details->share);
   return options;
 }
 

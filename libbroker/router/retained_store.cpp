@@ -50,8 +50,10 @@ bool retained_store::store(const message_block& block, std::uint32_t index,
                                          .received_at = block.received_at()});
   const std::size_t before = found == messages_.end() ? 0 : found->block->bytes();
   if ((limits_.bytes != 0 && bytes_ - before + copy->bytes() > limits_.bytes) ||
-      (limits_.messages != 0 && before == 0 && messages_.size() >= limits_.messages))
+      (limits_.messages != 0 && before == 0 && messages_.size() >= limits_.messages)) {
+    if (found != messages_.end()) remove(found);  // none is better than one out of date
     return false;
+  }
   bytes_ = bytes_ - before + copy->bytes();
   if (found == messages_.end()) {
     messages_.insert({std::move(copy), sequence});

@@ -28,7 +28,8 @@ public:
 
   /// Replaces the retained message of the topic of entry `index` of `block`, or
   /// removes it when the payload is empty [MQTT5-3.3.1-6]. `sequence` numbers
-  /// the changes of the store. Returns false when a limit kept a new message out.
+  /// the changes of the store. Returns false when a limit kept the message out;
+  /// the topic has no retained message then.
   bool store(const message_block& block, std::uint32_t index, std::uint64_t sequence);
 
   /// Where a reader stands; starts before the first topic.

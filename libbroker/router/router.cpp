@@ -148,7 +148,7 @@ void router::collect_shared(filter_entry& filter, share_group& group,
   const subscription& member = next_member(group);
   if (member.batch == 0) {
     batches_.push_back(
-        {.filter = &filter, .member = &member, .share = group.filter, .messages = make_delivery()});
+        {.filter = &filter, .member = &member, .group = &group, .messages = make_delivery()});
     member.batch = static_cast<std::uint32_t>(batches_.size());
   }
   batches_[member.batch - 1].messages->add(block, index);
@@ -170,9 +170,8 @@ void router::flush(std::vector<routed>& out) {
       add_matches(from);
     } else {
       from.member->batch = 0;
-      delivery_options options = options_of(*from.member);
-      options.share = from.share;
-      out.push_back({from.member->subscriber, from.messages, std::move(options)});
+      out.push_back(
+          {from.member->subscriber, from.messages, options_of(*from.member, *from.group)});
     }
   }
   for (const subscriber_index to : touched_)

@@ -92,8 +92,8 @@ private:
   /// Messages collected for all of `filter`'s subscriptions or for one member.
   struct batch {
     filter_entry* filter = nullptr;
-    const subscription* member = nullptr;
-    std::shared_ptr<const std::string> share;  // of `member`
+    const subscription* member = nullptr;  // of `group`, for it alone; null: for all
+    const share_group* group = nullptr;
     intrusive_ptr<delivery> messages;
   };
   /// One batch for one subscriber.

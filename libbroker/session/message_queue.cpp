@@ -7,7 +7,7 @@ namespace {
 bool same(const delivery_options& left, const delivery_options& right) noexcept {
   return left.maximum_qos == right.maximum_qos &&
          left.retain_as_published == right.retain_as_published && left.retained == right.retained &&
-         left.identifiers == right.identifiers && left.share == right.share;
+         left.details == right.details;
 }
 
 }  // namespace

@@ -3,14 +3,13 @@
 #include "libbroker/message/delivery.hpp"
 
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 namespace troupe {
 
 /// The QoS 1 and 2 messages that were sent to a client and are not completed,
-/// by packet identifier. Identifiers are handed out in turn, so that one is
-/// reused as late as possible. Source: MQTT5 §4.3, §4.4, §4.9.
+/// by packet identifier. Of the free identifiers the one that was freed first is
+/// handed out first; new ones only when none is free. Source: MQTT5 §4.3, §4.4, §4.9.
 class outbound_window {
 public:
   enum class stage : std::uint8_t {
@@ -21,15 +20,14 @@ public:
 
   struct message {
     message_block_ptr block;
-    std::uint32_t index = 0;  ///< in `block`
-    std::uint32_t order = 0;  ///< rises with each message; for resending
+    match_details_ptr details;  ///< as in `delivery_options`
+    std::uint32_t index = 0;    ///< in `block`
+    std::uint32_t order = 0;    ///< rises with each message; for resending
     outbound_window::stage stage = stage::free;
     troupe::qos qos = qos::at_least_once;
     bool retain = false;
     bool charged = false;     ///< sent over this connection: takes part of the send quota
     packet_id next_free = 0;  ///< counts if `stage` is free
-    std::shared_ptr<const std::vector<std::uint32_t>> identifiers;
-    std::shared_ptr<const std::string> share;  ///< as in `delivery_options`
   };
 
   /// Number of messages not completed.

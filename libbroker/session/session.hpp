@@ -8,6 +8,7 @@
 #include "libbroker/session/message_queue.hpp"
 #include "libbroker/session/outbound_window.hpp"
 #include "libbroker/session/packet_id_set.hpp"
+#include "libbroker/session/retained_pulls.hpp"
 #include "libbroker/session/session_effects.hpp"
 #include "libbroker/session/topic_aliases.hpp"
 #include "libbroker/topic.hpp"
@@ -73,11 +74,11 @@ public:
   void deliver(const delivery& messages, const delivery_options& options, time_point now,
                session_effects& effects);
   /// A shard has taken all messages of `block`, one of this session's.
-  void accepted(const message_block& block);
+  void accepted(const message_block& block, session_effects& effects);
   /// `with_retained`: positions of the filters that have retained messages there.
   void subscribed(shard_index shard, request_number number, std::uint64_t retained_sequence,
-                  const std::vector<std::uint16_t>& with_retained, session_effects& effects);
-  void unsubscribed(request_number number);
+                  const std::vector<std::uint32_t>& with_retained, session_effects& effects);
+  void unsubscribed(request_number number, session_effects& effects);
   void retained_read(request_number number, const retained_store::page& page, time_point now,
                      session_effects& effects);
 
@@ -97,9 +98,9 @@ public:
     return shared_subscriptions_ != 0;
   }
   [[nodiscard]] std::uint16_t keep_alive() const noexcept { return keep_alive_; }
-  /// SUBSCRIBE and UNSUBSCRIBE packets, and reads of retained messages, under way.
+  /// SUBSCRIBE and UNSUBSCRIBE packets under way.
   [[nodiscard]] std::size_t pending_requests() const noexcept {
-    return extras_ == nullptr ? 0 : extras_->requests.size() + extras_->pulls.size();
+    return extras_ == nullptr ? 0 : extras_->requests.size();
   }
   [[nodiscard]] std::uint32_t in_flight() const noexcept { return window_.size(); }
   [[nodiscard]] std::size_t queued_messages() const noexcept {
@@ -126,30 +127,22 @@ private:
     std::vector<std::string> wants_retained;  ///< by position; empty = does not
     std::string_view reason_string;
   };
-  /// Retained messages still to be read for a subscription.
-  struct retained_pull {
-    request_number number = 0;
-    shard_index shard = 0;
-    std::string filter;  ///< as subscribed
-    retained_store::cursor next;
-  };
   struct will_state {
     message_block_ptr message;
     std::uint32_t delay = 0;  ///< seconds
   };
-  /// What few sessions need, and only now and then.
+  /// What few connections need, and only now and then.
   struct extras {
     std::deque<pending_request> requests;  ///< numbers ascend
-    std::deque<retained_pull> pulls;
-    request_number pull_in_progress = 0;  ///< 0 = none
-    std::deque<packet_id> resends;        ///< in flight, to be sent again as the quota allows
+    std::deque<packet_id> resends;         ///< in flight, to be sent again as the quota allows
     std::optional<inbound_topic_aliases> inbound_aliases;
     std::optional<outbound_topic_aliases> outbound_aliases;
   };
 
   // session_connection.cpp
   void discard_state(time_point now, session_effects& effects);
-  void send_connack(const connect& request, bool assigned_id, bool session_present);
+  void send_connack(const connect& request, bool assigned_id, bool session_present,
+                    session_effects& effects);
   void return_shared(session_effects& effects);
   void begin_resend();
   void resend(time_point now, session_effects& effects);
@@ -167,8 +160,8 @@ private:
   bool register_publish(const publish& packet, time_point now, session_effects& effects);
   void on_acknowledgement(const frame& packet, time_point now, session_effects& effects);
   void on_puback(const publish_response& packet);
-  void on_pubrec(const publish_response& packet);
-  void on_pubrel(const publish_response& packet);
+  void on_pubrec(const publish_response& packet, session_effects& effects);
+  void on_pubrel(const publish_response& packet, session_effects& effects);
   void on_pubcomp(const publish_response& packet);
   void on_disconnect(const frame& packet, time_point now, session_effects& effects);
   void collect_publish(const publish& packet, std::size_t more, session_effects& effects);
@@ -179,7 +172,7 @@ private:
   void on_unsubscribe(const frame& packet, time_point now, session_effects& effects);
   [[nodiscard]] result<topic_filter> check_filter(std::string_view text,
                                                   const subscribe& packet) const;
-  void complete_request(const pending_request& request);
+  void complete_request(const pending_request& request, session_effects& effects);
   void read_retained(session_effects& effects);
 
   // session_outbound.cpp
@@ -192,17 +185,22 @@ private:
                       session_effects& effects);
   [[nodiscard]] std::optional<time_point> keep_alive_due() const noexcept;
   [[nodiscard]] bool may_send() const noexcept;
+  /// Whether a message that was not sent before may go out.
+  [[nodiscard]] bool window_is_open() const noexcept;
   void complete(packet_id id) noexcept;
   /// Lets a topic alias stand for the topic where the packet stays within the client's limit.
   void choose_alias(const message_block& block, const message_entry& entry,
                     delivery_header& header);
   void tidy(time_point now);
-  void queue(const message_block_ptr& block, std::uint32_t index, const delivery_options& options,
-             time_point now, session_effects& effects);
+  void send_or_queue(const message_block_ptr& block, std::uint32_t index,
+                     const delivery_options& options, time_point now, session_effects& effects);
+  void send_first_time(const message_block_ptr& block, std::uint32_t index,
+                       const delivery_options& options, time_point now, session_effects& effects);
   /// `what`, or nothing if it makes a packet of `size` bytes longer than the client takes.
   [[nodiscard]] std::string_view reason_that_fits(std::string_view what,
                                                   std::size_t size) const noexcept;
-  void respond(packet_type type, packet_id id, reason_code code, std::string_view what = {});
+  void respond(packet_type type, packet_id id, reason_code code, session_effects& effects,
+               std::string_view what = {});
 
   extras& more_state() {
     if (extras_ == nullptr) extras_ = std::make_unique<extras>();
@@ -221,6 +219,7 @@ private:
   request_number last_request_ = 0;
   outbound_window window_;
   std::unique_ptr<message_queue> queue_;
+  std::unique_ptr<retained_pulls> pulls_;
   packet_id_set inbound_qos2_;   ///< received; PUBREL is due
   packet_id_set accepted_qos2_;  ///< of these, the ones that shards have taken
   std::uint32_t expiry_ = 0;     ///< seconds

@@ -95,14 +95,17 @@ void session::attach(const connect& request, bool assigned_id, time_point now,
   if (aliases != 0) more_state().outbound_aliases.emplace(aliases);
   effects.presence_changed = session_present && has_shared_subscriptions();
 
-  send_connack(request, assigned_id, session_present);
+  send_connack(request, assigned_id, session_present, effects);
   if (session_present) {
     begin_resend();
     send_queued(now, effects);
+    if (pulls_ != nullptr) pulls_->interrupt();
+    read_retained(effects);
   }
 }
 
-void session::send_connack(const connect& request, bool assigned_id, bool session_present) {
+void session::send_connack(const connect& request, bool assigned_id, bool session_present,
+                           session_effects& effects) {
   connack answer;
   // 3.1 has no session present flag; its byte is reserved.
   answer.session_present = session_present && version_ != protocol_version::v3_1;
@@ -126,6 +129,7 @@ void session::send_connack(const connect& request, bool assigned_id, bool sessio
     }
   }
   encode(answer, version_, output_.tail());
+  ++effects.counted.packets_sent;
 }
 
 void session::begin_resend() {
@@ -161,6 +165,7 @@ void session::discard_state(time_point now, session_effects& effects) {
   shared_subscriptions_ = 0;
   window_.clear();
   queue_.reset();
+  pulls_.reset();
   inbound_qos2_.clear();
   accepted_qos2_.clear();
   extras_.reset();
@@ -180,18 +185,22 @@ void session::return_shared(session_effects& effects) {
   };
   for (const packet_id id : window_.in_order()) {
     const outbound_window::message& sent = *window_.find(id);
-    if (sent.share != nullptr && sent.qos == qos::at_least_once)
-      give_back(*sent.block, sent.index, *sent.share);
+    if (is_shared(sent.details) && sent.qos == qos::at_least_once)
+      give_back(*sent.block, sent.index, sent.details->share);
   }
   for (; queue_ != nullptr && !queue_->empty(); queue_->pop()) {
     const auto& [messages, options] = queue_->front();
-    if (options.share != nullptr) give_back(*messages.block, messages.first, *options.share);
+    if (is_shared(options.details))
+      give_back(*messages.block, messages.first, options.details->share);
   }
 }
 
 void session::dismiss(reason_code code, time_point now, session_effects& effects) {
   if (!connected_) return;
-  if (version_ == protocol_version::v5) encode(disconnect{.code = code}, version_, output_.tail());
+  if (version_ == protocol_version::v5) {
+    encode(disconnect{.code = code}, version_, output_.tail());
+    ++effects.counted.packets_sent;
+  }
   effects.close_connection = true;
   end_connection(now, true, effects);
 }
@@ -207,6 +216,7 @@ void session::fail(const error& reason, time_point now, session_effects& effects
   if (version_ == protocol_version::v5) {  // [MQTT5-4.13.1-1], [MQTT5-3.14.0-1]
     const std::string_view why = reason_that_fits(reason.what, 4);  // [MQTT5-3.14.2-3]
     encode(disconnect{.code = reason.code, .reason_string = why}, version_, output_.tail());
+    ++effects.counted.packets_sent;
   }
   effects.close_connection = true;  // [MQTT311-4.8.0-1]
   effects.close_reason = reason;

@@ -23,7 +23,7 @@ struct filter_request {
   std::string filter;  ///< as the client wrote it, `$share/…` included
   subscription_options options;
   std::uint32_t identifier = 0;  ///< subscription identifier; 0 = none
-  std::uint16_t position = 0;    ///< in the SUBSCRIBE packet
+  std::uint32_t position = 0;    ///< in the SUBSCRIBE packet
 };
 
 struct shard_subscribe {

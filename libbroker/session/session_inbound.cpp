@@ -61,10 +61,12 @@ bool session::handle(const frame& packet, std::size_t more, time_point now,
   case packet_type::subscribe: on_subscribe(packet, now, effects); break;
   case packet_type::unsubscribe: on_unsubscribe(packet, now, effects); break;
   case packet_type::pingreq:
-    if (const auto decoded = decode_pingreq(packet); !decoded)
+    if (const auto decoded = decode_pingreq(packet); !decoded) {
       fail(decoded.error(), now, effects);
-    else
+    } else {
       encode(pingresp{}, output_.tail());  // [MQTT5-3.12.4-1], [MQTT311-3.12.4-1]
+      ++effects.counted.packets_sent;
+    }
     break;
   case packet_type::disconnect: on_disconnect(packet, now, effects); break;
   case packet_type::auth:  // no method was agreed on at CONNECT [MQTT5-4.12.0-7]
@@ -143,13 +145,13 @@ void session::refuse_publish(const publish& packet, const error& reason, time_po
   // 3.x has no way to say no: the message is acknowledged and dropped [MQTT311-3.3.5-2].
   const reason_code code = version_ == protocol_version::v5 ? reason.code : reason_code::success;
   if (packet.qos == qos::at_least_once) {
-    respond(packet_type::puback, packet.id, code, reason.what);
+    respond(packet_type::puback, packet.id, code, effects, reason.what);
   } else if (packet.qos == qos::exactly_once) {
     if (code == reason_code::success && !inbound_qos2_.contains(packet.id)) {
       inbound_qos2_.insert(packet.id);
       accepted_qos2_.insert(packet.id);
     }
-    respond(packet_type::pubrec, packet.id, code, reason.what);
+    respond(packet_type::pubrec, packet.id, code, effects, reason.what);
   }
 }
 
@@ -159,7 +161,7 @@ bool session::register_publish(const publish& packet, time_point now, session_ef
     // Sent again before PUBREL: not routed twice [MQTT5-4.3.3-10], [MQTT311-4.3.3-2]. While the
     // shards have not taken the first one, its PUBREC is still to come.
     if (accepted_qos2_.contains(packet.id))
-      respond(packet_type::pubrec, packet.id, reason_code::success);
+      respond(packet_type::pubrec, packet.id, reason_code::success, effects);
     return false;
   }
   ++unacknowledged_;
@@ -198,18 +200,18 @@ void session::seal_publishes(time_point now, session_effects& effects) {
   }
 }
 
-void session::accepted(const message_block& block) {
+void session::accepted(const message_block& block, session_effects& effects) {
   const bool same_connection = connected_ && block.connection_epoch() == connection_epoch_;
   for (std::uint32_t i = 0; i != block.size(); ++i) {
     const message_entry& entry = block[i];
     if (entry.qos == qos::at_least_once) {
       if (!same_connection) continue;  // the client sends it again
       --unacknowledged_;
-      respond(packet_type::puback, entry.id, reason_code::success);  // [MQTT5-4.3.2-4]
+      respond(packet_type::puback, entry.id, reason_code::success, effects);  // [MQTT5-4.3.2-4]
     } else if (entry.qos == qos::exactly_once && inbound_qos2_.contains(entry.id) &&
                !accepted_qos2_.contains(entry.id)) {
       accepted_qos2_.insert(entry.id);
-      if (connected_) respond(packet_type::pubrec, entry.id, reason_code::success);
+      if (connected_) respond(packet_type::pubrec, entry.id, reason_code::success, effects);
     }
   }
 }
@@ -221,8 +223,8 @@ void session::on_acknowledgement(const frame& packet, time_point now, session_ef
   if (!decoded) return fail(decoded.error(), now, effects);
   switch (packet.type) {
   case packet_type::puback: on_puback(*decoded); break;
-  case packet_type::pubrec: on_pubrec(*decoded); break;
-  case packet_type::pubrel: on_pubrel(*decoded); break;
+  case packet_type::pubrec: on_pubrec(*decoded, effects); break;
+  case packet_type::pubrel: on_pubrel(*decoded, effects); break;
   default: on_pubcomp(*decoded); break;
   }
   if (queue_ != nullptr || extras_ != nullptr) send_queued(now, effects);
@@ -233,11 +235,11 @@ void session::on_puback(const publish_response& packet) {
   if (sent != nullptr && sent->qos == qos::at_least_once) complete(packet.id);
 }
 
-void session::on_pubrec(const publish_response& packet) {
+void session::on_pubrec(const publish_response& packet, session_effects& effects) {
   outbound_window::message* const sent = window_.find(packet.id);
   if (sent == nullptr || sent->qos != qos::exactly_once) {
     if (!is_error(packet.code))
-      respond(packet_type::pubrel, packet.id, reason_code::packet_identifier_not_found);
+      respond(packet_type::pubrel, packet.id, reason_code::packet_identifier_not_found, effects);
     return;
   }
   if (is_error(packet.code)) {  // [MQTT5-4.3.3-4] applies to success only
@@ -246,16 +248,16 @@ void session::on_pubrec(const publish_response& packet) {
   }
   sent->stage = outbound_window::stage::released;  // [MQTT5-4.3.3-6]
   sent->block = nullptr;
-  sent->identifiers = nullptr;
-  respond(packet_type::pubrel, packet.id, reason_code::success);  // [MQTT5-4.3.3-4]
+  sent->details = nullptr;
+  respond(packet_type::pubrel, packet.id, reason_code::success, effects);  // [MQTT5-4.3.3-4]
 }
 
-void session::on_pubrel(const publish_response& packet) {
+void session::on_pubrel(const publish_response& packet, session_effects& effects) {
   const bool known = inbound_qos2_.erase(packet.id);
   accepted_qos2_.erase(packet.id);
   if (known && unacknowledged_ != 0) --unacknowledged_;
   respond(packet_type::pubcomp, packet.id,  // [MQTT5-4.3.3-11], [MQTT311-4.3.3-2]
-          known ? reason_code::success : reason_code::packet_identifier_not_found);
+          known ? reason_code::success : reason_code::packet_identifier_not_found, effects);
 }
 
 void session::on_pubcomp(const publish_response& packet) {

@@ -5,24 +5,15 @@
 #include "libbroker/session/session.hpp"
 
 #include <algorithm>
-#include <span>
 
 namespace troupe {
-
-namespace {
-
-std::span<const std::uint32_t>
-identifiers_of(const std::shared_ptr<const std::vector<std::uint32_t>>& list) {
-  return list == nullptr ? std::span<const std::uint32_t>() : *list;
-}
-
-}  // namespace
 
 void session::deliver(const delivery& messages, const delivery_options& options, time_point now,
                       session_effects& effects) {
   const bool as_kept =
       connected_ && !messages.mixed_versions && !messages.expires && !options.no_local &&
-      messages.runs.front().block->version() == version_ && options.identifiers == nullptr &&
+      messages.runs.front().block->version() == version_ &&
+      identifiers_of(options.details).empty() &&
       (options.maximum_qos == qos::at_most_once || !messages.has_acknowledged_qos) &&
       !(options.retain_as_published && messages.has_retain) &&
       (maximum_packet_size_ == 0 || messages.largest <= maximum_packet_size_) &&
@@ -37,7 +28,7 @@ void session::deliver(const delivery& messages, const delivery_options& options,
     output_.append(run);
   effects.counted.publishes_sent += messages.messages;
   effects.counted.packets_sent += messages.messages;
-  effects.counted.publish_bytes_sent += messages.bytes;
+  effects.counted.publish_bytes_sent += messages.payload_bytes;
 }
 
 void session::deliver_run(const message_run& run, const delivery_options& options, time_point now,
@@ -52,11 +43,11 @@ void session::deliver_run(const message_run& run, const delivery_options& option
     if (std::min(entry.qos, options.maximum_qos) == qos::at_most_once)  // [MQTT5-3.8.4-8]
       send_qos0(block, entry, options, now, effects);
     else if (!block.expired(entry, now))
-      queue(run.block, i, options, now, effects);
+      send_or_queue(run.block, i, options, now, effects);
     else
       ++effects.counted.dropped_expired;
   }
-  send_queued(now, effects);
+  if (queue_ != nullptr) send_queued(now, effects);
 }
 
 void session::send_qos0(const message_block& block, const message_entry& entry,
@@ -73,7 +64,7 @@ void session::send_qos0(const message_block& block, const message_entry& entry,
   delivery_header header{.version = version_,
                          .retain =
                              options.retained || (options.retain_as_published && entry.retain),
-                         .identifiers = identifiers_of(options.identifiers)};
+                         .identifiers = identifiers_of(options.details)};
   if (maximum_packet_size_ != 0 &&
       delivery_size(entry, header) > maximum_packet_size_) {  // [MQTT5-3.1.2-24]
     ++effects.counted.dropped_too_large;
@@ -83,7 +74,7 @@ void session::send_qos0(const message_block& block, const message_entry& entry,
   encode_delivery(block, entry, header, now, output_.tail());
   ++effects.counted.publishes_sent;
   ++effects.counted.packets_sent;
-  effects.counted.publish_bytes_sent += block.payload(entry).size();
+  effects.counted.publish_bytes_sent += entry.payload_size();
 }
 
 void session::choose_alias(const message_block& block, const message_entry& entry,
@@ -98,8 +89,11 @@ void session::choose_alias(const message_block& block, const message_entry& entr
   header.omit_topic = known;
 }
 
-void session::queue(const message_block_ptr& block, std::uint32_t index,
-                    const delivery_options& options, time_point now, session_effects& effects) {
+void session::send_or_queue(const message_block_ptr& block, std::uint32_t index,
+                            const delivery_options& options, time_point now,
+                            session_effects& effects) {
+  if (connected_ && queue_ == nullptr && window_is_open())
+    return send_first_time(block, index, options, now, effects);
   const session_config& limits = settings_.session;
   const std::size_t size = (*block)[index].size;
   const auto has_room = [&] {
@@ -114,6 +108,11 @@ void session::queue(const message_block_ptr& block, std::uint32_t index,
   }
   if (queue_ == nullptr) queue_ = std::make_unique<message_queue>();
   queue_->push(block, index, options);
+}
+
+bool session::window_is_open() const noexcept {
+  return may_send() && window_.size() < settings_.session.max_in_flight &&
+         (extras_ == nullptr || extras_->resends.empty());
 }
 
 bool session::may_send() const noexcept {
@@ -134,7 +133,7 @@ void session::resend(time_point now, session_effects& effects) {
     outbound_window::message* const sent = window_.find(id);
     if (sent == nullptr) continue;  // the client completed it without waiting
     if (sent->stage == outbound_window::stage::released)
-      respond(packet_type::pubrel, id, reason_code::success);
+      respond(packet_type::pubrel, id, reason_code::success, effects);
     else
       send_in_flight(id, *sent, true, now, effects);  // [MQTT5-3.3.1-1]
   }
@@ -144,33 +143,30 @@ void session::send_queued(time_point now, session_effects& effects) {
   if (!connected_) return;
   if (extras_ != nullptr) resend(now, effects);
   if (queue_ == nullptr) return;
-  while (!queue_->empty() && may_send() && window_.size() < settings_.session.max_in_flight &&
-         (extras_ == nullptr || extras_->resends.empty())) {
-    const message_queue::run& next = queue_->front();
-    const message_block_ptr block = next.messages.block;
-    const std::uint32_t index = next.messages.first;
-    const message_entry& entry = (*block)[index];
-    const delivery_options& options = next.options;
-    if (block->expired(entry, now)) {  // [MQTT5-3.3.2-5]
+  for (; !queue_->empty() && window_is_open(); queue_->pop()) {
+    const auto& [messages, options] = queue_->front();
+    if (messages.block->expired((*messages.block)[messages.first], now))  // [MQTT5-3.3.2-5]
       ++effects.counted.dropped_expired;
-      queue_->pop();
-      continue;
-    }
-    outbound_window::message sent{.block = block,
-                                  .index = index,
-                                  .qos = std::min(entry.qos, options.maximum_qos),
-                                  .retain = options.retained ||
-                                            (options.retain_as_published && entry.retain),
-                                  .identifiers = options.identifiers,
-                                  .share = options.share};
-    queue_->pop();
-    const packet_id id = window_.add(std::move(sent));
-    send_in_flight(id, *window_.find(id), false, now, effects);
+    else
+      send_first_time(messages.block, messages.first, options, now, effects);
   }
   if (queue_->empty()) {
     queue_.reset();
     read_retained(effects);
   }
+}
+
+void session::send_first_time(const message_block_ptr& block, std::uint32_t index,
+                              const delivery_options& options, time_point now,
+                              session_effects& effects) {
+  const message_entry& entry = (*block)[index];
+  const packet_id id =
+      window_.add({.block = block,
+                   .details = options.details,
+                   .index = index,
+                   .qos = std::min(entry.qos, options.maximum_qos),
+                   .retain = options.retained || (options.retain_as_published && entry.retain)});
+  send_in_flight(id, *window_.find(id), false, now, effects);
 }
 
 void session::send_in_flight(packet_id id, outbound_window::message& sent, bool dup, time_point now,
@@ -182,7 +178,7 @@ void session::send_in_flight(packet_id id, outbound_window::message& sent, bool 
                          .retain = sent.retain,
                          .dup = dup,
                          .id = id,
-                         .identifiers = identifiers_of(sent.identifiers)};
+                         .identifiers = identifiers_of(sent.details)};
   if (maximum_packet_size_ != 0 && delivery_size(entry, header) > maximum_packet_size_) {
     // Not sent, and treated as if it had been [MQTT5-3.1.2-25].
     ++effects.counted.dropped_too_large;
@@ -196,11 +192,10 @@ void session::send_in_flight(packet_id id, outbound_window::message& sent, bool 
   encode_delivery(block, entry, header, now, output_.tail());
   ++effects.counted.publishes_sent;
   ++effects.counted.packets_sent;
-  effects.counted.publish_bytes_sent += block.payload(entry).size();
+  effects.counted.publish_bytes_sent += entry.payload_size();
 }
 
 void session::output_drained(time_point now, session_effects& effects) {
-  if (!connected_) return;
   send_queued(now, effects);
   read_retained(effects);
 }
@@ -212,7 +207,9 @@ std::string_view session::reason_that_fits(std::string_view what, std::size_t si
   return fits ? what : std::string_view();
 }
 
-void session::respond(packet_type type, packet_id id, reason_code code, std::string_view what) {
+void session::respond(packet_type type, packet_id id, reason_code code, session_effects& effects,
+                      std::string_view what) {
+  ++effects.counted.packets_sent;
   if (code == reason_code::success) {
     std::byte* const out = output_.tail().prepare(4);
     out[0] = static_cast<std::byte>((static_cast<unsigned>(type) << 4) |

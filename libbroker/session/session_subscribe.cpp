@@ -82,7 +82,7 @@ void session::on_subscribe(const frame& packet, time_point now, session_effects&
       request.filters.push_back({.filter = std::string(text),
                                  .options = options,
                                  .identifier = decoded.subscription_identifier,
-                                 .position = static_cast<std::uint16_t>(position)});
+                                 .position = static_cast<std::uint32_t>(position)});
     };
     if (filter->has_wildcard)
       std::for_each(by_shard.begin(), by_shard.end(), add);
@@ -97,7 +97,7 @@ void session::on_subscribe(const frame& packet, time_point now, session_effects&
     ++pending.waiting_for;
   }
   if (pending.waiting_for == 0)
-    complete_request(pending);
+    complete_request(pending, effects);
   else
     more_state().requests.push_back(std::move(pending));
 }
@@ -130,8 +130,7 @@ void session::on_unsubscribe(const frame& packet, time_point now, session_effect
         request.filters.emplace_back(text);
     else
       by_shard[partition_of(filter->filter) % shards_].filters.emplace_back(text);
-    if (extras_ != nullptr)
-      std::erase_if(extras_->pulls, [&](const retained_pull& pull) { return pull.filter == text; });
+    if (pulls_ != nullptr) pulls_->stop(text);
   }
   for (shard_index shard = 0; shard != shards_; ++shard) {
     if (by_shard[shard].filters.empty()) continue;
@@ -141,45 +140,43 @@ void session::on_unsubscribe(const frame& packet, time_point now, session_effect
     ++pending.waiting_for;
   }
   if (pending.waiting_for == 0)
-    complete_request(pending);
+    complete_request(pending, effects);
   else
     more_state().requests.push_back(std::move(pending));
 }
 
 void session::subscribed(shard_index shard, request_number number, std::uint64_t retained_sequence,
-                         const std::vector<std::uint16_t>& with_retained,
+                         const std::vector<std::uint32_t>& with_retained,
                          session_effects& effects) {
   if (!connected_ || extras_ == nullptr) return;
   auto& requests = extras_->requests;
   const auto found = std::find_if(requests.begin(), requests.end(),
                                   [&](const pending_request& p) { return p.number == number; });
   if (found == requests.end()) return;
-  for (const std::uint16_t position : with_retained) {
+  for (const std::uint32_t position : with_retained) {
     const std::string& filter = found->wants_retained[position];
-    if (!filter.empty())
-      extras_->pulls.push_back({.number = ++last_request_,
-                                .shard = shard,
-                                .filter = filter,
-                                .next = {.as_of = retained_sequence}});
+    if (filter.empty() || !subscriptions_.contains(filter)) continue;
+    if (pulls_ == nullptr) pulls_ = std::make_unique<retained_pulls>();
+    pulls_->start(filter, shard, retained_sequence);
   }
   if (--found->waiting_for == 0) {
-    complete_request(*found);
+    complete_request(*found, effects);
     requests.erase(found);
   }
   read_retained(effects);
 }
 
-void session::unsubscribed(request_number number) {
+void session::unsubscribed(request_number number, session_effects& effects) {
   if (!connected_ || extras_ == nullptr) return;
   auto& requests = extras_->requests;
   const auto found = std::find_if(requests.begin(), requests.end(),
                                   [&](const pending_request& p) { return p.number == number; });
   if (found == requests.end() || --found->waiting_for != 0) return;
-  complete_request(*found);
+  complete_request(*found, effects);
   requests.erase(found);
 }
 
-void session::complete_request(const pending_request& request) {
+void session::complete_request(const pending_request& request, session_effects& effects) {
   // Reason strings only where the client wants them [MQTT5-3.1.2-29].
   std::string_view why;
   if (problem_information_)  // nor where they make the packet too large [MQTT5-3.9.2-1]
@@ -190,43 +187,34 @@ void session::complete_request(const pending_request& request) {
   } else {  // [MQTT5-3.10.4-4], [MQTT5-3.10.4-5]
     encode(unsuback{.id = request.id, .codes = request.codes}, version_, output_.tail());
   }
+  ++effects.counted.packets_sent;
 }
 
 // -- retained messages ------------------------------------------------------------
 
 void session::read_retained(session_effects& effects) {
-  if (extras_ == nullptr || extras_->pull_in_progress != 0 || extras_->pulls.empty()) return;
+  if (!connected_ || pulls_ == nullptr) return;
+  if (pulls_->idle()) return pulls_.reset();
   // Nothing is read ahead of what the client can take.
   if (output_.size() > settings_.limits.output_buffer / 2 || queue_ != nullptr) return;
-  const retained_pull& pull = extras_->pulls.front();
-  extras_->pull_in_progress = pull.number;
-  effects.read_retained = {
-      .shard = pull.shard, .number = pull.number, .filter = pull.filter, .from = pull.next};
+  if (auto request = pulls_->next(last_request_ + 1)) {
+    ++last_request_;
+    effects.read_retained = std::move(request);
+  }
 }
 
 void session::retained_read(request_number number, const retained_store::page& page, time_point now,
                             session_effects& effects) {
-  if (!connected_ || extras_ == nullptr || extras_->pull_in_progress != number) return;
-  auto& pulls = extras_->pulls;
-  const bool wanted = !pulls.empty() && pulls.front().number == number;
-  const auto found = wanted ? subscriptions_.find(pulls.front().filter) : subscriptions_.end();
-  if (found != subscriptions_.end()) {
-    const auto& [options, identifier] = found->second;
+  if (!connected_ || pulls_ == nullptr) return;
+  if (const auto filter = pulls_->answered(number, page)) {
+    const auto& [options, identifier] = subscriptions_.find(*filter)->second;
     delivery_options how{.maximum_qos = options.qos,
                          .no_local = options.no_local,
                          .retained = true};  // [MQTT5-3.3.1-8]
-    if (identifier != 0)
-      how.identifiers = std::make_shared<const std::vector<std::uint32_t>>(std::vector{identifier});
+    if (identifier != 0) how.details = make_match_details({identifier});
     for (const message_block_ptr& block : page.messages)
       deliver_run({block, 0, block->size()}, how, now, effects);
-    if (page.done)
-      pulls.pop_front();
-    else
-      pulls.front().next = page.next;
-  } else if (wanted) {  // unsubscribed before its SUBACK
-    pulls.pop_front();
   }
-  extras_->pull_in_progress = 0;
   read_retained(effects);
 }
 

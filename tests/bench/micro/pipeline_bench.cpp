@@ -94,7 +94,7 @@ void pair(benchmark::State& state) {
       shard.flush(deliveries);
       for (const routed& one : deliveries)
         subscriber.machine.deliver(*one.messages, one.options, now, subscriber.effects);
-      publisher.machine.accepted(*block);
+      publisher.machine.accepted(*block, subscriber.effects);
     }
     publisher.effects.clear();
     // Acknowledgements on both sides, until nobody owes any.

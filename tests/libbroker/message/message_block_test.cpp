@@ -55,10 +55,8 @@ BOOST_AUTO_TEST_CASE(each_message_is_kept_as_the_packet_that_delivers_it_at_qos_
     for (const auto version : all_versions) {
       std::vector<test_message> messages(1 + engine() % 40);
       message_block_builder builder;
-      bool acknowledged = false;
       for (test_message& message : messages) {
         message = random_message(engine, version);
-        acknowledged |= message.qos != qos::at_most_once;
         add_to(builder, message, version, engine() % 3 == 0 ? engine() % 100'000 : 0);
       }
       const auto block = builder.seal(
@@ -68,7 +66,6 @@ BOOST_AUTO_TEST_CASE(each_message_is_kept_as_the_packet_that_delivers_it_at_qos_
       BOOST_TEST(block->publisher() == 7'000'000'000);
       BOOST_TEST(block->connection_epoch() == 5U);
       BOOST_TEST((block->received_at() == time_point(9ms)));
-      BOOST_TEST(block->has_acknowledged_qos() == acknowledged);
       for (std::uint32_t i = 0; i != block->size(); ++i)
         check_entry(*block, i, messages[i]);
     }
@@ -181,8 +178,6 @@ BOOST_AUTO_TEST_CASE(a_new_block_knows_nothing_of_the_one_before) {
   const auto first = builder.seal({.publisher = 1, .connection_epoch = 2});
   add_to(builder, {.topic = "b"}, protocol_version::v3_1_1);
   const auto second = builder.seal({});
-  BOOST_TEST(first->has_acknowledged_qos());
-  BOOST_TEST(!second->has_acknowledged_qos());
   BOOST_TEST(second->publisher() == 0U);
   BOOST_TEST((second->version() == protocol_version::v3_1_1));
   check_entry(*second, 0, {.topic = "b"});
@@ -216,12 +211,8 @@ BOOST_AUTO_TEST_CASE(a_copied_run_is_the_same_messages_alone) {
     BOOST_TEST(copy->publisher() == 8U);
     BOOST_TEST(copy->connection_epoch() == 9U);
     BOOST_TEST((copy->received_at() == time_point(77ms)));
-    bool acknowledged = false;
-    for (std::uint32_t i = 0; i != count; ++i) {
+    for (std::uint32_t i = 0; i != count; ++i)
       check_entry(*copy, i, messages[first + i]);
-      acknowledged |= messages[first + i].qos != qos::at_most_once;
-    }
-    BOOST_TEST(copy->has_acknowledged_qos() == acknowledged);
     BOOST_TEST(copy->bytes() <= 2 * (wire_bytes(*copy) + count * sizeof(message_entry)) + 16);
   }
 }

@@ -49,8 +49,8 @@ BOOST_AUTO_TEST_CASE(groups_are_known_by_name_and_go_with_the_last_one) {
   BOOST_TEST(entry.find_group("g") == nullptr);
   entry.make_group("g", "a/+").members.put({.subscriber = 1});
   entry.make_group("h", "a/+");
-  BOOST_TEST(*entry.find_group("g")->filter == "$share/g/a/+");
-  BOOST_TEST(*entry.find_group("h")->filter == "$share/h/a/+");
+  BOOST_TEST(entry.find_group("g")->details->share == "$share/g/a/+");
+  BOOST_TEST(entry.find_group("h")->details->share == "$share/h/a/+");
   BOOST_TEST(entry.make_group("g", "a/+").members.size() == 1U);
   BOOST_TEST(entry.find_group("i") == nullptr);
   BOOST_TEST(!entry.unused());

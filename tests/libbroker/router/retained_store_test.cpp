@@ -190,6 +190,8 @@ BOOST_AUTO_TEST_CASE(a_limit_of_bytes_is_never_exceeded) {
   BOOST_TEST(put(store, "a", large, 4));  // takes the place of the one before
   BOOST_TEST(!put(store, "a", large + large, 5));
   BOOST_TEST(store.bytes() <= 4'000U);
+  // What a subscriber would get is the last message or none, never one before.
+  BOOST_TEST(read_all(store, "a", 5).empty());
   BOOST_TEST(put(store, "a", "small", 6));
   BOOST_TEST(put(store, "c", large, 7));
   BOOST_TEST(store.bytes() <= 4'000U);

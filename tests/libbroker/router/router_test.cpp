@@ -56,9 +56,10 @@ struct house {
       for (const auto& [number, at] : index)
         if (at == one.to && routes.find(number) == at) session = number;
       const delivery_options& options = one.options;
-      const auto identifiers =
-          options.identifiers ? *options.identifiers : std::vector<std::uint32_t>();
-      auto& into = options.share ? inbox[session].shared[*options.share] : inbox[session].plain;
+      const auto list = identifiers_of(options.details);
+      const std::vector<std::uint32_t> identifiers(list.begin(), list.end());
+      auto& into = is_shared(options.details) ? inbox[session].shared[options.details->share]
+                                              : inbox[session].plain;
       std::uint32_t messages = 0;
       for (const message_run& run : one.messages->runs)
         for (std::uint32_t i = run.first; i != run.first + run.count; ++i, ++messages) {

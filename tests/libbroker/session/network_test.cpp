@@ -206,7 +206,7 @@ private:
     if (requests_.empty()) return;
     const message_block_ptr block = requests_.front();
     requests_.pop_front();
-    machine_->accepted(*block);
+    machine_->accepted(*block, effects_);
   }
 
   void somebody_publishes() {

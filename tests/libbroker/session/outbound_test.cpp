@@ -30,13 +30,35 @@ connect with_aliases(std::uint16_t count) {
   return request;
 }
 
-std::shared_ptr<const std::vector<std::uint32_t>> identifiers(std::vector<std::uint32_t> list) {
-  return std::make_shared<const std::vector<std::uint32_t>>(std::move(list));
+match_details_ptr identifiers(std::vector<std::uint32_t> list) {
+  return make_match_details(std::move(list));
 }
 
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(session_outbound)
+
+BOOST_AUTO_TEST_CASE(sent_bytes_count_payload_however_a_message_is_sent) {
+  scene s;
+  s.online();
+  s.deliver({.payload = "abc"});
+  BOOST_TEST(s.counted.publish_bytes_sent == 3U);
+  s.deliver({.payload = "defg", .qos = qos1});
+  BOOST_TEST(s.counted.publish_bytes_sent == 7U);
+}
+
+BOOST_AUTO_TEST_CASE(sent_packets_count_every_packet) {
+  scene s;
+  s.online();
+  s.send(pingreq{});
+  BOOST_TEST(s.counted.packets_sent == 2U);  // CONNACK, PINGRESP
+  s.publish({.qos = qos1, .id = 1});
+  for (const auto& block : s.blocks())
+    s.accept(block);
+  BOOST_TEST(s.counted.packets_sent == 3U);
+  s.dismiss(reason_code::server_shutting_down);
+  BOOST_TEST(s.counted.packets_sent == 4U);
+}
 
 BOOST_AUTO_TEST_CASE(delivery_takes_the_lower_of_published_and_granted_qos) {  // [MQTT5-3.8.4-8]
   scene s;
@@ -130,7 +152,7 @@ BOOST_AUTO_TEST_CASE(receive_maximum_bounds_what_is_sent_and_not_acknowledged) {
              {.payload = "0", .qos = qos0},
              {.payload = "5", .qos = qos1}},
             {.maximum_qos = qos2});
-  BOOST_TEST(s.received() == "PUBLISH t 0\nPUBLISH t 1 q1 id=1\nPUBLISH t 2 q2 id=2\n");
+  BOOST_TEST(s.received() == "PUBLISH t 1 q1 id=1\nPUBLISH t 2 q2 id=2\nPUBLISH t 0\n");
   s.respond(packet_type::pubrec, 2);  // gives nothing back
   BOOST_TEST(s.received() == "PUBREL 2\n");
   s.respond(packet_type::pubcomp, 2);
@@ -245,7 +267,7 @@ BOOST_AUTO_TEST_CASE(client_may_acknowledge_what_is_not_yet_repeated) {
 BOOST_AUTO_TEST_CASE(resume_in_another_version_speaks_that_version) {
   scene s;
   s.online();
-  s.deliver({{.qos = qos1, .expiry = 50}}, {.maximum_qos = qos1, .identifiers = identifiers({3})});
+  s.deliver({{.qos = qos1, .expiry = 50}}, {.maximum_qos = qos1, .details = identifiers({3})});
   BOOST_TEST(s.received() == "PUBLISH t m q1 id=1 expiry=50 ids=3\n");
   s.lose();
   s.attach(scene::request_v3());
@@ -517,8 +539,7 @@ BOOST_AUTO_TEST_CASE(subscription_identifiers_go_with_the_message_at_each_qos) {
   scene s;
   s.online();
   for (const qos level : {qos0, qos1, qos2})
-    s.deliver({{.qos = level}},
-              {.maximum_qos = qos2, .identifiers = identifiers({1, 200, 70'000})});
+    s.deliver({{.qos = level}}, {.maximum_qos = qos2, .details = identifiers({1, 200, 70'000})});
   BOOST_TEST(s.received() == "PUBLISH t m ids=1,200,70000\nPUBLISH t m q1 id=1 ids=1,200,70000\n"
                              "PUBLISH t m q2 id=2 ids=1,200,70000\n");
 }
@@ -565,7 +586,7 @@ BOOST_AUTO_TEST_CASE(sent_messages_are_counted) {
   scene s;
   s.online();
   s.deliver({.payload = "abc", .qos = qos1});
-  s.deliver({{.payload = "defg"}}, {.identifiers = identifiers({1})});
+  s.deliver({{.payload = "defg"}}, {.details = identifiers({1})});
   BOOST_TEST(s.counted.publishes_sent == 2U);
   BOOST_TEST(s.counted.publish_bytes_sent == 7U);
 }

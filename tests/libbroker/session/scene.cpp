@@ -310,11 +310,11 @@ void scene::answer() {
     requests.pop_front();
     if (next.epoch != machine.epoch()) continue;
     if (const auto* p = std::get_if<shard_publish>(&next.what))
-      machine.accepted(*p->block);
+      machine.accepted(*p->block, effects);
     else if (const auto* p = std::get_if<shard_subscribe>(&next.what))
       machine.subscribed(p->shard, p->number, 0, {}, effects);
     else if (const auto* p = std::get_if<shard_unsubscribe>(&next.what); p && p->number != 0)
-      machine.unsubscribed(p->number);
+      machine.unsubscribed(p->number, effects);
     collect();
   }
 }
@@ -335,7 +335,7 @@ std::string scene::routed() {
 }
 
 void scene::accept(const message_block_ptr& block) {
-  machine.accepted(*block);
+  machine.accepted(*block, effects);
   collect();
 }
 

@@ -13,7 +13,7 @@ constexpr auto qos2 = qos::exactly_once;
 
 /// Answers the SUBSCRIBE at the front of the requests as a shard with retained
 /// messages for the filters at `positions`.
-void answer_with_retained(scene& s, const std::vector<std::uint16_t>& positions,
+void answer_with_retained(scene& s, const std::vector<std::uint32_t>& positions,
                           std::uint64_t sequence = 5) {
   const auto request = std::get<shard_subscribe>(s.requests.at(0).what);
   s.requests.pop_front();
@@ -21,9 +21,7 @@ void answer_with_retained(scene& s, const std::vector<std::uint16_t>& positions,
   s.collect();
 }
 
-std::shared_ptr<const std::string> share() {
-  return std::make_shared<const std::string>("$share/g/t");
-}
+match_details_ptr share() { return make_match_details({}, "$share/g/t"); }
 
 /// What came back from the session, `filter topic payload` one per line.
 std::string returned(scene& s) {
@@ -310,6 +308,59 @@ BOOST_AUTO_TEST_CASE(page_with_another_number_is_ignored) {
   BOOST_TEST(s.received() == "");
 }
 
+BOOST_AUTO_TEST_CASE(reading_goes_on_where_it_stood_when_the_client_returns) {
+  // What was left to read was lost with the connection.
+  scene s;
+  s.online();
+  s.subscribe("a/#", {.qos = qos1});
+  answer_with_retained(s, {0});
+  s.retained_page({{.topic = "a/1", .qos = qos1}}, false);
+  s.respond(packet_type::puback, 1);
+  s.lose();
+  (void)s.received();
+  s.online();
+  BOOST_TEST_REQUIRE(s.read.has_value());
+  BOOST_TEST(s.read->from.started);
+  s.retained_page({{.topic = "a/2", .qos = qos1}}, true);
+  BOOST_TEST(s.received() == "PUBLISH a/2 m q1 id=1 retain\n");
+  s.lose();
+  s.read.reset();
+  s.online();
+  BOOST_TEST(!s.read.has_value());
+}
+
+BOOST_AUTO_TEST_CASE(subscribing_again_before_all_is_read_keeps_one_reading_per_shard) {
+  scene s;
+  s.online();
+  for (packet_id id = 1; id != 200; ++id) {
+    s.subscribe("a/#", {}, id);
+    answer_with_retained(s, {0});
+  }
+  int pages = 0;
+  for (; s.read; ++pages)
+    s.retained_page({}, true);
+  BOOST_TEST(pages == 2);  // the one that was under way, and one anew
+}
+
+BOOST_AUTO_TEST_CASE(a_subscribe_of_more_than_65535_filters_is_served_whole) {
+  config settings;
+  settings.limits.max_subscriptions_per_session = 0;
+  scene s(settings);
+  s.online();
+  subscribe many{.id = 1};
+  std::vector<std::string> filters;
+  for (int i = 0; i != 65'600; ++i)
+    filters.push_back("f/" + std::to_string(i) + "/#");
+  for (const std::string& filter : filters)
+    many.entries.push_back({filter, {}});
+  s.send(many);
+  const auto& request = std::get<shard_subscribe>(s.requests.front().what);
+  BOOST_TEST(request.filters.back().position == 65'599U);
+  answer_with_retained(s, {65'590});
+  BOOST_TEST_REQUIRE(s.read.has_value());
+  BOOST_TEST(s.read->filter == "f/65590/#");
+}
+
 BOOST_AUTO_TEST_CASE(retained_messages_are_read_as_the_window_allows) {
   scene s;
   connect request = scene::request_v5();
@@ -347,7 +398,7 @@ BOOST_AUTO_TEST_CASE(end_of_the_session_hands_shared_messages_back) {  // [MQTT5
   s.subscribed("$share/g/t");
   const auto deliver = [&](std::string text, qos level, bool shared) {
     s.deliver({{.payload = std::move(text), .qos = level}},
-              {.maximum_qos = qos2, .share = shared ? share() : nullptr});
+              {.maximum_qos = qos2, .details = shared ? share() : nullptr});
   };
   deliver("flight1", qos1, true);
   deliver("flight2", qos2, true);
@@ -368,7 +419,7 @@ BOOST_AUTO_TEST_CASE(acknowledged_shared_messages_are_not_handed_back) {
   scene s;
   s.online();
   s.subscribed("$share/g/t");
-  s.deliver({{.qos = qos1}}, {.maximum_qos = qos2, .share = share()});
+  s.deliver({{.qos = qos1}}, {.maximum_qos = qos2, .details = share()});
   s.respond(packet_type::puback, 1);
   s.disconnect(reason_code::normal_disconnection, 0);
   BOOST_TEST(s.ended);
@@ -380,7 +431,7 @@ BOOST_AUTO_TEST_CASE(handed_back_message_keeps_its_origin_and_age) {
   s.online();
   s.subscribed("$share/g/t");
   const time_point sent = s.now;
-  s.deliver({{.qos = qos1, .expiry = 500}}, {.maximum_qos = qos1, .share = share()});
+  s.deliver({{.qos = qos1, .expiry = 500}}, {.maximum_qos = qos1, .details = share()});
   s.lose();
   s.wait(100s);
   const auto& back = std::get<shard_redeliver>(s.requests.back().what);
