@@ -71,6 +71,33 @@ std::byte* write_properties(const message_block& block, const message_entry& ent
   return out;
 }
 
+/// Whether the packet is the kept wire form with a packet identifier put in.
+bool only_adds_identifier(const message_block& block, const message_entry& entry,
+                          const delivery_header& header) noexcept {
+  return header.version == block.version() && header.qos != qos::at_most_once && !entry.expires &&
+         header.topic_alias == 0 && header.identifiers.empty();
+}
+
+std::byte first_byte(const delivery_header& header) noexcept {
+  return static_cast<std::byte>((static_cast<unsigned>(packet_type::publish) << 4) |
+                                (header.dup ? 8U : 0U) | (static_cast<unsigned>(header.qos) << 1) |
+                                (header.retain ? 1U : 0U));
+}
+
+void add_identifier(const message_block& block, const message_entry& entry,
+                    const delivery_header& header, byte_buffer& out) {
+  const byte_view body = block.wire(entry).subspan(entry.header_size);
+  const std::size_t before = 2U + entry.topic_size;
+  std::byte* const begin = out.prepare(5 + body.size() + 2);
+  std::byte* at = begin;
+  *at++ = first_byte(header);
+  at = write_variable_byte_integer(body.size() + 2, at);
+  at = copy(body.first(before), at);
+  at = write_u16(header.id, at);
+  at = copy(body.subspan(before), at);
+  out.commit(static_cast<std::size_t>(at - begin));
+}
+
 }  // namespace
 
 std::size_t delivery_size(const message_entry& entry, const delivery_header& header) noexcept {
@@ -80,12 +107,11 @@ std::size_t delivery_size(const message_entry& entry, const delivery_header& hea
 
 void encode_delivery(const message_block& block, const message_entry& entry,
                      const delivery_header& header, time_point now, byte_buffer& out) {
+  if (only_adds_identifier(block, entry, header)) return add_identifier(block, entry, header, out);
   const layout sizes = layout_of(entry, header);
   std::byte* const begin = out.prepare(5 + sizes.remaining);
   std::byte* at = begin;
-  *at++ = static_cast<std::byte>((static_cast<unsigned>(packet_type::publish) << 4) |
-                                 (header.dup ? 8U : 0U) | (static_cast<unsigned>(header.qos) << 1) |
-                                 (header.retain ? 1U : 0U));
+  *at++ = first_byte(header);
   at = write_variable_byte_integer(sizes.remaining, at);
   at = write_u16(sizes.topic_size, at);
   if (sizes.topic_size != 0) at = copy(as_bytes(block.topic(entry)), at);

@@ -5,7 +5,7 @@
 
 namespace troupe {
 
-packet_id outbound_window::add(message sent) {
+outbound_window::place outbound_window::add() {
   packet_id id = first_free_;
   if (id != 0) {
     first_free_ = messages_[id - 1U].next_free;
@@ -14,17 +14,11 @@ packet_id outbound_window::add(message sent) {
     messages_.emplace_back();
     id = static_cast<packet_id>(messages_.size());
   }
+  message& sent = messages_[id - 1U];
   sent.stage = stage::published;
   sent.order = order_++;
-  messages_[id - 1U] = std::move(sent);
   ++size_;
-  return id;
-}
-
-outbound_window::message* outbound_window::find(packet_id id) noexcept {
-  if (id == 0 || id > messages_.size()) return nullptr;
-  message& found = messages_[id - 1U];
-  return found.stage == stage::free ? nullptr : &found;
+  return {id, sent};
 }
 
 void outbound_window::complete(packet_id id) noexcept {

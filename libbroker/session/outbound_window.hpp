@@ -34,12 +34,21 @@ public:
   [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
 
-  /// Takes a message in and returns its packet identifier. REQUIRES: size() < 65535.
-  packet_id add(message sent);
+  struct place {
+    packet_id id;
+    message& sent;
+  };
+  /// Makes room for a message that is sent now: its identifier and an entry for the
+  /// caller to fill in, which lives until the window is changed. REQUIRES: size() < 65535.
+  [[nodiscard]] place add();
 
   /// The message with identifier `id`, or null when there is none in flight.
   /// Lives until the window is changed.
-  [[nodiscard]] message* find(packet_id id) noexcept;
+  [[nodiscard]] message* find(packet_id id) noexcept {
+    if (id == 0 || id > messages_.size()) return nullptr;
+    message& found = messages_[id - 1U];
+    return found.stage == stage::free ? nullptr : &found;
+  }
 
   /// Ends the exchange. REQUIRES: find(id) != nullptr.
   void complete(packet_id id) noexcept;

@@ -185,9 +185,13 @@ private:
                       session_effects& effects);
   [[nodiscard]] std::optional<time_point> keep_alive_due() const noexcept;
   [[nodiscard]] bool may_send() const noexcept;
+  /// Whether messages of an earlier connection are still to be sent again.
+  [[nodiscard]] bool is_resending() const noexcept {
+    return extras_ != nullptr && !extras_->resends.empty();
+  }
   /// Whether a message that was not sent before may go out.
   [[nodiscard]] bool window_is_open() const noexcept;
-  void complete(packet_id id) noexcept;
+  void complete(packet_id id, const outbound_window::message& sent) noexcept;
   /// Lets a topic alias stand for the topic where the packet stays within the client's limit.
   void choose_alias(const message_block& block, const message_entry& entry,
                     delivery_header& header);

@@ -227,12 +227,12 @@ void session::on_acknowledgement(const frame& packet, time_point now, session_ef
   case packet_type::pubrel: on_pubrel(*decoded, effects); break;
   default: on_pubcomp(*decoded); break;
   }
-  if (queue_ != nullptr || extras_ != nullptr) send_queued(now, effects);
+  if (queue_ != nullptr || is_resending()) send_queued(now, effects);
 }
 
 void session::on_puback(const publish_response& packet) {
   const outbound_window::message* const sent = window_.find(packet.id);
-  if (sent != nullptr && sent->qos == qos::at_least_once) complete(packet.id);
+  if (sent != nullptr && sent->qos == qos::at_least_once) complete(packet.id, *sent);
 }
 
 void session::on_pubrec(const publish_response& packet, session_effects& effects) {
@@ -243,7 +243,7 @@ void session::on_pubrec(const publish_response& packet, session_effects& effects
     return;
   }
   if (is_error(packet.code)) {  // [MQTT5-4.3.3-4] applies to success only
-    complete(packet.id);
+    complete(packet.id, *sent);
     return;
   }
   sent->stage = outbound_window::stage::released;  // [MQTT5-4.3.3-6]
@@ -262,7 +262,8 @@ void session::on_pubrel(const publish_response& packet, session_effects& effects
 
 void session::on_pubcomp(const publish_response& packet) {
   const outbound_window::message* const sent = window_.find(packet.id);
-  if (sent != nullptr && sent->stage == outbound_window::stage::released) complete(packet.id);
+  if (sent != nullptr && sent->stage == outbound_window::stage::released)
+    complete(packet.id, *sent);
 }
 
 }  // namespace troupe

@@ -111,17 +111,16 @@ void session::send_or_queue(const message_block_ptr& block, std::uint32_t index,
 }
 
 bool session::window_is_open() const noexcept {
-  return may_send() && window_.size() < settings_.session.max_in_flight &&
-         (extras_ == nullptr || extras_->resends.empty());
+  return may_send() && window_.size() < settings_.session.max_in_flight && !is_resending();
 }
 
 bool session::may_send() const noexcept {
   return send_quota_ != 0 && output_.size() <= settings_.limits.output_buffer;  // [MQTT5-3.3.4-9]
 }
 
-void session::complete(packet_id id) noexcept {
+void session::complete(packet_id id, const outbound_window::message& sent) noexcept {
   // What an earlier connection sent takes nothing of this one's quota.
-  if (window_.find(id)->charged) ++send_quota_;
+  if (sent.charged) ++send_quota_;
   window_.complete(id);
 }
 
@@ -141,7 +140,7 @@ void session::resend(time_point now, session_effects& effects) {
 
 void session::send_queued(time_point now, session_effects& effects) {
   if (!connected_) return;
-  if (extras_ != nullptr) resend(now, effects);
+  if (is_resending()) resend(now, effects);
   if (queue_ == nullptr) return;
   for (; !queue_->empty() && window_is_open(); queue_->pop()) {
     const auto& [messages, options] = queue_->front();
@@ -160,13 +159,13 @@ void session::send_first_time(const message_block_ptr& block, std::uint32_t inde
                               const delivery_options& options, time_point now,
                               session_effects& effects) {
   const message_entry& entry = (*block)[index];
-  const packet_id id =
-      window_.add({.block = block,
-                   .details = options.details,
-                   .index = index,
-                   .qos = std::min(entry.qos, options.maximum_qos),
-                   .retain = options.retained || (options.retain_as_published && entry.retain)});
-  send_in_flight(id, *window_.find(id), false, now, effects);
+  const auto [id, sent] = window_.add();
+  sent.block = block;
+  sent.details = options.details;
+  sent.index = index;
+  sent.qos = std::min(entry.qos, options.maximum_qos);
+  sent.retain = options.retained || (options.retain_as_published && entry.retain);
+  send_in_flight(id, sent, false, now, effects);
 }
 
 void session::send_in_flight(packet_id id, outbound_window::message& sent, bool dup, time_point now,
