@@ -43,7 +43,7 @@ session_actor::behavior_type session_actor::make_behavior() {
   return {
       [this](const io_ready& event) {
         if (event.watch != watch_ || socket_ == nullptr) return;
-        const time_point now = current_time();
+        const time_point now = current_time(*this);
         read_to_the_end_ |= event.hung_up;
         if (event.readable) {
           read_scheduled_ = false;
@@ -63,7 +63,7 @@ session_actor::behavior_type session_actor::make_behavior() {
       [this](const accepted& batch) { take_accepted(batch); },
       [this](const subscriptions_added& reply) {
         if (reply.epoch != machine_.epoch()) return;
-        const time_point now = current_time();
+        const time_point now = current_time(*this);
         machine_.subscribed(reply.shard, reply.number, reply.retained_sequence, reply.with_retained,
                             effects());
         carry_out(now);
@@ -71,7 +71,7 @@ session_actor::behavior_type session_actor::make_behavior() {
       },
       [this](const subscriptions_removed& reply) {
         if (reply.epoch != machine_.epoch()) return;
-        const time_point now = current_time();
+        const time_point now = current_time(*this);
         machine_.unsubscribed(reply.number);
         carry_out(now);
         resume_reading();
@@ -80,7 +80,7 @@ session_actor::behavior_type session_actor::make_behavior() {
         if (reply.epoch != machine_.epoch() ||
             reply.connection_epoch != machine_.connection_epoch())
           return;
-        const time_point now = current_time();
+        const time_point now = current_time(*this);
         machine_.retained_read(reply.number, reply.page, now, effects());
         carry_out(now);
       },
@@ -90,7 +90,7 @@ session_actor::behavior_type session_actor::make_behavior() {
         send(house_.directory_of(machine_.client_id()), shutdown_step_done{});
       },
       [this](const dismiss& request) {
-        const time_point now = current_time();
+        const time_point now = current_time(*this);
         machine_.dismiss(request.code, now, effects());
         carry_out(now);
         send(house_.directory_of(machine_.client_id()), shutdown_step_done{});
@@ -99,14 +99,14 @@ session_actor::behavior_type session_actor::make_behavior() {
       [this](const session_timer&) {
         timer_at_.reset();
         if (machine_.connected()) return;
-        const time_point now = current_time();
+        const time_point now = current_time(*this);
         machine_.tick(now, effects());
         carry_out(now);
         schedule_timer(now);
       },
       [this](const flush&) {
         flush_requested_ = false;
-        if (socket_ != nullptr) write_output(current_time());
+        if (socket_ != nullptr) write_output(current_time(*this));
       },
   };
 }
@@ -119,7 +119,7 @@ void session_actor::on_exit() {
 // -- the connection ---------------------------------------------------------------
 
 void session_actor::take_over(attach_client request) {
-  const time_point now = current_time();
+  const time_point now = current_time(*this);
   if (machine_.connected()) {  // [MQTT5-3.1.4-3], [MQTT311-3.1.4-2]
     spdlog::info("event=take_over client={} peer={}", machine_.client_id(),
                  request.who->socket->peer());
@@ -397,7 +397,7 @@ void session_actor::schedule_timer(time_point now) {
 void session_actor::take_delivery(const deliver& batch) {
   gauge_->fetch_sub(batch.messages->footprint(), std::memory_order_relaxed);
   if (batch.epoch != machine_.epoch()) return;
-  const time_point now = current_time();
+  const time_point now = current_time(*this);
   machine_.deliver(*batch.messages, batch.options, now, effects());
   carry_out(now);
 }
