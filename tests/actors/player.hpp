@@ -39,6 +39,8 @@ public:
   /// Runs the stage and returns what came since the last call, a line per
   /// packet (see `packet_line`).
   [[nodiscard]] std::string received();
+  /// The same without running anybody.
+  [[nodiscard]] std::string arrived();
   /// Runs the stage and returns whether the broker has closed the connection.
   [[nodiscard]] bool cut_off();
   /// `received` for tests that subscribe on the side: checks that it was granted.

@@ -213,6 +213,10 @@ void player::take(std::size_t bytes) {
 
 std::string player::received() {
   stage_->run();
+  return arrived();
+}
+
+std::string player::arrived() {
   std::string lines;
   std::string_view rest = line_->to_client;
   while (!rest.empty()) {

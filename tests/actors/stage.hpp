@@ -70,6 +70,11 @@ public:
     const auto found = handled_.find({key_of(who), typeid(Message)});
     return found == handled_.end() ? 0 : found->second;
   }
+  /// How often `who` was put into the ready queue of the n-th home.
+  template <class Handle>
+  [[nodiscard]] std::size_t queued_at(std::size_t n, const Handle& who) const {
+    return homes_[n].queued(key_of(who));
+  }
   [[nodiscard]] std::size_t sessions();
   [[nodiscard]] std::size_t online_clients() const { return node_.counts.clients_online; }
   [[nodiscard]] const node_context& node() const noexcept { return node_; }
@@ -104,10 +109,18 @@ private:
   public:
     worker(caf::actor_system& system, caf::scheduler::test_coordinator& scheduler)
         : execution_unit(&system), scheduler_(scheduler) {}
-    void exec_later(caf::resumable* job) override { scheduler_.jobs.push_back(job); }
+    void exec_later(caf::resumable* job) override {
+      ++queued_[dynamic_cast<caf::abstract_actor*>(job)];
+      scheduler_.jobs.push_back(job);
+    }
+    std::size_t queued(const caf::abstract_actor* who) const {
+      const auto found = queued_.find(who);
+      return found == queued_.end() ? 0 : found->second;
+    }
 
   private:
     caf::scheduler::test_coordinator& scheduler_;
+    std::map<const caf::abstract_actor*, std::size_t> queued_;
   };
 
   template <class Handle>
