@@ -55,6 +55,8 @@ handshake_actor::behavior_type handshake_actor::make_behavior() {
 }
 
 void handshake_actor::on_exit() {
+  // The authenticator may hold on to the rest, but a socket is closed at home.
+  if (client_ != nullptr) client_->socket.reset();
   client_.reset();
   --house_.counts.handshakes;
 }
