@@ -285,12 +285,13 @@ void session_actor::carry_out(time_point now) {
   session_effects& wanted = effects();
   house_.counts.add(wanted.counted);
   send_requests();
-  if (wanted.presence_changed)
-    for (const shard_handle& shard : house_.shards)
-      send(shard, set_presence{machine_.number(), machine_.connected()});
   const bool close = wanted.close_connection;
   const bool ended = wanted.session_ended;
   if (close) close_connection(now);
+  // Behind the subscriptions that were held until now.
+  if (wanted.presence_changed)
+    for (const shard_handle& shard : house_.shards)
+      send(shard, set_presence{machine_.number(), machine_.connected()});
   wanted.clear();
   if (ended)
     send(house_.directory_of(machine_.client_id()),
