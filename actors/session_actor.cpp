@@ -130,7 +130,7 @@ void session_actor::take_over(attach_client request) {
   client& arrived = *request.who;
   socket_ = std::move(arrived.socket);
   socket_->watch(caf::actor_cast<connection_owner>(this), ++watch_);
-  write_blocked_ = read_blocked_ = read_scheduled_ = false;
+  write_blocked_ = write_broken_ = read_blocked_ = read_scheduled_ = false;
   read_to_the_end_ = true;
   partial_.clear();
 
@@ -177,7 +177,7 @@ void session_actor::close_connection(time_point now) {
 bool session_actor::may_read() noexcept {
   const limits_config& limits = house_.settings.limits;
   return !reading_stopped_ && (held_ == nullptr || held_->bytes <= limits.publish_backlog) &&
-         machine_.output().size() <= limits.output_buffer &&
+         (write_broken_ || machine_.output().size() <= limits.output_buffer) &&
          machine_.pending_requests() <= requests_in_progress;
 }
 
@@ -266,8 +266,9 @@ void session_actor::write_output(time_point now) {
     house_.counts.add(&metrics::counters::bytes_sent, bytes);
     output.consume(bytes);
     if (status != connection::io_status::ok) {
-      // A broken connection is reported by the next read.
+      // A broken connection is reported by the read behind what it had sent.
       write_blocked_ = true;
+      write_broken_ = status == connection::io_status::closed;
       break;
     }
     budget -= std::min(budget, bytes);
