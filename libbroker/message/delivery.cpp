@@ -15,6 +15,7 @@ void delivery::add(const message_block_ptr& block, std::uint32_t index) {
   }
   ++messages;
   bytes += entry.size;
+  payload_bytes += block->payload(entry).size();
   largest = std::max(largest, entry.size);
   has_acknowledged_qos |= entry.qos != qos::at_most_once;
   has_retain |= entry.retain;

@@ -15,7 +15,8 @@ struct delivery final : ref_counted {
 
   std::vector<message_run> runs;
   std::uint32_t messages = 0;
-  std::uint64_t bytes = 0;            ///< of wire forms
+  std::uint64_t bytes = 0;  ///< of wire forms
+  std::uint64_t payload_bytes = 0;
   std::uint32_t largest = 0;          ///< wire form of a single message, in bytes
   bool has_acknowledged_qos = false;  ///< one of them was published with QoS 1 or 2
   bool has_retain = false;            ///< one of them was published with RETAIN 1

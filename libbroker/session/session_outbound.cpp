@@ -37,7 +37,7 @@ void session::deliver(const delivery& messages, const delivery_options& options,
     output_.append(run);
   effects.counted.publishes_sent += messages.messages;
   effects.counted.packets_sent += messages.messages;
-  effects.counted.publish_bytes_sent += messages.bytes;
+  effects.counted.publish_bytes_sent += messages.payload_bytes;
 }
 
 void session::deliver_run(const message_run& run, const delivery_options& options, time_point now,
