@@ -56,9 +56,11 @@ stage::~stage() {
   held_.clear();
   for (const auto& line : cables_)  // ends handshakes, and costs others nothing
     if (line->owner) line->report({.deadline_passed = true});
-  stop_reading();
-  settle_shards();
-  dismiss_everybody();
+  if (!everybody_dismissed_) {
+    stop_reading();
+    settle_shards();
+    dismiss_everybody();
+  }
   caf::anon_send_exit(node_.authenticator, caf::exit_reason::user_shutdown);
   for (const directory_handle& each : node_.directories)
     caf::anon_send_exit(each, caf::exit_reason::user_shutdown);
@@ -161,6 +163,7 @@ void stage::settle_shards() {
 }
 
 void stage::dismiss_everybody() {
+  everybody_dismissed_ = true;
   for (const directory_handle& each : node_.directories)
     BOOST_TEST(ask<all_done>(each, dismiss_all{}).has_value());
 }

@@ -138,6 +138,7 @@ private:
   std::vector<std::shared_ptr<cable>> cables_;
   std::optional<std::mt19937_64> random_;
   std::set<const caf::abstract_actor*> held_;
+  bool everybody_dismissed_ = false;
   std::map<std::pair<const caf::abstract_actor*, std::type_index>, std::size_t> handled_;
 };
 
