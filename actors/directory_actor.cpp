@@ -29,7 +29,8 @@ void directory_actor::on_exit() { sessions_.clear(); }
 
 void directory_actor::admit(const claim& request) {
   const client_ptr& who = request.who;
-  if (shutting_down_) return refuse(*who, who->request.version, reason_code::server_shutting_down);
+  // 0x8B is for DISCONNECT only [MQTT5-3.2.2-8].
+  if (shutting_down_) return refuse(*who, who->request.version, reason_code::server_unavailable);
   auto found = sessions_.find(who->client_id);
   if (found == sessions_.end()) {
     const std::size_t limit = house_.settings.limits.max_sessions;

@@ -33,7 +33,7 @@ handshake_actor::handshake_actor(caf::actor_config& config, const node_context& 
 
 handshake_actor::behavior_type handshake_actor::make_behavior() {
   client_->socket->watch(caf::actor_cast<connection_owner>(this), watch_number);
-  client_->socket->set_deadline(current_time() + house_.settings.limits.connect_timeout);
+  client_->socket->set_deadline(current_time(*this) + house_.settings.limits.connect_timeout);
   // What arrived before the watch was set is not reported.
   send(this, io_ready{.watch = watch_number, .readable = true});
   return {
@@ -55,6 +55,8 @@ handshake_actor::behavior_type handshake_actor::make_behavior() {
 }
 
 void handshake_actor::on_exit() {
+  // The authenticator may hold on to the rest, but a socket is closed at home.
+  if (client_ != nullptr) client_->socket.reset();
   client_.reset();
   --house_.counts.handshakes;
 }

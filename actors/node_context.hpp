@@ -35,9 +35,9 @@ struct node_context {
   }
 };
 
-/// The time that actors pass to the state machines.
-[[nodiscard]] inline time_point current_time() noexcept {
-  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::steady_clock::now());
+/// The time that `asking` passes to its state machine: that of its system's clock.
+[[nodiscard]] inline time_point current_time(const caf::local_actor& asking) noexcept {
+  return std::chrono::floor<std::chrono::milliseconds>(asking.clock().now());
 }
 
 }  // namespace troupe

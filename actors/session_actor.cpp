@@ -44,7 +44,7 @@ session_actor::behavior_type session_actor::make_behavior() {
       // CAF looks for a message's handler from the top: those per packet come first.
       [this](const io_ready& event) {
         if (event.watch != watch_ || socket_ == nullptr) return;
-        const time_point now = current_time();
+        const time_point now = current_time(*this);
         read_to_the_end_ |= event.hung_up;
         if (event.readable) {
           read_scheduled_ = false;
@@ -62,13 +62,13 @@ session_actor::behavior_type session_actor::make_behavior() {
       [this](const deliver& batch) { take_delivery(batch); },
       [this](const flush&) {
         flush_requested_ = false;
-        if (socket_ != nullptr) write_output(current_time());
+        if (socket_ != nullptr) write_output(current_time(*this));
       },
       [this](const accepted& batch) { take_accepted(batch); },
       [this](attach_client& request) { take_over(std::move(request)); },
       [this](const subscriptions_added& reply) {
         if (reply.epoch != machine_.epoch()) return;
-        const time_point now = current_time();
+        const time_point now = current_time(*this);
         machine_.subscribed(reply.shard, reply.number, reply.retained_sequence, reply.with_retained,
                             effects());
         carry_out(now);
@@ -76,7 +76,7 @@ session_actor::behavior_type session_actor::make_behavior() {
       },
       [this](const subscriptions_removed& reply) {
         if (reply.epoch != machine_.epoch()) return;
-        const time_point now = current_time();
+        const time_point now = current_time(*this);
         machine_.unsubscribed(reply.number, effects());
         carry_out(now);
         resume_reading();
@@ -85,7 +85,7 @@ session_actor::behavior_type session_actor::make_behavior() {
         if (reply.epoch != machine_.epoch() ||
             reply.connection_epoch != machine_.connection_epoch())
           return;
-        const time_point now = current_time();
+        const time_point now = current_time(*this);
         machine_.retained_read(reply.number, reply.page, now, effects());
         carry_out(now);
       },
@@ -95,7 +95,7 @@ session_actor::behavior_type session_actor::make_behavior() {
         send(house_.directory_of(machine_.client_id()), shutdown_step_done{});
       },
       [this](const dismiss& request) {
-        const time_point now = current_time();
+        const time_point now = current_time(*this);
         machine_.dismiss(request.code, now, effects());
         carry_out(now);
         send(house_.directory_of(machine_.client_id()), shutdown_step_done{});
@@ -104,7 +104,7 @@ session_actor::behavior_type session_actor::make_behavior() {
       [this](const session_timer&) {
         timer_at_.reset();
         if (machine_.connected()) return;
-        const time_point now = current_time();
+        const time_point now = current_time(*this);
         machine_.tick(now, effects());
         carry_out(now);
         schedule_timer(now);
@@ -120,7 +120,7 @@ void session_actor::on_exit() {
 // -- the connection ---------------------------------------------------------------
 
 void session_actor::take_over(attach_client request) {
-  const time_point now = current_time();
+  const time_point now = current_time(*this);
   if (machine_.connected()) {  // [MQTT5-3.1.4-3], [MQTT311-3.1.4-2]
     spdlog::info("event=take_over client={} peer={}", machine_.client_id(),
                  request.who->socket->peer());
@@ -131,7 +131,7 @@ void session_actor::take_over(attach_client request) {
   client& arrived = *request.who;
   socket_ = std::move(arrived.socket);
   socket_->watch(caf::actor_cast<connection_owner>(this), ++watch_);
-  write_blocked_ = read_blocked_ = read_scheduled_ = false;
+  write_blocked_ = write_broken_ = read_blocked_ = read_scheduled_ = false;
   read_to_the_end_ = true;
   partial_.clear();
 
@@ -178,7 +178,7 @@ void session_actor::close_connection(time_point now) {
 bool session_actor::may_read() noexcept {
   const limits_config& limits = house_.settings.limits;
   return !reading_stopped_ && (held_ == nullptr || held_->bytes <= limits.publish_backlog) &&
-         machine_.output().size() <= limits.output_buffer &&
+         (write_broken_ || machine_.output().size() <= limits.output_buffer) &&
          machine_.pending_requests() <= requests_in_progress;
 }
 
@@ -274,8 +274,9 @@ void session_actor::write_output(time_point now) {
     house_.counts.add(&metrics::counters::bytes_sent, bytes);
     output.consume(bytes);
     if (status != connection::io_status::ok) {
-      // A broken connection is reported by the next read.
+      // A broken connection is reported by the read behind what it had sent.
       write_blocked_ = true;
+      write_broken_ = status == connection::io_status::closed;
       break;
     }
     budget -= std::min(budget, bytes);
@@ -299,12 +300,13 @@ void session_actor::apply_effects(time_point now) {
   session_effects& wanted = effects();
   house_.counts.add(wanted.counted);
   send_requests();
-  if (wanted.presence_changed)
-    for (const shard_handle& shard : house_.shards)
-      send(shard, set_presence{machine_.number(), machine_.connected()});
   const bool close = wanted.close_connection;
   const bool ended = wanted.session_ended;
   if (close) close_connection(now);
+  // Behind the subscriptions that were held until now.
+  if (wanted.presence_changed)
+    for (const shard_handle& shard : house_.shards)
+      send(shard, set_presence{machine_.number(), machine_.connected()});
   wanted.clear();
   if (ended)
     send(house_.directory_of(machine_.client_id()),
@@ -410,7 +412,7 @@ void session_actor::schedule_timer(time_point now) {
 void session_actor::take_delivery(const deliver& batch) {
   gauge_->fetch_sub(batch.messages->footprint(), std::memory_order_relaxed);
   if (batch.epoch != machine_.epoch()) return;
-  const time_point now = current_time();
+  const time_point now = current_time(*this);
   machine_.deliver(*batch.messages, batch.options, now, effects());
   carry_out(now);
 }
@@ -419,7 +421,7 @@ void session_actor::take_accepted(const accepted& batch) {
   credit_used_ -= batch.block->bytes();
   if (batch.epoch == machine_.epoch()) machine_.accepted(*batch.block, effects());
   release_held();
-  carry_out(current_time());
+  carry_out(current_time(*this));
 }
 
 }  // namespace troupe

@@ -82,6 +82,7 @@ private:
   bool flush_requested_ = false;
   bool read_scheduled_ = false;
   bool write_blocked_ = false;
+  bool write_broken_ = false;     ///< what waits for the client is no reason not to read
   bool read_to_the_end_ = false;  ///< a short read does not say that nothing is left
   bool read_blocked_ = false;     ///< input may be waiting that we did not want to read
   bool reading_stopped_ = false;

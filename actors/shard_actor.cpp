@@ -48,7 +48,7 @@ shard_actor::behavior_type shard_actor::make_behavior() {
              retained_read{request.request.number, request.epoch, request.connection_epoch,
                            router_.retained().read(request.request.filter, request.request.from,
                                                    batch.batch_messages, batch.batch_bytes,
-                                                   current_time())});
+                                                   current_time(*this))});
       },
       [this](const settle&) {
         hand_out();

@@ -43,7 +43,7 @@ statistics_actor::statistics_actor(caf::actor_config& config, const node_context
       house_(house),
       inspector_(std::move(inspector)),
       topics_(std::string(version)),
-      started_(current_time()),
+      started_(current_time(*this)),
       last_(started_) {}
 
 statistics_actor::behavior_type statistics_actor::make_behavior() {
@@ -63,7 +63,7 @@ statistics_actor::behavior_type statistics_actor::make_behavior() {
 void statistics_actor::on_exit() { inspector_ = nullptr; }
 
 void statistics_actor::publish(const node_description& description) {
-  const time_point now = current_time();
+  const time_point now = current_time(*this);
   node_figures figures = figures_of(house_, description);
   figures.uptime = now - started_;
   std::vector<message_block_builder> by_shard(house_.shards.size());

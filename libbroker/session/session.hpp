@@ -217,7 +217,8 @@ private:
   const std::uint64_t number_;
   const std::uint32_t shards_;
   std::uint32_t epoch_ = 0;
-  bool exists_ = false;  ///< there is state of a session to resume
+  bool exists_ = false;                 ///< there is state of a session to resume
+  std::uint32_t first_connection_ = 0;  ///< its epoch; what came over earlier ones is not ours
   std::map<std::string, subscription_state, std::less<>> subscriptions_;
   std::uint32_t shared_subscriptions_ = 0;
   request_number last_request_ = 0;

@@ -71,6 +71,7 @@ void session::attach(const connect& request, bool assigned_id, time_point now,
   exists_ = true;
 
   ++connection_epoch_;
+  if (!session_present) first_connection_ = connection_epoch_;
   connected_ = true;
   version_ = request.version;
   keep_alive_ = effective_keep_alive(request, settings_.session);

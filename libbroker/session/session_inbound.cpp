@@ -201,6 +201,7 @@ void session::seal_publishes(time_point now, session_effects& effects) {
 }
 
 void session::accepted(const message_block& block, session_effects& effects) {
+  if (block.connection_epoch() < first_connection_) return;  // an ended session's
   const bool same_connection = connected_ && block.connection_epoch() == connection_epoch_;
   for (std::uint32_t i = 0; i != block.size(); ++i) {
     const message_entry& entry = block[i];

@@ -26,7 +26,7 @@ struct script_message {
 
 /// Plays everybody around one session: the client behind its codec, the shards,
 /// and the clock. Packets of the session are checked and read as text, one line
-/// each (see `describe_packet` in the source file).
+/// each (see `packet_line`).
 class scene {
 public:
   /// A request to a shard together with the session epoch at which it was made.
