@@ -32,6 +32,7 @@ SETTINGS = {
     "subscription_identifiers": ("features.subscription-identifiers={}", None),
     "response_information": ("features.response-information-prefix={}", None),
     "connect_timeout": ("limits.connect-timeout={}s", ""),
+    "maximum_sessions": ("limits.max-sessions={}", None),
 }
 
 
