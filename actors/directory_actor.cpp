@@ -31,9 +31,10 @@ void directory_actor::admit(const claim& request) {
   const client_ptr& who = request.who;
   // 0x8B is for DISCONNECT only [MQTT5-3.2.2-8].
   if (shutting_down_) return refuse(*who, who->request.version, reason_code::server_unavailable);
-  auto found = sessions_.find(who->client_id);
+  auto found = sessions_.find(who->client_id);  // [MQTT5-3.1.3-2], [MQTT311-3.1.3-2]
   if (found == sessions_.end()) {
     const std::size_t limit = house_.settings.limits.max_sessions;
+    // [MQTT311-4.8.0-2]
     if (limit != 0 && sessions_.size() >= limit / house_.directories.size() + 1) {
       spdlog::warn("event=refused client={} reason=\"too many sessions\"", who->client_id);
       return refuse(*who, who->request.version, reason_code::quota_exceeded);

@@ -15,7 +15,8 @@ namespace {
 constexpr std::uint32_t watch_number = 1;
 constexpr std::size_t first_read = 512;
 
-/// A client identifier that nobody can guess or has already [MQTT5-3.1.3-6].
+/// A client identifier that nobody can guess or has already [MQTT5-3.1.3-6],
+/// [MQTT5-3.2.2-16], [MQTT311-3.1.3-6].
 std::string make_client_id() {
   std::random_device random;
   return fmt::format("auto-{:08X}{:08X}{:08X}{:08X}", random(), random(), random(), random());
@@ -43,7 +44,7 @@ handshake_actor::behavior_type handshake_actor::make_behavior() {
         if (event.readable && !authenticating_) read_input();
       },
       [this](const authenticated& verdict) {
-        if (is_error(verdict.code))
+        if (is_error(verdict.code))  // [MQTT5-4.12.0-4]
           return fail({verdict.code, "MQTT5 §3.1.4", "not authenticated"},
                       client_->request.version);
         client_->socket->unwatch();
@@ -85,7 +86,7 @@ void handshake_actor::take_connect(std::size_t size) {
 
   const auto scanned = scan_frame(who.packet.view(), 0);
   const auto decoded = decode_connect(scanned->packet);
-  if (!decoded)
+  if (!decoded)  // [MQTT5-3.1.4-1], [MQTT311-3.1.4-1]
     return fail(decoded.error(), version_of_refusal(decoded.error(), who.packet.view()));
   who.request = *decoded;
   if (const auto checked = check_connect(who.request, house_.settings); !checked)

@@ -10,7 +10,7 @@ void refuse(client& who, protocol_version version, reason_code code, std::string
   const byte_view views[] = {answer.view()};
   // A fresh connection has room for so little; if not, closing says enough.
   static_cast<void>(who.socket->write_some(views));
-  who.socket.reset();
+  who.socket.reset();  // [MQTT5-3.1.4-6], [MQTT311-3.1.4-5], [MQTT5-4.13.2-1]
 }
 
 }  // namespace troupe

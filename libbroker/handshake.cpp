@@ -15,13 +15,13 @@ result<std::optional<std::size_t>> find_connect(byte_view input, std::size_t max
   return std::optional(scanned->size);
 }
 
-result<void> check_connect(const connect& request, const config& settings) {
+result<void> check_connect(const connect& request, const config& settings) {  // [MQTT5-3.1.4-2]
   const features_config& features = settings.features;
   if (request.authentication_method)  // [MQTT5-4.12.0-1]: none is built in yet
     return error{reason_code::bad_authentication_method, "MQTT5-4.12.0-1",
                  "unknown authentication method"};
   if (request.client_id.empty() && !request.clean_start &&
-      request.version != protocol_version::v5)  // [MQTT311-3.1.3-8]
+      request.version != protocol_version::v5)  // [MQTT311-3.1.3-8] [MQTT311-3.1.3-9]
     return error{reason_code::client_identifier_not_valid, "MQTT311-3.1.3-8",
                  "no client identifier, but a session to be kept"};
   if (!request.will) return {};

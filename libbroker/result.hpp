@@ -13,8 +13,8 @@ namespace troupe {
 /// Why an input was refused. All members refer to static storage.
 struct error {
   reason_code code = reason_code::unspecified_error;  ///< goes on the wire
-  std::string_view clause;                            ///< "MQTT5-3.3.2-2", goes into the log
-  std::string_view what;                              ///< one phrase for a person
+  std::string_view clause;  ///< "MQTT5 §3.3.2.1" or a statement; goes into the log
+  std::string_view what;    ///< one phrase for a person
 
   friend bool operator==(const error&, const error&) = default;
 };

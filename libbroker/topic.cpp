@@ -119,12 +119,14 @@ bool matches(std::string_view filter, std::string_view name) noexcept {
     const std::string_view wanted = take_level(filter, filter_goes_on);
     if (wanted == "#") return true;
     const std::string_view level = take_level(name, name_goes_on);
-    if (wanted != "+" && wanted != level) return false;
+    if (wanted != "+" && wanted != level) return false;  // [MQTT5-4.7.3-4] [MQTT311-4.7.3-4]
   }
   // "sport/#" matches "sport" too: '#' stands for the parent and all below it.
   return !name_goes_on && (!filter_goes_on || filter == "#");
 }
 
+// What one topic goes through is in order [MQTT5-4.6.0-5] [MQTT5-4.6.0-6] [MQTT311-4.6.0-5]
+// [MQTT311-4.6.0-6].
 std::uint32_t partition_of(std::string_view topic) noexcept {
   return static_cast<std::uint32_t>(XXH3_64bits(topic.data(), topic.size()) % partition_count);
 }

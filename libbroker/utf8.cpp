@@ -58,6 +58,7 @@ bool is_mqtt_string(std::string_view text) noexcept {
     return true;
   // [MQTT5-1.5.4-2] [MQTT311-1.5.3-2]
   if (std::memchr(text.data(), 0, text.size()) != nullptr) return false;
+  // U+FEFF is a character like any other [MQTT5-1.5.4-3] [MQTT311-1.5.3-3].
   return is_utf8(as_bytes(text));  // [MQTT5-1.5.4-1] [MQTT311-1.5.3-1]
 }
 

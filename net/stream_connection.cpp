@@ -52,6 +52,7 @@ connection::io_result stream_connection::read_some(std::span<std::byte> into) {
   return result;
 }
 
+// [MQTT5-4.2.0-1], [MQTT311-7.1.1-1]
 connection::io_result stream_connection::write_some(std::span<const byte_view> views) {
   std::array<iovec, views_per_call> pieces;
   const std::size_t count = std::min(views.size(), pieces.size());

@@ -148,6 +148,7 @@ result<connect> decode_connect(const frame& packet) {
   into.keep_alive = in.two_byte_integer();
   if (into.version == protocol_version::v5) read_properties(in, into);
   // [MQTT5-3.1.3-1] [MQTT311-3.1.3-1] [MQTT5-3.1.3-3] [MQTT311-3.1.3-3]
+  // Any text will do [MQTT5-3.1.3-5] [MQTT311-3.1.3-5].
   into.client_id = in.string();  // [MQTT5-3.1.3-4] [MQTT311-3.1.3-4]
   if (into.version == protocol_version::v3_1_1 && into.client_id.empty() && !into.clean_start)
     in.fail(reason_code::client_identifier_not_valid,  // [MQTT311-3.1.3-7] [MQTT311-3.1.3-8]

@@ -181,7 +181,7 @@ void append_user_properties(user_properties_view view, byte_buffer& out) {
   append_if(view, out, [](property_id id) { return id == property_id::user_property; });
 }
 
-void append_message_properties(byte_view section, byte_buffer& out) {
+void append_message_properties(byte_view section, byte_buffer& out) {  // [MQTT5-3.1.3-10]
   append_if(section, out, [](property_id id) { return id != property_id::will_delay_interval; });
 }
 

@@ -41,6 +41,9 @@ std::size_t forwarded_properties_size(const publish& packet) noexcept {
   return packet.properties.size() - (packet.topic_alias != 0 ? topic_alias_property_size : 0);
 }
 
+// Payload format [MQTT5-3.3.2-4], response topic [MQTT5-3.3.2-15], correlation data
+// [MQTT5-3.3.2-16], user properties [MQTT5-3.3.2-17], [MQTT5-3.3.2-18] and content type
+// [MQTT5-3.3.2-20] as they came.
 std::byte* write_forwarded_properties(const publish& packet, std::byte* out) noexcept {
   if (packet.properties.empty()) return out;
   if (passes_unchanged(packet)) {

@@ -18,7 +18,7 @@ std::size_t subscription_list::find(subscriber_index subscriber) const noexcept 
 bool subscription_list::put(const subscription& member) {
   const std::size_t at = find(member.subscriber);
   if (at != npos) {
-    members_[at] = member;
+    members_[at] = member;  // in place: no message passes between [MQTT5-3.8.4-4]
     return true;
   }
   members_.push_back(member);

@@ -40,7 +40,8 @@ delivery_options combine(std::span<const subscription* const> matched) {
   delivery_options options;
   std::vector<std::uint32_t> identifiers;
   for (const subscription* by : matched) {
-    options.maximum_qos = std::max(options.maximum_qos, by->options.qos);  // [MQTT5-3.3.4-2]
+    // [MQTT5-3.3.4-2], [MQTT311-3.3.5-1]
+    options.maximum_qos = std::max(options.maximum_qos, by->options.qos);
     options.retain_as_published |= by->options.retain_as_published;
     if (by->identifier != 0) identifiers.push_back(by->identifier);
   }

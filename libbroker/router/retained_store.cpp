@@ -39,7 +39,8 @@ bool retained_store::store(const message_block& block, std::uint32_t index,
                            std::uint64_t sequence) {
   const message_entry& entry = block[index];
   const auto found = messages_.find(block.topic(entry));
-  if (block.payload(entry).empty()) {  // [MQTT5-3.3.1-6], [MQTT5-3.3.1-7]
+  // [MQTT5-3.3.1-6], [MQTT5-3.3.1-7], [MQTT311-3.3.1-10], [MQTT311-3.3.1-11]
+  if (block.payload(entry).empty()) {
     if (found != messages_.end()) remove(found);
     return true;
   }
@@ -59,7 +60,8 @@ bool retained_store::store(const message_block& block, std::uint32_t index,
     messages_.insert({std::move(copy), sequence});
     return true;
   }
-  // The key is a view into the message: take the node out to change both.
+  // In place of the one before [MQTT5-3.3.1-5], [MQTT311-3.3.1-5], [MQTT311-3.3.1-7]. The key is a
+  // view into the message: take the node out to change both.
   const auto hint = std::next(found);
   auto node = messages_.extract(found);
   node.value() = {std::move(copy), sequence};

@@ -79,7 +79,7 @@ bool router::unsubscribe(subscriber_index index, const topic_filter& filter) {
   share_group* const group = filter.is_shared() ? entry.find_group(filter.group) : nullptr;
   if (filter.is_shared() && group == nullptr) return false;
   subscription_list& list = group != nullptr ? group->members : entry.subscriptions;
-  if (!list.erase(index)) return false;
+  if (!list.erase(index)) return false;  // [MQTT5-3.10.4-2], [MQTT311-3.10.4-2]
   --subscriptions_;
   --subscribers_[index].subscriptions;
   if (group != nullptr && list.empty()) entry.erase_group(*group);
@@ -93,12 +93,14 @@ bool router::unsubscribe(subscriber_index index, const topic_filter& filter) {
 
 // -- messages -------------------------------------------------------------------
 
+// [MQTT5-3.3.2-3], [MQTT311-3.3.2-3]
 void router::find_matches(std::string_view topic, std::vector<filter_entry*>& found) {
   const auto exact = filters_.find(topic);
   if (exact != filters_.end()) found.push_back(&exact->second);
   wildcards_.match(topic, found);
 }
 
+// [MQTT5-4.5.0-1], [MQTT311-4.5.0-1]
 void router::route(const message_block_ptr& block) {
   const auto finder = [this](std::string_view topic, std::vector<filter_entry*>& found) {
     find_matches(topic, found);
@@ -106,6 +108,7 @@ void router::route(const message_block_ptr& block) {
   bool matched = false;
   for (std::uint32_t i = 0; i != block->size(); ++i) {
     const message_entry& entry = (*block)[i];
+    // [MQTT5-3.3.1-8], [MQTT311-3.3.1-12]
     if (entry.retain && !retained_.store(*block, i, ++retained_sequence_)) ++retained_refused_;
     for (filter_entry* const filter : cache_.lookup(block->topic(entry), finder)) {
       collect(*filter, block, i);
@@ -170,6 +173,7 @@ void router::flush(std::vector<routed>& out) {
       add_matches(from);
     } else {
       from.member->batch = 0;
+      // A delivery of its own [MQTT5-3.3.4-5].
       out.push_back(
           {from.member->subscriber, from.messages, options_of(*from.member, *from.group)});
     }

@@ -5,6 +5,7 @@
 
 namespace troupe {
 
+// [MQTT5-2.2.1-4], [MQTT311-2.3.1-4], [MQTT5-4.3.2-1], [MQTT5-4.3.3-1]
 outbound_window::place outbound_window::add() {
   packet_id id = first_free_;
   if (id != 0) {

@@ -14,8 +14,9 @@ class outbound_window {
 public:
   enum class stage : std::uint8_t {
     free,
-    published,  ///< PUBLISH sent; PUBACK or PUBREC is due
-    released    ///< PUBREL sent; PUBCOMP is due, and the message is gone
+    /// PUBLISH sent; PUBACK or PUBREC is due [MQTT5-4.3.2-3], [MQTT5-4.3.3-3].
+    published,
+    released  ///< PUBREL sent; PUBCOMP is due, and the message is gone
   };
 
   struct message {

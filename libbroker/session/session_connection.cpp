@@ -25,7 +25,7 @@ std::uint32_t requested_expiry(const connect& request, const session_config& set
 
 /// The keep alive that is to be used, in seconds.
 std::uint16_t effective_keep_alive(const connect& request, const session_config& settings) {
-  // Only MQTT 5.0 has a way to tell the client [MQTT5-3.1.2-21].
+  // Only MQTT 5.0 has a way to tell the client [MQTT5-3.1.2-21], [MQTT5-3.2.2-22].
   if (request.version != protocol_version::v5 || settings.max_keep_alive.count() == 0)
     return request.keep_alive;
   const auto bound = static_cast<std::uint16_t>(
@@ -44,6 +44,7 @@ message_block_ptr make_will(const will& last_words, const connect& request,
   byte_buffer properties;
   append_message_properties(last_words.message_properties, properties);
   const publish packet{.qos = last_words.qos,
+                       // [MQTT5-3.1.2-14], [MQTT5-3.1.2-15], [MQTT311-3.1.2-16], [MQTT311-3.1.2-17]
                        .retain = last_words.retain,
                        .topic = last_words.topic,
                        .payload = last_words.payload,
@@ -65,9 +66,11 @@ session::~session() = default;
 
 void session::attach(const connect& request, bool assigned_id, time_point now,
                      session_effects& effects) {
-  if (exists_ && request.clean_start)  // [MQTT5-3.1.2-4], [MQTT311-3.1.2-6]
-    discard_state(now, effects);
-  const bool session_present = exists_;  // [MQTT5-3.1.2-5], [MQTT5-3.1.2-6]
+  // [MQTT5-3.1.2-4], [MQTT311-3.1.2-6], [MQTT5-3.1.4-4], [MQTT311-3.1.4-3]
+  if (exists_ && request.clean_start) discard_state(now, effects);
+  // [MQTT5-3.1.2-5], [MQTT5-3.1.2-6], [MQTT5-3.2.2-2], [MQTT5-3.2.2-3], [MQTT311-3.1.2-4],
+  // [MQTT311-3.2.2-1], [MQTT311-3.2.2-2], [MQTT311-3.2.2-3]
+  const bool session_present = exists_;
   exists_ = true;
 
   ++connection_epoch_;
@@ -75,7 +78,7 @@ void session::attach(const connect& request, bool assigned_id, time_point now,
   connected_ = true;
   version_ = request.version;
   keep_alive_ = effective_keep_alive(request, settings_.session);
-  send_quota_ = request.receive_maximum;
+  send_quota_ = request.receive_maximum;  // [MQTT5-4.9.0-1]
   maximum_packet_size_ = request.maximum_packet_size;
   problem_information_ = request.request_problem_information;
   expiry_ = requested_expiry(request, settings_.session);
@@ -85,7 +88,7 @@ void session::attach(const connect& request, bool assigned_id, time_point now,
   expires_at_.reset();
   will_due_.reset();  // [MQTT5-3.1.3-9]
   will_.reset();
-  if (request.will) {
+  if (request.will) {  // [MQTT5-3.1.2-7], [MQTT311-3.1.2-8]
     will_ = std::make_unique<will_state>();
     will_->message = make_will(*request.will, request, number_);
     will_->delay = request.will->delay_interval;
@@ -93,9 +96,12 @@ void session::attach(const connect& request, bool assigned_id, time_point now,
   unacknowledged_ = inbound_qos2_.size();
   const std::uint16_t aliases =
       std::min(request.topic_alias_maximum, settings_.session.outbound_topic_aliases);
+  // [MQTT5-3.1.2-26], [MQTT5-3.1.2-27], [MQTT5-3.3.2-11]
   if (aliases != 0) more_state().outbound_aliases.emplace(aliases);
   effects.presence_changed = session_present && has_shared_subscriptions();
 
+  // Once and first [MQTT5-3.1.4-5], [MQTT5-3.2.0-1], [MQTT5-3.2.0-2], [MQTT311-3.1.4-4],
+  // [MQTT311-3.2.0-1].
   send_connack(request, assigned_id, session_present, effects);
   if (session_present) {
     begin_resend();
@@ -107,6 +113,7 @@ void session::attach(const connect& request, bool assigned_id, time_point now,
 
 void session::send_connack(const connect& request, bool assigned_id, bool session_present,
                            session_effects& effects) {
+  // No authentication method [MQTT5-4.12.0-6], no user properties [MQTT5-3.2.2-20].
   connack answer;
   // 3.1 has no session present flag; its byte is reserved.
   answer.session_present = session_present && version_ != protocol_version::v3_1;
@@ -115,6 +122,7 @@ void session::send_connack(const connect& request, bool assigned_id, bool sessio
   if (version_ == protocol_version::v5) {
     if (expiry_ != request.session_expiry_interval) answer.session_expiry_interval = expiry_;
     answer.receive_maximum = settings_.session.receive_maximum;
+    // [MQTT5-3.2.2-9]
     if (features.max_qos != qos::exactly_once) answer.maximum_qos = features.max_qos;
     if (!features.retain_available) answer.retain_available = false;
     answer.maximum_packet_size = static_cast<std::uint32_t>(settings_.limits.max_packet_size);
@@ -124,6 +132,7 @@ void session::send_connack(const connect& request, bool assigned_id, bool sessio
     if (!features.subscription_identifiers) answer.subscription_identifiers_available = false;
     if (!features.shared_subscriptions) answer.shared_subscription_available = false;
     if (keep_alive_ != request.keep_alive) answer.server_keep_alive = keep_alive_;
+    // [MQTT5-3.1.2-28]
     if (request.request_response_information && !features.response_information_prefix.empty()) {
       response_information = features.response_information_prefix + client_id_ + '/';
       answer.response_information = response_information;
@@ -135,12 +144,14 @@ void session::send_connack(const connect& request, bool assigned_id, bool sessio
 
 void session::begin_resend() {
   if (window_.empty()) return;
-  const std::vector<packet_id> ids = window_.in_order();  // [MQTT5-4.6.0-1], [MQTT5-4.4.0-1]
+  // [MQTT5-4.4.0-1], [MQTT311-4.4.0-1], [MQTT5-4.6.0-1], [MQTT5-4.8.2-4]
+  const std::vector<packet_id> ids = window_.in_order();
   for (const packet_id id : ids)
     window_.find(id)->charged = false;
   more_state().resends.assign(ids.begin(), ids.end());
 }
 
+/// Retained messages are not part of it [MQTT311-3.1.2-7].
 void session::discard_state(time_point now, session_effects& effects) {
   publish_will(now, effects);  // the session ends, so the delay does [MQTT5-3.1.2-8]
   if (!subscriptions_.empty()) {
@@ -198,7 +209,7 @@ void session::return_shared(session_effects& effects) {
 
 void session::dismiss(reason_code code, time_point now, session_effects& effects) {
   if (!connected_) return;
-  if (version_ == protocol_version::v5) {
+  if (version_ == protocol_version::v5) {  // [MQTT5-3.14.2-2], [MQTT5-3.14.2-4]
     encode(disconnect{.code = code}, version_, output_.tail());
     ++effects.counted.packets_sent;
   }
@@ -214,18 +225,21 @@ void session::connection_lost(time_point now, session_effects& effects) {
 
 void session::fail(const error& reason, time_point now, session_effects& effects) {
   if (!connected_) return;
-  if (version_ == protocol_version::v5) {  // [MQTT5-4.13.1-1], [MQTT5-3.14.0-1]
+  // A CONNACK went before [MQTT5-3.14.0-1].
+  if (version_ == protocol_version::v5) {
     const std::string_view why = reason_that_fits(reason.what, 4);  // [MQTT5-3.14.2-3]
     encode(disconnect{.code = reason.code, .reason_string = why}, version_, output_.tail());
     ++effects.counted.packets_sent;
   }
-  effects.close_connection = true;  // [MQTT311-4.8.0-1]
+  // [MQTT5-3.14.4-2], [MQTT5-4.13.1-1], [MQTT5-4.13.2-1], [MQTT311-4.8.0-1]
+  effects.close_connection = true;
   effects.close_reason = reason;
   end_connection(now, true, effects);
 }
 
 void session::end_connection(time_point now, bool will_wanted, session_effects& effects) {
   seal_publishes(now, effects);  // they come before the will
+  // The client gets no packet any more [MQTT5-3.14.4-1].
   connected_ = false;
   if (!will_wanted) will_.reset();  // [MQTT5-3.14.4-3], [MQTT311-3.14.4-3]
   if (will_ != nullptr) {
@@ -238,7 +252,8 @@ void session::end_connection(time_point now, bool will_wanted, session_effects& 
   }
   extras_.reset();
   tidy_due_.reset();
-  if (expiry_ == 0) {  // [MQTT5-3.1.2-23]
+  // [MQTT5-3.1.2-23], [MQTT5-4.1.0-1], [MQTT311-4.1.0-1], [MQTT311-4.1.0-2]
+  if (expiry_ == 0) {
     discard_state(now, effects);
     effects.session_ended = true;
     return;
@@ -253,15 +268,14 @@ void session::end_connection(time_point now, bool will_wanted, session_effects& 
 
 void session::publish_will(time_point now, session_effects& effects) {
   will_due_.reset();
-  if (will_ == nullptr) return;
+  if (will_ == nullptr) return;  // [MQTT311-3.1.2-12]
   // Its expiry interval counts from now on (MQTT5 §3.1.3.2.4).
   message_block_builder builder;
   builder.add(*will_->message, (*will_->message)[0]);
-  will_.reset();
+  will_.reset();  // [MQTT5-3.1.2-10], [MQTT311-3.1.2-10]
   message_block_ptr block = builder.seal({.publisher = number_, .received_at = now});
   const shard_index shard = partition_of(block->topic((*block)[0])) % shards_;
-  effects.requests.push_back(
-      shard_publish{shard, std::move(block)});  // [MQTT5-3.1.2-8], [MQTT5-3.1.2-10]
+  effects.requests.push_back(shard_publish{shard, std::move(block)});  // [MQTT5-3.1.2-8]
 }
 
 void session::tick(time_point now, session_effects& effects) {
@@ -273,7 +287,7 @@ void session::tick(time_point now, session_effects& effects) {
     return;
   }
   if (will_due_ && now >= *will_due_) publish_will(now, effects);
-  if (expires_at_ && now >= *expires_at_) {
+  if (expires_at_ && now >= *expires_at_) {  // [MQTT5-4.1.0-2]
     expires_at_.reset();
     discard_state(now, effects);
     effects.session_ended = true;

@@ -69,7 +69,7 @@ bool session::handle(const frame& packet, std::size_t more, time_point now,
     }
     break;
   case packet_type::disconnect: on_disconnect(packet, now, effects); break;
-  case packet_type::auth:  // no method was agreed on at CONNECT [MQTT5-4.12.0-7]
+  case packet_type::auth:  // no method was agreed on at CONNECT [MQTT5-4.12.0-7], [MQTT5-4.12.1-2]
     fail({reason_code::protocol_error, "MQTT5-4.12.0-7", "AUTH without authentication method"}, now,
          effects);
     break;
@@ -112,6 +112,7 @@ bool session::resolve_alias(publish& packet, time_point now, session_effects& ef
   auto& aliases = more_state().inbound_aliases;
   if (!aliases) aliases.emplace();
   if (!packet.topic.empty()) {
+    // [MQTT5-3.3.2-12]
     aliases->set(packet.topic_alias, packet.topic);
     return true;
   }
@@ -151,7 +152,7 @@ void session::refuse_publish(const publish& packet, const error& reason, time_po
       inbound_qos2_.insert(packet.id);
       accepted_qos2_.insert(packet.id);
     }
-    respond(packet_type::pubrec, packet.id, code, effects, reason.what);
+    respond(packet_type::pubrec, packet.id, code, effects, reason.what);  // [MQTT5-4.3.3-9]
   }
 }
 
@@ -164,10 +165,11 @@ bool session::register_publish(const publish& packet, time_point now, session_ef
       respond(packet_type::pubrec, packet.id, reason_code::success, effects);
     return false;
   }
+  // A QoS 1 identifier is not compared with earlier ones [MQTT5-4.3.2-5], [MQTT311-4.3.2-2].
   ++unacknowledged_;
   if (version_ == protocol_version::v5 && unacknowledged_ > settings_.session.receive_maximum) {
-    fail({reason_code::receive_maximum_exceeded, "MQTT5-3.3.4-9", "receive maximum exceeded"}, now,
-         effects);  // [MQTT5-3.3.4-8] for the client
+    fail({reason_code::receive_maximum_exceeded, "MQTT5-3.3.4-7", "receive maximum exceeded"}, now,
+         effects);
     return false;
   }
   if (packet.qos == qos::exactly_once) inbound_qos2_.insert(packet.id);
@@ -200,6 +202,7 @@ void session::seal_publishes(time_point now, session_effects& effects) {
   }
 }
 
+// [MQTT5-3.3.4-1], [MQTT311-3.3.4-1]
 void session::accepted(const message_block& block, session_effects& effects) {
   if (block.connection_epoch() < first_connection_) return;  // an ended session's
   const bool same_connection = connected_ && block.connection_epoch() == connection_epoch_;
@@ -212,6 +215,7 @@ void session::accepted(const message_block& block, session_effects& effects) {
     } else if (entry.qos == qos::exactly_once && inbound_qos2_.contains(entry.id) &&
                !accepted_qos2_.contains(entry.id)) {
       accepted_qos2_.insert(entry.id);
+      // Whatever its expiry [MQTT5-4.3.3-8], [MQTT5-4.3.3-13].
       if (connected_) respond(packet_type::pubrec, entry.id, reason_code::success, effects);
     }
   }
@@ -233,6 +237,7 @@ void session::on_acknowledgement(const frame& packet, time_point now, session_ef
 
 void session::on_puback(const publish_response& packet) {
   const outbound_window::message* const sent = window_.find(packet.id);
+  // Whatever its code [MQTT5-4.4.0-2], [MQTT5-4.8.2-6].
   if (sent != nullptr && sent->qos == qos::at_least_once) complete(packet.id, *sent);
 }
 
@@ -243,18 +248,20 @@ void session::on_pubrec(const publish_response& packet, session_effects& effects
       respond(packet_type::pubrel, packet.id, reason_code::packet_identifier_not_found, effects);
     return;
   }
-  if (is_error(packet.code)) {  // [MQTT5-4.3.3-4] applies to success only
+  // [MQTT5-4.3.3-4] applies to success only; [MQTT5-4.4.0-2], [MQTT5-4.8.2-6].
+  if (is_error(packet.code)) {
     complete(packet.id, *sent);
     return;
   }
-  sent->stage = outbound_window::stage::released;  // [MQTT5-4.3.3-6]
+  // [MQTT5-4.3.3-5], [MQTT5-4.3.3-6], [MQTT311-4.3.3-1]
+  sent->stage = outbound_window::stage::released;
   sent->block = nullptr;
   sent->details = nullptr;
   respond(packet_type::pubrel, packet.id, reason_code::success, effects);  // [MQTT5-4.3.3-4]
 }
 
 void session::on_pubrel(const publish_response& packet, session_effects& effects) {
-  const bool known = inbound_qos2_.erase(packet.id);
+  const bool known = inbound_qos2_.erase(packet.id);  // [MQTT5-4.3.3-12]
   accepted_qos2_.erase(packet.id);
   if (known && unacknowledged_ != 0) --unacknowledged_;
   respond(packet_type::pubcomp, packet.id,  // [MQTT5-4.3.3-11], [MQTT311-4.3.3-2]

@@ -40,7 +40,8 @@ void session::deliver_run(const message_run& run, const delivery_options& option
   if (options.no_local && block.publisher() == number_) return;  // [MQTT5-3.8.3-3]
   for (std::uint32_t i = run.first; i != run.first + run.count; ++i) {
     const message_entry& entry = block[i];
-    if (std::min(entry.qos, options.maximum_qos) == qos::at_most_once)  // [MQTT5-3.8.4-8]
+    // [MQTT5-3.8.4-8], [MQTT311-3.8.4-6]
+    if (std::min(entry.qos, options.maximum_qos) == qos::at_most_once)
       send_qos0(block, entry, options, now, effects);
     else if (!block.expired(entry, now))
       send_or_queue(run.block, i, options, now, effects);
@@ -61,6 +62,7 @@ void session::send_qos0(const message_block& block, const message_entry& entry,
     ++effects.counted.dropped_output_full;
     return;
   }
+  // [MQTT5-4.3.1-1], [MQTT311-4.3.1-1], [MQTT5-3.3.1-12], [MQTT5-3.3.1-13], [MQTT311-3.3.1-9]
   delivery_header header{.version = version_,
                          .retain =
                              options.retained || (options.retain_as_published && entry.retain),
@@ -107,15 +109,17 @@ void session::send_or_queue(const message_block_ptr& block, std::uint32_t index,
     return;
   }
   if (queue_ == nullptr) queue_ = std::make_unique<message_queue>();
-  queue_->push(block, index, options);
+  queue_->push(block, index, options);  // [MQTT311-3.1.2-5]
 }
 
 bool session::window_is_open() const noexcept {
   return may_send() && window_.size() < settings_.session.max_in_flight && !is_resending();
 }
 
+/// Asked before QoS 1 and 2 PUBLISH packets only [MQTT5-3.3.4-10], [MQTT5-4.9.0-3].
 bool session::may_send() const noexcept {
-  return send_quota_ != 0 && output_.size() <= settings_.limits.output_buffer;  // [MQTT5-3.3.4-9]
+  // [MQTT5-3.3.4-9], [MQTT5-4.9.0-2]
+  return send_quota_ != 0 && output_.size() <= settings_.limits.output_buffer;
 }
 
 void session::complete(packet_id id, const outbound_window::message& sent) noexcept {
@@ -134,7 +138,8 @@ void session::resend(time_point now, session_effects& effects) {
     if (sent->stage == outbound_window::stage::released)
       respond(packet_type::pubrel, id, reason_code::success, effects);
     else
-      send_in_flight(id, *sent, true, now, effects);  // [MQTT5-3.3.1-1]
+      // Though it expired [MQTT5-4.3.3-7]; DUP [MQTT5-3.3.1-1], [MQTT311-3.3.1-1].
+      send_in_flight(id, *sent, true, now, effects);
   }
 }
 
@@ -164,7 +169,9 @@ void session::send_first_time(const message_block_ptr& block, std::uint32_t inde
   sent.details = options.details;
   sent.index = index;
   sent.qos = std::min(entry.qos, options.maximum_qos);
+  // [MQTT5-3.3.1-12], [MQTT5-3.3.1-13], [MQTT311-3.3.1-9]
   sent.retain = options.retained || (options.retain_as_published && entry.retain);
+  // [MQTT5-4.3.2-2], [MQTT5-4.3.3-2], [MQTT311-4.3.2-1]
   send_in_flight(id, sent, false, now, effects);
 }
 
@@ -175,7 +182,7 @@ void session::send_in_flight(packet_id id, outbound_window::message& sent, bool 
   delivery_header header{.version = version_,
                          .qos = sent.qos,
                          .retain = sent.retain,
-                         .dup = dup,
+                         .dup = dup,  // [MQTT5-3.3.1-3], [MQTT311-3.3.1-3]
                          .id = id,
                          .identifiers = identifiers_of(sent.details)};
   if (maximum_packet_size_ != 0 && delivery_size(entry, header) > maximum_packet_size_) {
@@ -214,14 +221,16 @@ void session::respond(packet_type type, packet_id id, reason_code code, session_
     out[0] = static_cast<std::byte>((static_cast<unsigned>(type) << 4) |
                                     (type == packet_type::pubrel ? 2U : 0U));
     out[1] = std::byte{2};
-    out[2] = static_cast<std::byte>(id >> 8);
+    out[2] = static_cast<std::byte>(id >> 8);  // [MQTT5-2.2.1-5], [MQTT311-2.3.1-6]
     out[3] = static_cast<std::byte>(id);
     output_.tail().commit(4);
     return;
   }
+  // User properties never [MQTT5-3.4.2-3], [MQTT5-3.5.2-3], [MQTT5-3.6.2-3], [MQTT5-3.7.2-3].
   publish_response answer{.id = id, .code = code};
-  if (problem_information_)                            // [MQTT5-3.1.2-29]
-    answer.reason_string = reason_that_fits(what, 6);  // [MQTT5-3.4.2-2], [MQTT5-3.5.2-2]
+  if (problem_information_)  // [MQTT5-3.1.2-29]
+    // [MQTT5-3.4.2-2], [MQTT5-3.5.2-2], [MQTT5-3.6.2-2], [MQTT5-3.7.2-2]
+    answer.reason_string = reason_that_fits(what, 6);
   encode(type, answer, version_, output_.tail());
 }
 

@@ -30,7 +30,7 @@ result<topic_filter> session::check_filter(std::string_view text, const subscrib
   if (parsed->is_shared() && !features.shared_subscriptions)
     return error{reason_code::shared_subscriptions_not_supported, "MQTT5 §3.9.3",
                  "shared subscriptions are switched off"};
-  if (parsed->has_wildcard && !features.wildcard_subscriptions)
+  if (parsed->has_wildcard && !features.wildcard_subscriptions)  // [MQTT311-3.8.3-2]
     return error{reason_code::wildcard_subscriptions_not_supported, "MQTT5 §3.9.3",
                  "wildcard subscriptions are switched off"};
   if (packet.subscription_identifier != 0 && !features.subscription_identifiers)
@@ -52,6 +52,7 @@ void session::on_subscribe(const frame& packet, time_point now, session_effects&
     return fail(outcome.error(), now, effects);
   seal_publishes(now, effects);  // what came before must not match
 
+  // One answer for all [MQTT5-3.8.4-5], [MQTT311-3.8.4-4].
   pending_request pending{.number = ++last_request_, .id = decoded.id};
   std::vector<shard_subscribe> by_shard(shards_);
   for (std::size_t position = 0; position != decoded.entries.size(); ++position) {
@@ -64,12 +65,13 @@ void session::on_subscribe(const frame& packet, time_point now, session_effects&
       continue;
     }
     subscription_options options = decoded.entries[position].options;
-    options.qos = std::min(options.qos, settings_.features.max_qos);  // [MQTT5-3.9.3-1]
-    pending.codes.push_back(granted(options.qos));
+    options.qos = std::min(options.qos, settings_.features.max_qos);  // [MQTT5-3.2.2-10]
+    pending.codes.push_back(granted(options.qos));  // [MQTT5-3.8.4-7], [MQTT311-3.8.4-5]
 
     const auto [at, is_new] = subscriptions_.try_emplace(std::string(text));
     at->second = {.options = options, .identifier = decoded.subscription_identifier};
     if (is_new && filter->is_shared()) ++shared_subscriptions_;
+    // Also when the filter was there [MQTT5-3.8.4-4], [MQTT311-3.8.4-3], [MQTT311-3.3.1-6].
     // No retained messages for shared subscriptions (MQTT5 §4.8.2) …
     const bool wants_retained =
         !filter->is_shared() &&
@@ -108,6 +110,7 @@ void session::on_unsubscribe(const frame& packet, time_point now, session_effect
     return fail(outcome.error(), now, effects);
   seal_publishes(now, effects);  // what came before still matches
 
+  // One answer for all [MQTT5-3.10.4-6], [MQTT311-3.10.4-6].
   pending_request pending{
       .number = ++last_request_, .reply = packet_type::unsuback, .id = decoded.id};
   std::vector<shard_unsubscribe> by_shard(shards_);
@@ -124,7 +127,8 @@ void session::on_unsubscribe(const frame& packet, time_point now, session_effect
     }
     pending.codes.push_back(reason_code::success);
     if (filter->is_shared()) --shared_subscriptions_;
-    subscriptions_.erase(found);  // [MQTT5-3.10.4-1]
+    // What is in flight stays so [MQTT5-3.10.4-3], [MQTT311-3.10.4-3].
+    subscriptions_.erase(found);  // [MQTT5-3.10.4-1], [MQTT311-3.10.4-1]
     if (filter->has_wildcard)
       for (shard_unsubscribe& request : by_shard)
         request.filters.emplace_back(text);
@@ -181,10 +185,13 @@ void session::complete_request(const pending_request& request, session_effects& 
   std::string_view why;
   if (problem_information_)  // nor where they make the packet too large [MQTT5-3.9.2-1]
     why = reason_that_fits(request.reason_string, 8 + request.codes.size());
-  if (request.reply == packet_type::suback) {  // [MQTT5-3.8.4-1], [MQTT5-3.8.4-6]
+  // User properties never [MQTT5-3.9.2-2], [MQTT5-3.11.2-2]; UNSUBACK gives no reason
+  // [MQTT5-3.11.2-1].
+  if (request.reply == packet_type::suback) {
+    // [MQTT5-3.8.4-1], [MQTT5-3.8.4-6], [MQTT311-3.8.4-1]
     encode(suback{.id = request.id, .reason_string = why, .codes = request.codes}, version_,
            output_.tail());
-  } else {  // [MQTT5-3.10.4-4], [MQTT5-3.10.4-5]
+  } else {  // [MQTT5-3.10.4-4], [MQTT5-3.10.4-5], [MQTT311-3.10.4-4], [MQTT311-3.10.4-5]
     encode(unsuback{.id = request.id, .codes = request.codes}, version_, output_.tail());
   }
   ++effects.counted.packets_sent;
@@ -210,7 +217,7 @@ void session::retained_read(request_number number, const retained_store::page& p
     const auto& [options, identifier] = subscriptions_.find(*filter)->second;
     delivery_options how{.maximum_qos = options.qos,
                          .no_local = options.no_local,
-                         .retained = true};  // [MQTT5-3.3.1-8]
+                         .retained = true};  // [MQTT311-3.3.1-8]
     if (identifier != 0) how.details = make_match_details({identifier});
     for (const message_block_ptr& block : page.messages)
       deliver_run({block, 0, block->size()}, how, now, effects);

@@ -4,6 +4,7 @@ TROUPE_BIN    the binary (default: build/release/bin/troupe of this repository)
 BROKER        "mosquitto" runs /usr/sbin/mosquitto instead, to develop the suites themselves
 """
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -32,6 +33,17 @@ SETTINGS = {
     "subscription_identifiers": ("features.subscription-identifiers={}", None),
     "response_information": ("features.response-information-prefix={}", None),
     "connect_timeout": ("limits.connect-timeout={}s", ""),
+    "maximum_sessions": ("limits.max-sessions={}", None),
+    "maximum_subscriptions": ("limits.max-subscriptions-per-session={}", ""),
+    "maximum_queued_bytes": ("session.max-queued-bytes={}", "max_queued_bytes {}"),
+    "output_buffer": ("limits.output-buffer={}", None),
+    "delivery_credit": ("limits.delivery-credit={}", None),
+    "publish_credit": ("limits.publish-credit={}", ""),
+    "retained_bytes": ("limits.retained-bytes={}", None),
+    "sys_interval": ("sys.interval={}s", "sys_interval {}"),
+    "batch_bytes": ("scheduler.batch-bytes={}", ""),
+    "batch_messages": ("scheduler.batch-messages={}", ""),
+    "workers": ("scheduler.workers={}", ""),
 }
 
 
@@ -42,11 +54,16 @@ def free_port():
 
 
 class broker:
-    """`start()` returns when the broker accepts connections, `stop()` when it has ended as it should."""
+    """`start()` returns when the broker accepts connections, `stop()` when it has ended as it should.
 
-    def __init__(self, websocket=False, **settings):
+    `open_files`: how many descriptors the process may have; None: as many as this one.
+    """
+
+    def __init__(self, websocket=False, log_level="warn", open_files=None, **settings):
         self.settings = settings
         self.websocket = websocket
+        self.log_level = log_level
+        self.open_files = open_files
         self.directory = None
         self.process = None
         self.port = self.websocket_port = None
@@ -57,7 +74,10 @@ class broker:
             self.port = free_port()
             self.websocket_port = free_port() if self.websocket else None
             with open(os.path.join(self.directory, "log"), "ab") as log:
-                self.process = subprocess.Popen(self._command(), cwd=self.directory, stdin=subprocess.DEVNULL,
+                command = self._command()
+                if self.open_files:
+                    command = ["sh", "-c", f'ulimit -n {self.open_files} && exec "$@"', "sh", *command]
+                self.process = subprocess.Popen(command, cwd=self.directory, stdin=subprocess.DEVNULL,
                                                 stdout=log, stderr=subprocess.STDOUT)
             if self._accepts():
                 return self
@@ -80,7 +100,7 @@ class broker:
                 config.write("\n".join(lines) + "\n")
             return ["/usr/sbin/mosquitto", "-c", path]
         binary = os.environ.get("TROUPE_BIN", str(ROOT / "build/release/bin/troupe"))
-        command = [binary, "--listen", f"tcp://127.0.0.1:{self.port}", "--log-level", "warn"]
+        command = [binary, "--listen", f"tcp://127.0.0.1:{self.port}", "--log-level", self.log_level]
         if self.websocket:
             command += ["--listen", f"ws://127.0.0.1:{self.websocket_port}"]
         for name, value in self.settings.items():
@@ -113,6 +133,20 @@ class broker:
     def rss_kib(self):
         with open(f"/proc/{self.process.pid}/status") as status:
             return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
+
+    def cpu_seconds(self):
+        with open(f"/proc/{self.process.pid}/stat") as stat:
+            user, system = stat.read().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+    @contextlib.contextmanager
+    def paused(self):
+        """The broker stands still within, so that what clients do meanwhile meets it all at once."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
     def terminate(self):
         """SIGTERM; returns (exit code or None, seconds it took)."""

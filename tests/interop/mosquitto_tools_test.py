@@ -8,6 +8,7 @@ import threading
 import unittest
 
 from case import TIMEOUT, interop_test
+from runner import proves
 
 
 class subscriber:
@@ -85,6 +86,7 @@ class tools_base(interop_test):
                                expect=None)
         return out.decode().splitlines()
 
+    @proves("MQTT311-7.0.0-2")
     def test_each_qos(self):
         topic = self.name("t")
         for granted in (0, 1, 2):

@@ -231,13 +231,20 @@ class connect_5(version_5, connect_base):
             one.send("62 02 00 09").expect("pubcomp", id=9)
             one.send("E0 01 05").expect_close(0x81, 0x82)
 
+    @proves("MQTT5-3.2.2-19", "MQTT5-3.1.2-24")
+    def test_refusing_connack_gives_no_reason_that_the_client_cannot_take(self):
+        one = self.open()
+        one.maximum_packet_size = 20
+        one.send(connect("c", maximum_packet_size=20, authentication_method="no-such-method"))
+        one.expect_refusal(0x8C, 0x87)
+
     def test_connect_tells_the_expiry_the_broker_uses_when_it_differs(self):
         one = self.client("a", session_expiry_interval=77)
         self.assertIn(one.connack.session_expiry_interval, (None, 77))
 
 
 class connect_311(version_311, connect_base):
-    @proves("MQTT311-3.1.3-7", "MQTT311-3.1.3-8", "MQTT311-3.2.2-4", "MQTT311-3.2.2-5")
+    @proves("MQTT311-3.1.3-7", "MQTT311-3.1.3-8", "MQTT311-3.1.3-9", "MQTT311-3.2.2-4", "MQTT311-3.2.2-5")
     def test_empty_client_identifier_without_clean_session_is_refused(self):
         self.open().send(connect("", version=V311, clean=False)).expect_refusal(2)
 
@@ -443,3 +450,16 @@ class response_information(version_5, wire_test):
         self.assertIn("answers", self.client("a", request_response_information=1).connack.response_information or "")
         self.assertIsNone(self.client("b", request_response_information=0).connack.response_information)
         self.assertIsNone(self.client("c").connack.response_information)
+
+
+class full_broker(version_311, wire_test):
+    settings = {"maximum_sessions": 1}
+
+    @proves("MQTT311-4.8.0-2", "MQTT311-3.2.2-5", "MQTT311-3.1.4-5")
+    def test_connect_that_finds_no_room_is_refused_and_closed(self):
+        for number in range(40):  # the limit is shared out among the parts of the broker, and so not exact
+            one = self.open().send(connect(self.name(str(number)), version=V311))
+            if one.expect("connack").last.code:
+                break
+        self.assertEqual(one.last.code, 3)
+        one.expect_close()

@@ -107,8 +107,28 @@ class delivery_base(wire_test):
             pub.expect("puback", id=5)
             sub.message(payload=payload)
 
+    @proves("MQTT311-3.3.5-2")
+    def test_publish_that_is_not_allowed_goes_nowhere_and_harms_nobody(self):
+        watch = self.client("w").subscribe(("$SYS/refused", 2))
+        one = self.client("p")
+        for qos, answer in ((1, "puback"), (2, "pubrec")):
+            one.send(publish("$SYS/refused", b"x", qos=qos, id=qos, version=self.version))
+            one.expect(answer, id=qos, code=0x87 if self.version == V5 else 0)
+        if self.version != V5:
+            one.send(ack("pubrel", 2)).expect("pubcomp", id=2)
+        watch.expect_nothing()
+        one.expect_nothing()
+
 
 class delivery_5(version_5, delivery_base):
+    @proves("MQTT5-4.3.3-9")
+    def test_identifier_of_a_refused_qos_2_publish_means_a_new_message(self):
+        watch = self.client("w").subscribe((self.name("t"), 2))
+        one = self.client("p").send(publish("$SYS/refused", b"x", qos=2, id=7)).expect("pubrec", id=7, code=0x87)
+        one.send(publish(self.name("t"), b"y", qos=2, id=7)).expect("pubrec", id=7, code=0)
+        one.send(ack("pubrel", 7)).expect("pubcomp", id=7, code=0)
+        watch.message(payload=b"y", qos=2)
+
     @proves("MQTT5-3.3.2-4", "MQTT5-3.3.2-15", "MQTT5-3.3.2-16", "MQTT5-3.3.2-17", "MQTT5-3.3.2-18", "MQTT5-3.3.2-20")
     def test_properties_come_through_unaltered_and_in_order(self):
         said = {"payload_format_indicator": 1, "content_type": "text/é", "response_topic": "answer/to/me",

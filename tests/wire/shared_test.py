@@ -110,6 +110,14 @@ class shared_subscriptions(version_5, wire_test):
         self.client("p").publish(self.name("t"), b"x", qos=1)
         one.message(subscription_identifier=[12])
 
+    @proves("MQTT5-3.3.4-5")
+    def test_copies_of_a_shared_and_an_ordinary_subscription_carry_the_identifier_of_theirs(self):
+        one = self.client("m").subscribe((self.filter(), 1), subscription_identifier=12)
+        one.subscribe((self.name("t"), 1), subscription_identifier=13)
+        self.client("p").publish(self.name("t"), b"x", qos=1)
+        self.assertEqual(sorted(copy.subscription_identifier for copy in one.take(2)), [[12], [13]])
+        one.expect_nothing()
+
     @proves("MQTT5-4.8.2-4")
     def test_qos_2_delivery_that_began_is_completed_with_the_same_member(self):
         members = [self.durable(f"m{number}").subscribe((self.filter(), 2)) for number in range(2)]
