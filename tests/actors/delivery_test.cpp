@@ -177,6 +177,7 @@ BOOST_AUTO_TEST_CASE(publishes_of_one_read_cost_one_flush_per_shard_and_one_writ
   };
   const auto before = std::array{count(0), count(1)};
   const std::size_t deliveries = node.handled<deliver>(bob.session());
+  const std::size_t flushes = node.handled<flush>(bob.session());
   const std::size_t bob_writes = bob.line().writes;
   const std::size_t ann_writes = ann.line().writes;
   for (std::size_t i = 0; i != 200; ++i)
@@ -188,6 +189,7 @@ BOOST_AUTO_TEST_CASE(publishes_of_one_read_cost_one_flush_per_shard_and_one_writ
     BOOST_TEST(node.handled<flush>(shards[shard]) == before[shard].second + 1);
   }
   BOOST_TEST(node.handled<deliver>(bob.session()) == deliveries + 2);
+  BOOST_TEST(node.handled<flush>(bob.session()) == flushes + 1);
   BOOST_TEST(bob.line().writes == bob_writes + 1);
   BOOST_TEST(ann.line().writes == ann_writes + 1);
   const std::string lines = bob.received();

@@ -186,6 +186,15 @@ BOOST_AUTO_TEST_CASE(listener_without_anonymous_clients_wants_credentials) {  //
   BOOST_TEST(failures(node) == 3U);
 }
 
+BOOST_AUTO_TEST_CASE(refused_client_that_takes_no_answer_is_closed_all_the_same) {
+  stage node;
+  player bob = node.dial(false);
+  bob.take(0);
+  bob.connect(lasting("bob"));
+  BOOST_TEST(bob.cut_off());
+  BOOST_TEST(bob.received() == "");
+}
+
 BOOST_AUTO_TEST_CASE(connection_is_closed_in_time_even_while_the_authenticator_thinks) {
   stage node;
   node.hold(node.node().authenticator);
@@ -209,6 +218,22 @@ BOOST_AUTO_TEST_CASE(client_that_hangs_up_while_it_is_authenticated_ends_its_ses
   node.let_go(node.node().authenticator);
   BOOST_TEST(bob.cut_off());
   BOOST_TEST(node.sessions() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(connection_on_its_way_to_the_session_tells_nobody) {
+  stage node;
+  node.hold(node.node().directories[0]);
+  player bob = node.enter(passing("bob"));
+  node.run();
+  BOOST_TEST(node.node().counts.handshakes == 0U);
+  BOOST_TEST(!bob.line().owner);
+  BOOST_TEST(!bob.line().deadline.has_value());
+  bob.send(pingreq{});
+  bob.hang_up();
+  node.run();
+  node.let_go(node.node().directories[0]);
+  BOOST_TEST(bob.received() == "CONNACK\nPINGRESP\n");
+  BOOST_TEST(bob.cut_off());
 }
 
 BOOST_AUTO_TEST_CASE(client_without_identifier_gets_one_that_nobody_has) {
