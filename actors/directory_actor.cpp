@@ -1,5 +1,6 @@
 #include "actors/directory_actor.hpp"
 
+#include "actors/log_text.hpp"
 #include "actors/refuse.hpp"
 #include "actors/session_actor.hpp"
 
@@ -36,7 +37,8 @@ void directory_actor::admit(const claim& request) {
     const std::size_t limit = house_.settings.limits.max_sessions;
     // [MQTT311-4.8.0-2]
     if (limit != 0 && sessions_.size() >= limit / house_.directories.size() + 1) {
-      spdlog::warn("event=refused client={} reason=\"too many sessions\"", who->client_id);
+      spdlog::warn("event=refused client={} reason=\"too many sessions\"",
+                   log_text{who->client_id});
       return refuse(*who, who->request.version, reason_code::quota_exceeded);
     }
     session_handle made =

@@ -1,5 +1,6 @@
 #include "actors/handshake_actor.hpp"
 
+#include "actors/log_text.hpp"
 #include "actors/refuse.hpp"
 #include "libbroker/codec/decode.hpp"
 #include "libbroker/handshake.hpp"
@@ -99,7 +100,7 @@ void handshake_actor::take_connect(std::size_t size) {
 
 void handshake_actor::fail(const error& reason, std::optional<protocol_version> answer) {
   spdlog::info("event=handshake_failed client={} peer={} code={:#04x} clause=\"{}\" reason=\"{}\"",
-               client_->client_id, client_->socket->peer(), static_cast<int>(reason.code),
+               log_text{client_->client_id}, client_->socket->peer(), static_cast<int>(reason.code),
                reason.clause, reason.what);
   house_.counts.add(&metrics::counters::handshakes_failed);
   if (answer) refuse(*client_, *answer, reason.code, reason.what);

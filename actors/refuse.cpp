@@ -7,6 +7,11 @@ namespace troupe {
 void refuse(client& who, protocol_version version, reason_code code, std::string_view why) {
   byte_buffer answer;
   encode(connack{.code = code, .reason_string = why}, version, answer);
+  const std::size_t limit = who.request.maximum_packet_size;
+  if (limit != 0 && answer.size() > limit) {  // [MQTT5-3.2.2-19]
+    answer.clear();
+    encode(connack{.code = code}, version, answer);
+  }
   const byte_view views[] = {answer.view()};
   // A fresh connection has room for so little; if not, closing says enough.
   static_cast<void>(who.socket->write_some(views));

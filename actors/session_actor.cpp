@@ -1,5 +1,7 @@
 #include "actors/session_actor.hpp"
 
+#include "actors/log_text.hpp"
+
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -30,6 +32,9 @@ std::span<std::byte> read_buffer(std::size_t size) {
   return {buffer.prepare(size), size};
 }
 
+/// Whose turn it is on this worker.
+thread_local session_actor* running = nullptr;
+
 }  // namespace
 
 session_actor::session_actor(caf::actor_config& config, const node_context& house,
@@ -39,77 +44,30 @@ session_actor::session_actor(caf::actor_config& config, const node_context& hous
       machine_(std::move(client_id), ++house.last_session_number,
                static_cast<std::uint32_t>(house.shards.size()), house.settings) {}
 
+caf::resumable::resume_result session_actor::resume(caf::execution_unit* host,
+                                                    std::size_t messages) {
+  running = this;
+  return homed::resume(host, messages);
+}
+
 session_actor::behavior_type session_actor::make_behavior() {
-  return {
+  // One table serves all sessions: one of its own would take 0.6 KiB in each.
+  static const behavior_type handlers{
       // CAF looks for a message's handler from the top: those per packet come first.
-      [this](const io_ready& event) {
-        if (event.watch != watch_ || socket_ == nullptr) return;
-        const time_point now = current_time(*this);
-        read_to_the_end_ |= event.hung_up;
-        if (event.readable) {
-          read_scheduled_ = false;
-          read_input(now);
-        }
-        if (socket_ == nullptr) return;
-        if (event.writable && write_blocked_) write_output(now);
-        if (event.deadline_passed) {
-          if (read_blocked_) machine_.reading_paused(now);
-          machine_.tick(now, effects());
-          deadline_.reset();
-          carry_out(now);
-        }
-      },
-      [this](const deliver& batch) { take_delivery(batch); },
-      [this](const flush&) {
-        flush_requested_ = false;
-        if (socket_ != nullptr) write_output(current_time(*this));
-      },
-      [this](const accepted& batch) { take_accepted(batch); },
-      [this](attach_client& request) { take_over(std::move(request)); },
-      [this](const subscriptions_added& reply) {
-        if (reply.epoch != machine_.epoch()) return;
-        const time_point now = current_time(*this);
-        machine_.subscribed(reply.shard, reply.number, reply.retained_sequence, reply.with_retained,
-                            effects());
-        carry_out(now);
-        resume_reading();
-      },
-      [this](const subscriptions_removed& reply) {
-        if (reply.epoch != machine_.epoch()) return;
-        const time_point now = current_time(*this);
-        machine_.unsubscribed(reply.number, effects());
-        carry_out(now);
-        resume_reading();
-      },
-      [this](const retained_read& reply) {
-        if (reply.epoch != machine_.epoch() ||
-            reply.connection_epoch != machine_.connection_epoch())
-          return;
-        const time_point now = current_time(*this);
-        machine_.retained_read(reply.number, reply.page, now, effects());
-        carry_out(now);
-      },
-      [this](const retired&) { quit(); },
-      [this](const stop_reading&) {
-        reading_stopped_ = true;
-        send(house_.directory_of(machine_.client_id()), shutdown_step_done{});
-      },
-      [this](const dismiss& request) {
-        const time_point now = current_time(*this);
-        machine_.dismiss(request.code, now, effects());
-        carry_out(now);
-        send(house_.directory_of(machine_.client_id()), shutdown_step_done{});
-        quit();
-      },
-      [this](const session_timer&) {
-        timer_at_.reset();
-        if (machine_.connected()) return;
-        const time_point now = current_time(*this);
-        machine_.tick(now, effects());
-        carry_out(now);
-        schedule_timer(now);
-      },
+      [](const io_ready& event) { running->handle(event); },
+      [](const deliver& batch) { running->handle(batch); },
+      [](const flush& due) { running->handle(due); },
+      [](const accepted& batch) { running->handle(batch); },
+      [](attach_client& request) { running->handle(request); },
+      [](const subscriptions_added& reply) { running->handle(reply); },
+      [](const subscriptions_removed& reply) { running->handle(reply); },
+      [](const retained_read& reply) { running->handle(reply); },
+      [](const retired&) { running->quit(); },
+      [](const stop_reading& request) { running->handle(request); },
+      [](const dismiss& request) { running->handle(request); },
+      [](const session_timer& due) { running->handle(due); },
   };
+  return handlers;
 }
 
 void session_actor::on_exit() {
@@ -119,10 +77,10 @@ void session_actor::on_exit() {
 
 // -- the connection ---------------------------------------------------------------
 
-void session_actor::take_over(attach_client request) {
+void session_actor::handle(attach_client& request) {
   const time_point now = current_time(*this);
   if (machine_.connected()) {  // [MQTT5-3.1.4-3], [MQTT311-3.1.4-2]
-    spdlog::info("event=take_over client={} peer={}", machine_.client_id(),
+    spdlog::info("event=take_over client={} peer={}", log_text{machine_.client_id()},
                  request.who->socket->peer());
     machine_.dismiss(reason_code::session_taken_over, now, effects());
     carry_out(now);
@@ -138,8 +96,9 @@ void session_actor::take_over(attach_client request) {
   const std::size_t online = ++house_.counts.clients_online;
   if (online > house_.counts.clients_online_maximum) house_.counts.clients_online_maximum = online;
   spdlog::info("event=connected client={} peer={} version={} keep_alive={} clean_start={}",
-               machine_.client_id(), socket_->peer(), static_cast<int>(arrived.request.version),
-               arrived.request.keep_alive, arrived.request.clean_start);
+               log_text{machine_.client_id()}, socket_->peer(),
+               static_cast<int>(arrived.request.version), arrived.request.keep_alive,
+               arrived.request.clean_start);
 
   machine_.attach(arrived.request, arrived.assigned_id, now, effects());
   deadline_.reset();
@@ -151,10 +110,11 @@ void session_actor::take_over(attach_client request) {
 void session_actor::describe_close() const {
   if (const auto& reason = effects().close_reason)
     spdlog::info("event=disconnected client={} peer={} code={:#04x} clause=\"{}\" reason=\"{}\"",
-                 machine_.client_id(), socket_->peer(), static_cast<int>(reason->code),
+                 log_text{machine_.client_id()}, socket_->peer(), static_cast<int>(reason->code),
                  reason->clause, reason->what);
   else
-    spdlog::info("event=disconnected client={} peer={}", machine_.client_id(), socket_->peer());
+    spdlog::info("event=disconnected client={} peer={}", log_text{machine_.client_id()},
+                 socket_->peer());
 }
 
 void session_actor::close_connection(time_point now) {
@@ -171,6 +131,40 @@ void session_actor::close_connection(time_point now) {
       std::visit([this](auto& any) { send_request(any); }, request);
   held_.reset();
   --house_.counts.clients_online;
+}
+
+// -- sockets and time ---------------------------------------------------------------
+
+void session_actor::handle(const io_ready& event) {
+  if (event.watch != watch_ || socket_ == nullptr) return;
+  const time_point now = current_time(*this);
+  read_to_the_end_ |= event.hung_up;
+  if (event.readable) {
+    read_scheduled_ = false;
+    read_input(now);
+  }
+  if (socket_ == nullptr) return;
+  if (event.writable && write_blocked_) write_output(now);
+  if (event.deadline_passed) {
+    if (read_blocked_) machine_.reading_paused(now);
+    machine_.tick(now, effects());
+    deadline_.reset();
+    carry_out(now);
+  }
+}
+
+void session_actor::handle(const session_timer&) {
+  timer_at_.reset();
+  if (machine_.connected()) return;
+  const time_point now = current_time(*this);
+  machine_.tick(now, effects());
+  carry_out(now);
+  schedule_timer(now);
+}
+
+void session_actor::handle(const flush&) {
+  flush_requested_ = false;
+  if (socket_ != nullptr) write_output(current_time(*this));
 }
 
 // -- reading ----------------------------------------------------------------------
@@ -409,7 +403,7 @@ void session_actor::schedule_timer(time_point now) {
 
 // -- what shards send -------------------------------------------------------------
 
-void session_actor::take_delivery(const deliver& batch) {
+void session_actor::handle(const deliver& batch) {
   gauge_->fetch_sub(batch.messages->footprint(), std::memory_order_relaxed);
   if (batch.epoch != machine_.epoch()) return;
   const time_point now = current_time(*this);
@@ -417,11 +411,49 @@ void session_actor::take_delivery(const deliver& batch) {
   carry_out(now);
 }
 
-void session_actor::take_accepted(const accepted& batch) {
+void session_actor::handle(const accepted& batch) {
   credit_used_ -= batch.block->bytes();
   if (batch.epoch == machine_.epoch()) machine_.accepted(*batch.block, effects());
   release_held();
   carry_out(current_time(*this));
+}
+
+void session_actor::handle(const subscriptions_added& reply) {
+  if (reply.epoch != machine_.epoch()) return;
+  machine_.subscribed(reply.shard, reply.number, reply.retained_sequence, reply.with_retained,
+                      effects());
+  carry_out(current_time(*this));
+  resume_reading();
+}
+
+void session_actor::handle(const subscriptions_removed& reply) {
+  if (reply.epoch != machine_.epoch()) return;
+  machine_.unsubscribed(reply.number, effects());
+  carry_out(current_time(*this));
+  resume_reading();
+}
+
+void session_actor::handle(const retained_read& reply) {
+  if (reply.epoch != machine_.epoch() || reply.connection_epoch != machine_.connection_epoch())
+    return;
+  const time_point now = current_time(*this);
+  machine_.retained_read(reply.number, reply.page, now, effects());
+  carry_out(now);
+}
+
+// -- shutdown ---------------------------------------------------------------------
+
+void session_actor::handle(const stop_reading&) {
+  reading_stopped_ = true;
+  send(house_.directory_of(machine_.client_id()), shutdown_step_done{});
+}
+
+void session_actor::handle(const dismiss& request) {
+  const time_point now = current_time(*this);
+  machine_.dismiss(request.code, now, effects());
+  carry_out(now);
+  send(house_.directory_of(machine_.client_id()), shutdown_step_done{});
+  quit();
 }
 
 }  // namespace troupe

@@ -18,6 +18,8 @@ public:
 
   const char* name() const override { return "session"; }
 
+  caf::resumable::resume_result resume(caf::execution_unit* host, std::size_t messages) override;
+
 protected:
   behavior_type make_behavior() override;
   void on_exit() override;
@@ -61,10 +63,17 @@ private:
   void update_deadline();
   void describe_close() const;
 
-  // Handlers.
-  void take_over(attach_client request);
-  void take_delivery(const deliver& batch);
-  void take_accepted(const accepted& batch);
+  void handle(const io_ready& event);
+  void handle(const deliver& batch);
+  void handle(const flush& due);
+  void handle(const accepted& batch);
+  void handle(attach_client& request);
+  void handle(const subscriptions_added& reply);
+  void handle(const subscriptions_removed& reply);
+  void handle(const retained_read& reply);
+  void handle(const stop_reading& request);
+  void handle(const dismiss& request);
+  void handle(const session_timer& due);
 
   [[nodiscard]] session_handle self() { return caf::actor_cast<session_handle>(this); }
 

@@ -141,7 +141,8 @@ private:
 
   // session_connection.cpp
   void discard_state(time_point now, session_effects& effects);
-  void send_connack(const connect& request, bool assigned_id, bool session_present,
+  /// Returns false, and refuses, if the client cannot take what it would be told.
+  bool send_connack(const connect& request, bool assigned_id, bool session_present,
                     session_effects& effects);
   void return_shared(session_effects& effects);
   void begin_resend();

@@ -102,7 +102,12 @@ void session::attach(const connect& request, bool assigned_id, time_point now,
 
   // Once and first [MQTT5-3.1.4-5], [MQTT5-3.2.0-1], [MQTT5-3.2.0-2], [MQTT311-3.1.4-4],
   // [MQTT311-3.2.0-1].
-  send_connack(request, assigned_id, session_present, effects);
+  if (!send_connack(request, assigned_id, session_present, effects)) {
+    effects.close_connection = true;
+    effects.close_reason = {reason_code::packet_too_large, "MQTT5-3.1.2-24",
+                            "CONNACK over the client's maximum packet size"};
+    return end_connection(now, false, effects);
+  }
   if (session_present) {
     begin_resend();
     send_queued(now, effects);
@@ -111,7 +116,7 @@ void session::attach(const connect& request, bool assigned_id, time_point now,
   }
 }
 
-void session::send_connack(const connect& request, bool assigned_id, bool session_present,
+bool session::send_connack(const connect& request, bool assigned_id, bool session_present,
                            session_effects& effects) {
   // No authentication method [MQTT5-4.12.0-6], no user properties [MQTT5-3.2.2-20].
   connack answer;
@@ -140,6 +145,11 @@ void session::send_connack(const connect& request, bool assigned_id, bool sessio
   }
   encode(answer, version_, output_.tail());
   ++effects.counted.packets_sent;
+  if (maximum_packet_size_ == 0 || output_.size() <= maximum_packet_size_) return true;
+  // What the client has to know does not fit [MQTT5-3.1.2-24]: the two cannot talk.
+  output_.clear();
+  encode(connack{.code = reason_code::packet_too_large}, version_, output_.tail());
+  return false;
 }
 
 void session::begin_resend() {
