@@ -12,7 +12,7 @@ authenticator_actor::behavior_type authenticator_actor::make_behavior() {
                                     : request.who->request.user_name
                                         ? reason_code::bad_user_name_or_password
                                         : reason_code::not_authorized;
-        send(request.reply_to, authenticated{verdict});
+        send(request.reply_to, authenticated{request.number, verdict});
       },
   };
 }

@@ -11,14 +11,14 @@
 
 namespace troupe {
 
-/// What the actors of one node share: settings, each other's handles, counters.
-/// Filled before the first client is let in and constant from then on; outlives
-/// the actors that refer to it.
 /// Bytes of publishes that sessions sent to a shard and it has not routed yet.
 struct alignas(64) shard_gauge {
   std::atomic<std::size_t> bytes{0};
 };
 
+/// What the actors of one node share: settings, each other's handles, counters.
+/// Filled before the first client is let in and constant from then on; outlives
+/// the actors that refer to it.
 struct node_context {
   config settings;
   std::vector<shard_handle> shards;

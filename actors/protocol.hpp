@@ -39,21 +39,37 @@ struct client {
 /// Travels through one mailbox after the other; only the receiver touches it.
 using client_ptr = std::shared_ptr<client>;
 
-// -- authenticator ----------------------------------------------------------------
+// -- handshake and authenticator ----------------------------------------------------
 
+/// Numbers the connections of one handshake actor; their `io_ready::watch`.
+using handshake_number = std::uint32_t;
+
+/// A connection was accepted; of `who` only `socket` and `anonymous_allowed` are set.
+struct greet {
+  client_ptr who;
+};
 struct authenticate;
 struct authenticated {
+  handshake_number number = 0;
   reason_code code = reason_code::success;
 };
+/// Shutdown: closes what has not sent its CONNECT and everything that still comes.
+struct end_handshakes {};
+struct handshakes_ended {};
 
-/// Owns a connection from accept to its CONNECT being taken or refused.
+/// Owns connections from accept to their CONNECT being taken or refused; one per worker.
 using handshake_handle = connection_owner::extend<
-    // The verdict on the client's credentials.
-    caf::reacts_to<authenticated>>;
+    // A new connection.
+    caf::reacts_to<greet>,
+    // The verdict on a client's credentials.
+    caf::reacts_to<authenticated>,
+    // Shutdown, before the first step of sessions.
+    caf::replies_to<end_handshakes>::with<handshakes_ended>>;
 
 /// Asks whether `who` is who it says it is; answered with `authenticated`.
 struct authenticate {
   client_ptr who;
+  handshake_number number = 0;
   handshake_handle reply_to;
 };
 
@@ -277,6 +293,9 @@ using statistics_handle = caf::typed_actor<
 }  // namespace troupe
 
 #define TROUPE_LOCAL_MESSAGE(name) CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::name)
+TROUPE_LOCAL_MESSAGE(greet)
+TROUPE_LOCAL_MESSAGE(end_handshakes)
+TROUPE_LOCAL_MESSAGE(handshakes_ended)
 TROUPE_LOCAL_MESSAGE(authenticate)
 TROUPE_LOCAL_MESSAGE(authenticated)
 TROUPE_LOCAL_MESSAGE(attach_client)

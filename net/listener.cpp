@@ -41,6 +41,17 @@ void prepare(const tcp&, int socket) {
 }
 void prepare(const stream_protocol&, int) {}
 
+/// Has the loop's worker call `f` and waits for it.
+template <class Function>
+void run_on(worker_loop& loop, Function f) {
+  std::promise<void> done;
+  boost::asio::post(loop.context(), [&] {
+    f();
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
 template <class Protocol>
 class socket_listener final : public listener,
                               public std::enable_shared_from_this<socket_listener<Protocol>> {
@@ -83,14 +94,14 @@ public:
   }
 
   void stop() override {
-    std::promise<void> closed;
-    boost::asio::post(loop(0).context(), [&] {
+    run_on(loop(0), [this] {
       boost::system::error_code ignored;
       acceptor_.close(ignored);
       retry_.cancel();
-      closed.set_value();
     });
-    closed.get_future().wait();
+    // Connections dealt out before are ahead of this.
+    for (std::size_t i = 1; i != workers_.num_workers(); ++i)
+      run_on(loop(i), [] {});
   }
 
 private:

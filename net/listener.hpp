@@ -34,7 +34,7 @@ public:
   [[nodiscard]] std::size_t open_connections() const noexcept { return open_; }
   /// Starts to accept.
   virtual void start() = 0;
-  /// Accepts no more; waits until that is so.
+  /// Accepts no more; waits until that is so and all that was accepted is with `on_accept`.
   virtual void stop() = 0;
 
 protected:

@@ -8,10 +8,10 @@
 #include "actors/statistics_actor.hpp"
 #include "net/io_scheduler.hpp"
 
-#include <boost/asio/post.hpp>
 #include <caf/all.hpp>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <stdexcept>
 #include <thread>
 
@@ -59,7 +59,9 @@ void broker::spawn_actors() {
   io_coordinator& workers = scheduler_of(*system_);
   const std::size_t shards = node_.settings.scheduler.shards != 0 ? node_.settings.scheduler.shards
                                                                   : workers.num_workers();
-  const auto home = [&](std::size_t i) { return workers.worker_by_id(i % workers.num_workers()); };
+  for (std::size_t i = 0; i != workers.num_workers(); ++i)
+    homes_.push_back(workers.worker_by_id(i));
+  const auto home = [&](std::size_t i) { return homes_[i % homes_.size()]; };
 
   node_.shard_load = std::make_unique<shard_gauge[]>(shards);
   node_.authenticator = system_->spawn<authenticator_actor>();
@@ -69,6 +71,8 @@ void broker::spawn_actors() {
   node_.directories.resize(workers.num_workers());
   for (std::size_t i = 0; i != node_.directories.size(); ++i)
     node_.directories[i] = spawn_at<directory_actor>(*system_, home(i), node_);
+  for (caf::execution_unit* const worker : homes_)
+    handshakes_.push_back(spawn_at<handshake_actor>(*system_, worker, node_));
   inspector_ = system_->spawn<inspector_actor>(node_);
   if (node_.settings.sys.interval.count() != 0)
     statistics_ = system_->spawn<statistics_actor>(node_, inspector_);
@@ -104,8 +108,11 @@ void broker::admit(std::unique_ptr<connection> socket, const listener_config& fr
     return;
   }
   node_.counts.add(&metrics::counters::connections_accepted);
-  caf::execution_unit* const home = socket->home();
-  spawn_at<handshake_actor>(*system_, home, node_, std::move(socket), from.anonymous_allowed());
+  const auto home = std::find(homes_.begin(), homes_.end(), socket->home()) - homes_.begin();
+  auto who = std::make_shared<client>();
+  who->socket = std::move(socket);
+  who->anonymous_allowed = from.anonymous_allowed();
+  caf::anon_send(handshakes_[static_cast<std::size_t>(home)], greet{std::move(who)});
 }
 
 void broker::start() {
@@ -118,20 +125,6 @@ std::vector<std::string> broker::addresses() const {
   for (const auto& each : listeners_)
     all.push_back(each->address());
   return all;
-}
-
-/// Handshakes have nothing to finish: lets their time run out now.
-void broker::end_handshakes(std::chrono::steady_clock::time_point deadline) {
-  constexpr time_point after_every_deadline = time_point::max() - std::chrono::milliseconds(1);
-  io_coordinator& workers = scheduler_of(*system_);
-  while (node_.counts.handshakes != 0 && std::chrono::steady_clock::now() < deadline) {
-    for (std::size_t i = 0; i != workers.num_workers(); ++i) {
-      worker_loop& loop = *workers.worker_by_id(i)->data().loop;
-      boost::asio::post(loop.context(),
-                        [&loop] { loop.sockets().check_deadlines(after_every_deadline); });
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
 }
 
 void broker::stop() {
@@ -149,7 +142,9 @@ void broker::stop() {
     each->stop();
   {
     caf::scoped_actor self(*system_);
-    end_handshakes(deadline);
+    for (const handshake_handle& each : handshakes_)
+      self->request(each, time_left(), end_handshakes{})
+          .receive([](const handshakes_ended&) {}, too_late);
     for (const directory_handle& each : node_.directories)
       self->request(each, time_left(), stop_all_reading{})
           .receive([](const all_done&) {}, too_late);
@@ -161,6 +156,8 @@ void broker::stop() {
   caf::anon_send_exit(statistics_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(inspector_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(node_.authenticator, caf::exit_reason::user_shutdown);
+  for (const handshake_handle& each : handshakes_)
+    caf::anon_send_exit(each, caf::exit_reason::user_shutdown);
   for (const directory_handle& each : node_.directories)
     caf::anon_send_exit(each, caf::exit_reason::user_shutdown);
   for (const shard_handle& each : node_.shards)
@@ -168,6 +165,7 @@ void broker::stop() {
   statistics_ = nullptr;
   inspector_ = nullptr;
   system_->await_all_actors_done();  // they use the handles below to the last
+  handshakes_.clear();
   node_.authenticator = nullptr;
   node_.directories.clear();
   node_.shards.clear();

@@ -38,7 +38,6 @@ public:
 private:
   void spawn_actors();
   void open_listeners();
-  void end_handshakes(std::chrono::steady_clock::time_point deadline);
   void admit(std::unique_ptr<connection> socket, const listener_config& from,
              const listener& through);
 
@@ -46,6 +45,8 @@ private:
   io_scheduler_config system_config_;
   std::vector<std::shared_ptr<listener>> listeners_;
   std::unique_ptr<caf::actor_system> system_;
+  std::vector<caf::execution_unit*> homes_;   ///< the workers
+  std::vector<handshake_handle> handshakes_;  ///< by worker
   inspector_handle inspector_;
   statistics_handle statistics_;
   bool stopped_ = false;

@@ -49,19 +49,23 @@ stage::stage(config settings, std::size_t shards, std::size_t directories) {
     node_.shards[i] = spawn_at<shard_actor>(*system_, home(i), node_, static_cast<shard_index>(i));
   for (std::size_t i = 0; i != directories; ++i)
     node_.directories.push_back(spawn_at<directory_actor>(*system_, home(i), node_));
+  for (worker& each : homes_)
+    handshakes_.push_back(spawn_at<handshake_actor>(*system_, &each, node_));
   run();
 }
 
 stage::~stage() {
   held_.clear();
-  for (const auto& line : cables_)  // ends handshakes, and costs others nothing
-    if (line->owner) line->report({.deadline_passed = true});
+  for (const handshake_handle& each : handshakes_)
+    BOOST_TEST(ask<handshakes_ended>(each, end_handshakes{}).has_value());
   if (!everybody_dismissed_) {
     stop_reading();
     settle_shards();
     dismiss_everybody();
   }
   caf::anon_send_exit(node_.authenticator, caf::exit_reason::user_shutdown);
+  for (const handshake_handle& each : handshakes_)
+    caf::anon_send_exit(each, caf::exit_reason::user_shutdown);
   for (const directory_handle& each : node_.directories)
     caf::anon_send_exit(each, caf::exit_reason::user_shutdown);
   for (const shard_handle& each : node_.shards)
@@ -74,6 +78,7 @@ stage::~stage() {
   BOOST_TEST(node_.counts.handshakes == 0U);
   for (std::size_t i = 0; i != node_.shards.size(); ++i)
     BOOST_TEST(node_.shard_load[i].bytes == 0U, "publish credit is lost");
+  handshakes_.clear();
   node_.authenticator = nullptr;
   node_.directories.clear();
   node_.shards.clear();
@@ -84,9 +89,10 @@ stage::~stage() {
 player stage::dial(bool anonymous_allowed) {
   cables_.push_back(std::make_shared<cable>());
   caf::execution_unit* const at = home(cables_.size());
-  spawn_at<handshake_actor>(*system_, at, node_,
-                            std::make_unique<scripted_connection>(cables_.back(), at),
-                            anonymous_allowed);
+  auto who = std::make_shared<client>();
+  who->socket = std::make_unique<scripted_connection>(cables_.back(), at);
+  who->anonymous_allowed = anonymous_allowed;
+  caf::anon_send(handshakes_[cables_.size() % handshakes_.size()], greet{std::move(who)});
   return {*this, cables_.back()};
 }
 

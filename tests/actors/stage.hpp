@@ -135,6 +135,7 @@ private:
   std::unique_ptr<caf::actor_system> system_;
   caf::scheduler::test_coordinator* scheduler_ = nullptr;
   std::deque<worker> homes_;
+  std::vector<handshake_handle> handshakes_;  ///< by home
   std::vector<std::shared_ptr<cable>> cables_;
   std::optional<std::mt19937_64> random_;
   std::set<const caf::abstract_actor*> held_;
