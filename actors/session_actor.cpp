@@ -146,7 +146,8 @@ void session_actor::handle(const io_ready& event) {
   if (socket_ == nullptr) return;
   if (event.writable && write_blocked_) write_output(now);
   if (event.deadline_passed) {
-    if (read_blocked_) machine_.reading_paused(now);
+    // The keep alive of who has to wait for others stands still, not that of who takes nothing.
+    if (read_blocked_ && !is_owed_too_much()) machine_.reading_paused(now);
     machine_.tick(now, effects());
     deadline_.reset();
     carry_out(now);
@@ -169,10 +170,14 @@ void session_actor::handle(const flush&) {
 
 // -- reading ----------------------------------------------------------------------
 
+bool session_actor::is_owed_too_much() noexcept {
+  return machine_.output().size() > house_.settings.limits.output_buffer;
+}
+
 bool session_actor::may_read() noexcept {
   const limits_config& limits = house_.settings.limits;
   return !reading_stopped_ && (held_ == nullptr || held_->bytes <= limits.publish_backlog) &&
-         (write_broken_ || machine_.output().size() <= limits.output_buffer) &&
+         (write_broken_ || !is_owed_too_much()) &&
          machine_.pending_requests() <= requests_in_progress;
 }
 

@@ -36,6 +36,8 @@ private:
   void read_input(time_point now);
   void take_input(byte_view input, time_point now);
   [[nodiscard]] bool may_read() noexcept;
+  /// Whether the client has to take something before it is read again.
+  [[nodiscard]] bool is_owed_too_much() noexcept;
   void schedule_read();
   void resume_reading();
   /// Bytes that complete the packet in `partial_`, if that is a large one; else 0.

@@ -32,6 +32,7 @@ LAWS = {
         "own": ["apps/troupe/", "net/", "actors/", "persistence/", "libbroker/"],
         "forbidden": [r"leveldb/"],
     },
+    "examples": {"own": ["apps/troupe/", "libbroker/"], "forbidden": []},
     "apps/troupe-bench": {"own": ["apps/troupe-bench/", "libbroker/"], "forbidden": [r"caf/"]},
 }
 # Expensive or exceptional headers, each with the only files that may include it.

@@ -143,6 +143,25 @@ BOOST_AUTO_TEST_CASE(keep_alive_stands_still_while_the_broker_does_not_read) {
   BOOST_TEST(ann.cut_off());
 }
 
+BOOST_AUTO_TEST_CASE(client_that_takes_nothing_of_what_it_asks_for_is_closed_in_time) {
+  config settings;
+  settings.limits.output_buffer = 500;
+  stage node(settings);
+  connect request = passing("bob");
+  request.keep_alive = 2;
+  player bob = node.online(request);
+  bob.take(0);
+  for (int i = 0; i != 400; ++i) {
+    bob.send(pingreq{});
+    node.run();
+  }
+  for (int i = 0; i != 10 && !bob.cut_off(); ++i) {
+    bob.send(pingreq{});
+    node.wait(1s);
+  }
+  BOOST_TEST(bob.cut_off());
+}
+
 BOOST_AUTO_TEST_CASE(withheld_publishes_survive_the_connection) {
   for (const bool lasts : {false, true}) {
     stage node(tight());

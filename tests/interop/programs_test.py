@@ -8,7 +8,7 @@ import pathlib
 import shutil
 import subprocess
 
-from broker import ROOT
+from broker import ROOT, free_port
 from case import interop_test
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -55,3 +55,23 @@ class mqtt_js(program_base):
 
     def test_mqtt_js(self):
         self.run_checks("node", self.folder / "interop.mjs")
+
+
+class embedded(interop_test):
+    """The example that runs a broker inside a program."""
+
+    def test_it_serves_until_its_input_ends(self):
+        port = free_port()
+        program = pathlib.Path(os.environ.get("TROUPE_BIN", ROOT / "build/release/bin/troupe")).parent / "embedded"
+        running = subprocess.Popen([program, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            self.assertIn("listening", running.stdout.readline())
+            self.run_program("mosquitto_pub", "-p", str(port), "-t", "a", "-m", "kept", "-r", "-q", "1")
+            heard = self.run_program("mosquitto_sub", "-p", str(port), "-t", "a", "-C", "1", "-W", "10")
+            self.assertEqual(heard.stdout.strip(), "kept")
+            said, _ = running.communicate(timeout=10)
+            self.assertEqual(said.strip(), "received 1 messages, sent 1")
+            self.assertEqual(running.returncode, 0)
+        finally:
+            running.kill()
+            running.wait()

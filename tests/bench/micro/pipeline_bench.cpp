@@ -38,13 +38,13 @@ void acknowledge(byte_view bytes, byte_buffer& answer) {
     std::size_t at = 0;
     packet_type reply{};
     switch (packet.type) {
-      case packet_type::publish:
-        at = 2 + static_cast<unsigned char>(body[0]) * 256U + static_cast<unsigned char>(body[1]);
-        reply = (packet.flags & 6) == 2 ? packet_type::puback : packet_type::pubrec;
-        break;
-      case packet_type::pubrec: reply = packet_type::pubrel; break;
-      case packet_type::pubrel: reply = packet_type::pubcomp; break;
-      default: break;
+    case packet_type::publish:
+      at = 2 + static_cast<unsigned char>(body[0]) * 256U + static_cast<unsigned char>(body[1]);
+      reply = (packet.flags & 6) == 2 ? packet_type::puback : packet_type::pubrec;
+      break;
+    case packet_type::pubrec: reply = packet_type::pubrel; break;
+    case packet_type::pubrel: reply = packet_type::pubcomp; break;
+    default: break;
     }
     if (reply != packet_type{} && !(packet.type == packet_type::publish && packet.flags == 0)) {
       answer.push_back(static_cast<std::uint8_t>(static_cast<unsigned>(reply) << 4 |
@@ -60,7 +60,8 @@ byte_buffer take_output(session& machine) {
   byte_buffer taken;
   std::vector<byte_view> views(4096);
   const std::size_t count = machine.output().gather(views);
-  for (std::size_t i = 0; i != count; ++i) taken.append(views[i]);
+  for (std::size_t i = 0; i != count; ++i)
+    taken.append(views[i]);
   machine.output().consume(machine.output().size());
   return taken;
 }

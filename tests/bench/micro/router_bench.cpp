@@ -18,9 +18,9 @@ using namespace troupe;
 std::string filter_number(std::size_t i) {
   const std::string device = std::to_string(i);
   switch (i % 4) {
-    case 0: return "d/" + device + "/+";
-    case 1: return "d/+/" + device + "/#";
-    default: return "d/" + device + "/state";
+  case 0: return "d/" + device + "/+";
+  case 1: return "d/+/" + device + "/#";
+  default: return "d/" + device + "/state";
   }
 }
 

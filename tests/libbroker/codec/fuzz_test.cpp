@@ -18,10 +18,9 @@ using namespace troupe::test;
 
 namespace {
 
-/// The seeds of the libFuzzer target: one file per sample, named after it.
-std::filesystem::path corpus_folder() {
-  return std::filesystem::path(__FILE__).parent_path() / "../../fuzz/corpus/codec";
-}
+/// The seeds of the libFuzzer target: one file per sample, named after it. ctest runs
+/// the tests from the top of the tree.
+std::filesystem::path corpus_folder() { return "tests/fuzz/corpus/codec"; }
 
 std::string content_of(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
