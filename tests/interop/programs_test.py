@@ -68,7 +68,7 @@ class embedded(interop_test):
             self.assertIn("listening", running.stdout.readline())
             self.run_program("mosquitto_pub", "-p", str(port), "-t", "a", "-m", "kept", "-r", "-q", "1")
             heard = self.run_program("mosquitto_sub", "-p", str(port), "-t", "a", "-C", "1", "-W", "10")
-            self.assertEqual(heard.stdout.strip(), "kept")
+            self.assertEqual(heard.strip(), b"kept")
             said, _ = running.communicate(timeout=10)
             self.assertEqual(said.strip(), "received 1 messages, sent 1")
             self.assertEqual(running.returncode, 0)
