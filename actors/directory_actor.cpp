@@ -16,8 +16,12 @@ directory_actor::behavior_type directory_actor::make_behavior() {
       [this](const claim& request) { admit(request); },
       [this](const retire& request) { forget(request); },
       [this](const stop_all_reading&) { return tell_everybody(stop_reading{}); },
-      [this](const dismiss_all&) { return tell_everybody(dismiss{}); },
-      [this](const shutdown_step_done&) {
+      [this](const dismiss_all&) {
+        dismissing_ = true;
+        return tell_everybody(dismiss{});
+      },
+      [this](const shutdown_step_done& step) {
+        if (step.dismissed != dismissing_) return;  // late: its step was given up
         if (not_done_ != 0 && --not_done_ == 0) step_.deliver(all_done{});
       },
       [this](const describe_directory&) {

@@ -36,6 +36,7 @@ private:
   const node_context& house_;
   std::unordered_map<std::string, entry, text_hash, std::equal_to<>> sessions_;
   bool shutting_down_ = false;
+  bool dismissing_ = false;   ///< the second of the two steps
   std::size_t not_done_ = 0;  ///< sessions that have not done the current step
   caf::typed_response_promise<all_done> step_;
 };

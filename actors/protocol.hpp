@@ -125,7 +125,9 @@ struct dismiss {
   reason_code code = reason_code::server_shutting_down;
 };
 /// A will or the session's end may be due.
-struct session_timer {};
+struct session_timer {
+  time_point at{};  ///< for which it was set
+};
 /// To oneself: send what was collected.
 struct flush {};
 
@@ -243,7 +245,9 @@ struct retire {
   std::uint64_t attempts_seen = 0;
 };
 /// A session has done what `stop_reading` or `dismiss` asked for.
-struct shutdown_step_done {};
+struct shutdown_step_done {
+  bool dismissed = false;  ///< which of the two
+};
 /// Shutdown: passes `stop_reading` or `dismiss` to all sessions and answers when all are done.
 struct stop_all_reading {};
 struct dismiss_all {};

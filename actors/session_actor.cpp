@@ -154,7 +154,8 @@ void session_actor::handle(const io_ready& event) {
   }
 }
 
-void session_actor::handle(const session_timer&) {
+void session_actor::handle(const session_timer& due) {
+  if (timer_at_ != due.at) return;  // an earlier one was set meanwhile
   timer_at_.reset();
   if (machine_.connected()) return;
   const time_point now = current_time(*this);
@@ -403,7 +404,7 @@ void session_actor::schedule_timer(time_point now) {
   const time_point at = std::min(*due, now + longest_timer);
   if (timer_at_ && *timer_at_ <= at) return;
   timer_at_ = at;
-  delayed_send(this, at - now, session_timer{});
+  delayed_send(this, at - now, session_timer{at});
 }
 
 // -- what shards send -------------------------------------------------------------
@@ -457,7 +458,7 @@ void session_actor::handle(const dismiss& request) {
   const time_point now = current_time(*this);
   machine_.dismiss(request.code, now, effects());
   carry_out(now);
-  send(house_.directory_of(machine_.client_id()), shutdown_step_done{});
+  send(house_.directory_of(machine_.client_id()), shutdown_step_done{.dismissed = true});
   quit();
 }
 
