@@ -65,8 +65,8 @@ public:
         accepts_per_turn_(accepts_per_turn),
         workers_(workers),
         accept_(std::move(accept)),
-        acceptor_(loop(0).context()),
-        retry_(loop(0).context()) {}
+        acceptor_(std::in_place, loop(0).context()),
+        retry_(std::in_place, loop(0).context()) {}
 
   ~socket_listener() override {
     if constexpr (std::is_same_v<Protocol, stream_protocol>)
@@ -74,19 +74,19 @@ public:
   }
 
   void bind(const endpoint& at) {
-    acceptor_.open(at.protocol());
+    acceptor_->open(at.protocol());
     if constexpr (std::is_same_v<Protocol, tcp>) {
-      acceptor_.set_option(tcp::acceptor::reuse_address(true));
-      if (at.address().is_v6()) acceptor_.set_option(boost::asio::ip::v6_only(true));
+      acceptor_->set_option(tcp::acceptor::reuse_address(true));
+      if (at.address().is_v6()) acceptor_->set_option(boost::asio::ip::v6_only(true));
     }
-    acceptor_.bind(at);
-    acceptor_.listen(backlog_);
-    acceptor_.native_non_blocking(true);
+    acceptor_->bind(at);
+    acceptor_->listen(backlog_);
+    acceptor_->native_non_blocking(true);
     if constexpr (std::is_same_v<Protocol, stream_protocol>) path_ = at.path();
   }
 
   [[nodiscard]] std::string address() const override {
-    return scheme_ + "://" + printed(acceptor_.local_endpoint());
+    return scheme_ + "://" + printed(acceptor_->local_endpoint());
   }
 
   void start() override {
@@ -95,9 +95,8 @@ public:
 
   void stop() override {
     run_on(loop(0), [this] {
-      boost::system::error_code ignored;
-      acceptor_.close(ignored);
-      retry_.cancel();
+      acceptor_.reset();
+      retry_.reset();
     });
     // Connections dealt out before are ahead of this.
     for (std::size_t i = 1; i != workers_.num_workers(); ++i)
@@ -108,10 +107,10 @@ private:
   worker_loop& loop(std::size_t worker) { return *workers_.worker_by_id(worker)->data().loop; }
 
   void wait() {
-    acceptor_.async_wait(boost::asio::socket_base::wait_read,
-                         [self = this->shared_from_this()](const auto& failed) {
-                           if (!failed) self->accept_some();
-                         });
+    acceptor_->async_wait(boost::asio::socket_base::wait_read,
+                          [self = this->shared_from_this()](const auto& failed) {
+                            if (!failed && self->acceptor_) self->accept_some();
+                          });
   }
 
   void accept_some() {
@@ -119,7 +118,7 @@ private:
       endpoint peer;
       auto size = static_cast<socklen_t>(peer.capacity());
       const int socket =
-          ::accept4(acceptor_.native_handle(), peer.data(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+          ::accept4(acceptor_->native_handle(), peer.data(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (socket < 0) {
         const int reason = errno;
         if (reason == EMFILE || reason == ENFILE || reason == ENOBUFS || reason == ENOMEM)
@@ -139,9 +138,9 @@ private:
     if (!std::exchange(short_of_resources_, true))
       spdlog::error("event=accept_failed listener={} reason=\"{}\"", address(),
                     std::strerror(reason));
-    retry_.expires_after(accept_retry_interval);
-    retry_.async_wait([self = this->shared_from_this()](const auto& failed) {
-      if (!failed && self->acceptor_.is_open()) self->accept_some();
+    retry_->expires_after(accept_retry_interval);
+    retry_->async_wait([self = this->shared_from_this()](const auto& failed) {
+      if (!failed && self->acceptor_) self->accept_some();
     });
   }
 
@@ -167,10 +166,10 @@ private:
   const std::size_t accepts_per_turn_;
   io_coordinator& workers_;
   const on_accept accept_;
-  typename Protocol::acceptor acceptor_;
+  std::optional<typename Protocol::acceptor> acceptor_;  // gone once stopped: its loop goes first
   std::string path_;
   std::size_t next_worker_ = 0;
-  boost::asio::steady_timer retry_;
+  std::optional<boost::asio::steady_timer> retry_;  // likewise
   bool short_of_resources_ = false;
 };
 
