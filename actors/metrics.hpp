@@ -22,6 +22,7 @@ public:
     std::uint64_t connections_refused = 0;  ///< over a limit, before CONNECT
     std::uint64_t handshakes_failed = 0;    ///< bad or late CONNECT, bad credentials
     std::uint64_t deliveries_dropped = 0;   ///< messages over a session's delivery credit
+    std::uint64_t publishes_dropped = 0;    ///< messages that a client left behind, over the limit
     std::uint64_t publishes_held = 0;       ///< blocks that waited for publish credit
   };
 

@@ -29,6 +29,8 @@ struct node_context {
   mutable metrics counts;
   std::unique_ptr<shard_gauge[]> shard_load;  ///< by shard
   mutable std::atomic<std::uint64_t> last_session_number{0};
+  /// Bytes of publishes that wait for credit and whose clients have closed.
+  mutable std::atomic<std::size_t> left_behind{0};
 
   [[nodiscard]] const directory_handle& directory_of(std::string_view client_id) const noexcept {
     return directories[hash_text(client_id) % directories.size()];

@@ -36,7 +36,8 @@ struct client {
   byte_buffer unread;              ///< bytes that came behind the CONNECT
   bool anonymous_allowed = false;  ///< by the listener
 };
-/// Travels through one mailbox after the other; only the receiver touches it.
+/// Travels through one mailbox after the other, and only the receiver touches it; but
+/// while the authenticator looks at `request`, the socket stays the handshake's.
 using client_ptr = std::shared_ptr<client>;
 
 // -- handshake and authenticator ----------------------------------------------------
@@ -169,10 +170,9 @@ struct add_subscriptions {
   shard_subscribe request;
   session_handle subscriber;
   std::uint64_t session = 0;  ///< its number
-  std::uint32_t epoch = 0;
   delivery_gauge gauge;
 };
-/// Answered with `subscriptions_removed` if `request.number` is not 0.
+/// Answered with `subscriptions_removed`.
 struct remove_subscriptions {
   shard_unsubscribe request;
   session_handle subscriber;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace troupe {
 
@@ -72,6 +73,7 @@ session_actor::behavior_type session_actor::make_behavior() {
 
 void session_actor::on_exit() {
   socket_.reset();
+  if (held_ != nullptr && held_->left_behind) house_.left_behind -= held_->bytes;
   held_.reset();
 }
 
@@ -85,6 +87,9 @@ void session_actor::handle(attach_client& request) {
     machine_.dismiss(reason_code::session_taken_over, now, effects());
     carry_out(now);
   }
+  ending_ = false;
+  if (held_ != nullptr && std::exchange(held_->left_behind, false))
+    house_.left_behind -= held_->bytes;
   attempts_ = request.attempt;  // only now: a session that ended above lives on with this one
   client& arrived = *request.who;
   socket_ = std::move(arrived.socket);
@@ -124,13 +129,27 @@ void session_actor::close_connection(time_point now) {
   machine_.output().clear();
   socket_.reset();
   partial_ = byte_buffer();
-  // What waits for credit is bounded by the backlog; it must not get lost, and
-  // nobody who could send more is left.
-  if (held_ != nullptr)
-    for (shard_request& request : held_->requests)
-      std::visit([this](auto& any) { send_request(any); }, request);
-  held_.reset();
+  if (held_ != nullptr) leave_behind();
   --house_.counts.clients_online;
+}
+
+/// What the client sent is still routed as credit allows. Nobody pushes back on who
+/// is gone, so there is a limit for what all of them left; beyond it publishes, which
+/// were not acknowledged, are dropped.
+void session_actor::leave_behind() {
+  const std::size_t limit = house_.settings.limits.shard_credit;
+  if (house_.left_behind.load(std::memory_order_relaxed) + held_->bytes > limit) {
+    std::erase_if(held_->requests, [&](const shard_request& request) {
+      const auto* const publish = std::get_if<shard_publish>(&request);
+      if (publish != nullptr)
+        house_.counts.add(&metrics::counters::publishes_dropped, publish->block->size());
+      return publish != nullptr;
+    });
+    held_->bytes = 0;
+  }
+  held_->left_behind = true;
+  house_.left_behind += held_->bytes;
+  release_held();
 }
 
 // -- sockets and time ---------------------------------------------------------------
@@ -303,17 +322,32 @@ void session_actor::apply_effects(time_point now) {
   const bool close = wanted.close_connection;
   const bool ended = wanted.session_ended;
   if (close) close_connection(now);
-  // Behind the subscriptions that were held until now.
-  if (wanted.presence_changed)
-    for (const shard_handle& shard : house_.shards)
-      send(shard, set_presence{machine_.number(), machine_.connected()});
+  // Behind the subscriptions that are held.
+  if (wanted.presence_changed && held_ != nullptr)
+    held_->presence_changed = true;
+  else if (wanted.presence_changed)
+    tell_presence();
   wanted.clear();
-  if (ended)
-    send(house_.directory_of(machine_.client_id()),
-         retire{machine_.client_id(), self(), attempts_});
-  else if (close)
+  if (ended) {
+    ending_ = true;
+    retire_when_done();
+  } else if (close) {
     schedule_timer(now);
+  }
   update_deadline();
+}
+
+void session_actor::tell_presence() {
+  for (const shard_handle& shard : house_.shards)
+    send(shard, set_presence{machine_.number(), machine_.connected()});
+}
+
+void session_actor::retire_when_done() {
+  // Until a shard has said that it forgot the session, messages may be on their way
+  // that belong to a share group.
+  if (!ending_ || held_ != nullptr || removals_ != 0) return;
+  ending_ = false;
+  send(house_.directory_of(machine_.client_id()), retire{machine_.client_id(), self(), attempts_});
 }
 
 bool session_actor::has_credit(shard_index shard) const noexcept {
@@ -342,15 +376,21 @@ void session_actor::send_requests() {
 }
 
 void session_actor::release_held() {
-  while (held_ != nullptr) {
+  if (held_ == nullptr) return resume_reading();
+  for (; !held_->requests.empty(); held_->requests.pop_front()) {
     shard_request& next = held_->requests.front();
     if (auto* const publish = std::get_if<shard_publish>(&next)) {
       if (!has_credit(publish->shard)) break;
       held_->bytes -= publish->block->bytes();
+      if (held_->left_behind) house_.left_behind -= publish->block->bytes();
     }
     std::visit([this](auto& any) { send_request(any); }, next);
-    held_->requests.pop_front();
-    if (held_->requests.empty()) held_.reset();
+  }
+  if (held_->requests.empty()) {
+    const bool presence_changed = held_->presence_changed;
+    held_.reset();
+    if (presence_changed) tell_presence();
+    retire_when_done();
   }
   resume_reading();
 }
@@ -364,12 +404,12 @@ void session_actor::send_request(shard_publish& request) {
 void session_actor::send_request(shard_subscribe& request) {
   if (gauge_ == nullptr) gauge_ = std::make_shared<std::atomic<std::size_t>>(0);
   const shard_handle& shard = house_.shards[request.shard];
-  send(shard,
-       add_subscriptions{std::move(request), self(), machine_.number(), machine_.epoch(), gauge_});
+  send(shard, add_subscriptions{std::move(request), self(), machine_.number(), gauge_});
 }
 
 void session_actor::send_request(shard_unsubscribe& request) {
   const shard_handle& shard = house_.shards[request.shard];
+  ++removals_;
   send(shard,
        remove_subscriptions{std::move(request), self(), machine_.number(), machine_.epoch()});
 }
@@ -411,9 +451,11 @@ void session_actor::schedule_timer(time_point now) {
 
 void session_actor::handle(const deliver& batch) {
   gauge_->fetch_sub(batch.messages->footprint(), std::memory_order_relaxed);
-  if (batch.epoch != machine_.epoch()) return;
   const time_point now = current_time(*this);
-  machine_.deliver(*batch.messages, batch.options, now, effects());
+  if (batch.epoch == machine_.epoch())
+    machine_.deliver(*batch.messages, batch.options, now, effects());
+  else
+    machine_.return_delivery(*batch.messages, batch.options, effects());
   carry_out(now);
 }
 
@@ -433,6 +475,8 @@ void session_actor::handle(const subscriptions_added& reply) {
 }
 
 void session_actor::handle(const subscriptions_removed& reply) {
+  --removals_;
+  retire_when_done();
   if (reply.epoch != machine_.epoch()) return;
   machine_.unsubscribed(reply.number, effects());
   carry_out(current_time(*this));

@@ -29,7 +29,9 @@ private:
   /// never have any.
   struct held_requests {
     std::deque<shard_request> requests;
-    std::size_t bytes = 0;
+    std::size_t bytes = 0;          ///< of the publishes
+    bool presence_changed = false;  ///< shards are to be told behind all this
+    bool left_behind = false;       ///< by a client that is gone; see `node_context`
   };
 
   // Reading.
@@ -61,6 +63,9 @@ private:
   void send_request(shard_read_retained& request);
   void release_held();
   void close_connection(time_point now);
+  void leave_behind();
+  void tell_presence();
+  void retire_when_done();
   void schedule_timer(time_point now);
   void update_deadline();
   void describe_close() const;
@@ -89,6 +94,8 @@ private:
   std::optional<time_point> deadline_;  ///< as the socket knows it
   std::optional<time_point> timer_at_;  ///< of the pending `session_timer`
   std::uint64_t attempts_ = 0;
+  std::uint32_t removals_ = 0;  ///< `remove_subscriptions` not answered yet
+  bool ending_ = false;         ///< `retire` is to be sent
   std::uint32_t watch_ = 0;
   bool flush_requested_ = false;
   bool read_scheduled_ = false;

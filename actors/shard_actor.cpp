@@ -90,11 +90,11 @@ void shard_actor::subscribe(add_subscriptions& request) {
   hand_out();  // what came before the subscription does not match it
   const subscriber_index index = router_.join(request.session);
   if (index >= subscribers_.size()) subscribers_.resize(index + 1);
-  subscribers_[index] = {request.subscriber, request.epoch, request.gauge};
+  subscribers_[index] = {request.subscriber, request.request.epoch, request.gauge};
 
   subscriptions_added reply{.shard = number_,
                             .number = request.request.number,
-                            .epoch = request.epoch,
+                            .epoch = request.request.epoch,
                             .retained_sequence = router_.retained_sequence()};
   for (const filter_request& wanted : request.request.filters) {
     const topic_filter filter = *parse_topic_filter(wanted.filter);
@@ -111,8 +111,7 @@ void shard_actor::unsubscribe(const remove_subscriptions& request) {
       router_.unsubscribe(*index, *parse_topic_filter(text));
     if (router_.leave_if_unused(*index)) subscribers_[*index] = {};
   }
-  if (request.request.number != 0)
-    send(request.subscriber, subscriptions_removed{request.request.number, request.epoch});
+  send(request.subscriber, subscriptions_removed{request.request.number, request.epoch});
 }
 
 void shard_actor::request_flush() {

@@ -23,7 +23,8 @@ node_figures figures_of(const node_context& house, const node_description& descr
       .publishes_sent = counted.traffic.publishes_sent,
       .publishes_dropped = counted.traffic.dropped_output_full +
                            counted.traffic.dropped_queue_full + counted.traffic.dropped_expired +
-                           counted.traffic.dropped_too_large + counted.deliveries_dropped,
+                           counted.traffic.dropped_too_large + counted.deliveries_dropped +
+                           counted.publishes_dropped,
       .publish_bytes_received = counted.traffic.publish_bytes_received,
       .publish_bytes_sent = counted.traffic.publish_bytes_sent,
       .bytes_received = counted.bytes_received,

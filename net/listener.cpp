@@ -31,9 +31,7 @@ std::string printed(const tcp::endpoint& at) {
   return at.address().is_v6() ? fmt::format("[{}]:{}", host, at.port())
                               : fmt::format("{}:{}", host, at.port());
 }
-std::string printed(const stream_protocol::endpoint& at) {
-  return at.path().empty() ? "unix" : at.path();
-}
+std::string printed(const stream_protocol::endpoint& at) { return at.path(); }
 
 void prepare(const tcp&, int socket) {
   const int on = 1;
@@ -127,7 +125,8 @@ private:
       }
       peer.resize(size);
       prepare(peer.protocol(), socket);
-      deal_out(socket, printed(peer));
+      // A client may have bound its own end to any path: not for the log.
+      deal_out(socket, std::is_same_v<Protocol, tcp> ? printed(peer) : scheme_);
     }
     short_of_resources_ = false;
     wait();

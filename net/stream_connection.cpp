@@ -16,6 +16,9 @@ namespace {
 
 constexpr std::size_t views_per_call = 64;
 
+/// Input that is thrown away at the end, so that the other side gets to read ours.
+constexpr std::size_t unread_at_close = 1 << 20;
+
 connection::io_result outcome(ssize_t moved) noexcept {
   using status = connection::io_status;
   if (moved >= 0) return {static_cast<std::size_t>(moved), status::ok};
@@ -38,6 +41,10 @@ stream_connection::stream_connection(int socket, std::string peer, worker_loop& 
 
 stream_connection::~stream_connection() {
   --open_;
+  // Closed with input unread, the kernel would reset the connection and take back what
+  // the client has not read yet.
+  ::shutdown(socket_, SHUT_WR);
+  ::recv(socket_, nullptr, unread_at_close, MSG_TRUNC | MSG_DONTWAIT);
   ::close(socket_);
   if (worker_loop::current() == loop_)
     loop_->sockets().release(slot_);

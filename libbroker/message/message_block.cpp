@@ -13,7 +13,7 @@ namespace troupe {
 namespace {
 
 constexpr std::size_t entry_size = sizeof(message_entry);
-constexpr std::size_t largest_first_block = 64 * 1024;
+constexpr std::size_t largest_first_block = 64UL * 1024;
 
 constexpr std::size_t align_up(std::size_t size) noexcept {
   return (size + alignof(message_entry) - 1) & ~(alignof(message_entry) - 1);

@@ -73,6 +73,10 @@ public:
   /// Messages that matched the session's subscriptions.
   void deliver(const delivery& messages, const delivery_options& options, time_point now,
                session_effects& effects);
+  /// Messages that were sent to an earlier epoch of this session: those of share groups
+  /// go to other members [MQTT5-4.8.2-5].
+  void return_delivery(const delivery& messages, const delivery_options& options,
+                       session_effects& effects) const;
   /// A shard has taken all messages of `block`, one of this session's.
   void accepted(const message_block& block, session_effects& effects);
   /// `with_retained`: positions of the filters that have retained messages there.
@@ -123,6 +127,7 @@ private:
     packet_type reply = packet_type::suback;
     packet_id id = 0;
     std::uint32_t waiting_for = 0;  ///< shards
+    std::uint32_t connection_epoch = 0;
     std::vector<reason_code> codes;
     std::vector<std::string> wants_retained;  ///< by position; empty = does not
     std::string_view reason_string;
@@ -145,6 +150,8 @@ private:
   bool send_connack(const connect& request, bool assigned_id, bool session_present,
                     session_effects& effects);
   void return_shared(session_effects& effects);
+  void give_back(const message_block& block, std::uint32_t index, const std::string& share,
+                 session_effects& effects) const;
   void begin_resend();
   void resend(time_point now, session_effects& effects);
   void end_connection(time_point now, bool publish_will, session_effects& effects);
@@ -173,6 +180,11 @@ private:
   void on_unsubscribe(const frame& packet, time_point now, session_effects& effects);
   [[nodiscard]] result<topic_filter> check_filter(std::string_view text,
                                                   const subscribe& packet) const;
+  template <class Request>
+  void dispatch(std::vector<Request>& by_shard, pending_request&& pending,
+                session_effects& effects);
+  [[nodiscard]] pending_request* find_request(request_number number);
+  void answered_by_shard(pending_request& request, session_effects& effects);
   void complete_request(const pending_request& request, session_effects& effects);
   void read_retained(session_effects& effects);
 

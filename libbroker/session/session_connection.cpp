@@ -110,8 +110,8 @@ void session::attach(const connect& request, bool assigned_id, time_point now,
   }
   if (session_present) {
     begin_resend();
-    send_queued(now, effects);
     if (pulls_ != nullptr) pulls_->interrupt();
+    send_queued(now, effects);
     read_retained(effects);
   }
 }
@@ -196,25 +196,35 @@ void session::discard_state(time_point now, session_effects& effects) {
 /// Messages of shared subscriptions that the client has not got go to other
 /// members. QoS 2 messages that it may have got do not [MQTT5-4.8.2-5].
 void session::return_shared(session_effects& effects) {
-  const auto give_back = [&](const message_block& block, std::uint32_t index,
-                             const std::string& filter) {
-    message_block_builder builder;
-    builder.add(block, block[index]);
-    const shard_index shard = partition_of(block.topic(block[index])) % shards_;
-    effects.requests.push_back(shard_redeliver{
-        shard, filter,
-        builder.seal({.publisher = block.publisher(), .received_at = block.received_at()})});
-  };
   for (const packet_id id : window_.in_order()) {
     const outbound_window::message& sent = *window_.find(id);
     if (is_shared(sent.details) && sent.qos == qos::at_least_once)
-      give_back(*sent.block, sent.index, sent.details->share);
+      give_back(*sent.block, sent.index, sent.details->share, effects);
   }
   for (; queue_ != nullptr && !queue_->empty(); queue_->pop()) {
     const auto& [messages, options] = queue_->front();
     if (is_shared(options.details))
-      give_back(*messages.block, messages.first, options.details->share);
+      give_back(*messages.block, messages.first, options.details->share, effects);
   }
+}
+
+void session::give_back(const message_block& block, std::uint32_t index, const std::string& share,
+                        session_effects& effects) const {
+  message_block_builder builder;
+  builder.add(block, block[index]);
+  const shard_index shard = partition_of(block.topic(block[index])) % shards_;
+  effects.requests.push_back(shard_redeliver{
+      shard, share,
+      builder.seal({.publisher = block.publisher(), .received_at = block.received_at()})});
+}
+
+void session::return_delivery(const delivery& messages, const delivery_options& options,
+                              session_effects& effects) const {
+  if (!is_shared(options.details) || options.maximum_qos == qos::at_most_once) return;
+  for (const message_run& run : messages.runs)
+    for (std::uint32_t i = run.first; i != run.first + run.count; ++i)
+      if ((*run.block)[i].qos != qos::at_most_once)
+        give_back(*run.block, i, options.details->share, effects);
 }
 
 void session::dismiss(reason_code code, time_point now, session_effects& effects) {
@@ -260,7 +270,11 @@ void session::end_connection(time_point now, bool will_wanted, session_effects& 
     else if (delay != never)
       will_due_ = now + std::chrono::seconds(delay);
   }
+  // What shards still have to answer may bring retained messages for the next connection.
+  std::deque<pending_request> unanswered;
+  if (extras_ != nullptr) unanswered.swap(extras_->requests);
   extras_.reset();
+  if (!unanswered.empty()) more_state().requests.swap(unanswered);
   tidy_due_.reset();
   // [MQTT5-3.1.2-23], [MQTT5-4.1.0-1], [MQTT311-4.1.0-1], [MQTT311-4.1.0-2]
   if (expiry_ == 0) {

@@ -29,12 +29,13 @@ struct filter_request {
 struct shard_subscribe {
   shard_index shard = 0;
   request_number number = 0;
+  std::uint32_t epoch = 0;  ///< of the session, when the client asked
   std::vector<filter_request> filters;
 };
 
 struct shard_unsubscribe {
   shard_index shard = 0;
-  request_number number = 0;  ///< 0 = no reply wanted
+  request_number number = 0;  ///< 0: nobody waits for it
   std::vector<std::string> filters;
 };
 

@@ -10,6 +10,8 @@ namespace troupe {
 
 void session::deliver(const delivery& messages, const delivery_options& options, time_point now,
                       session_effects& effects) {
+  if (!connected_ && (options.maximum_qos == qos::at_most_once || !messages.has_acknowledged_qos))
+    return;  // not kept for who is away
   const bool as_kept =
       connected_ && !messages.mixed_versions && !messages.expires && !options.no_local &&
       messages.runs.front().block->version() == version_ &&

@@ -54,7 +54,7 @@ void session::on_subscribe(const frame& packet, time_point now, session_effects&
 
   // One answer for all [MQTT5-3.8.4-5], [MQTT311-3.8.4-4].
   pending_request pending{.number = ++last_request_, .id = decoded.id};
-  std::vector<shard_subscribe> by_shard(shards_);
+  std::vector<shard_subscribe> by_shard(shards_, shard_subscribe{.epoch = epoch_});
   for (std::size_t position = 0; position != decoded.entries.size(); ++position) {
     const std::string_view text = decoded.entries[position].filter;
     const auto filter = check_filter(text, decoded);
@@ -91,17 +91,7 @@ void session::on_subscribe(const frame& packet, time_point now, session_effects&
     else
       add(by_shard[partition_of(filter->filter) % shards_]);
   }
-  for (shard_index shard = 0; shard != shards_; ++shard) {
-    if (by_shard[shard].filters.empty()) continue;
-    by_shard[shard].shard = shard;
-    by_shard[shard].number = pending.number;
-    effects.requests.push_back(std::move(by_shard[shard]));
-    ++pending.waiting_for;
-  }
-  if (pending.waiting_for == 0)
-    complete_request(pending, effects);
-  else
-    more_state().requests.push_back(std::move(pending));
+  dispatch(by_shard, std::move(pending), effects);
 }
 
 void session::on_unsubscribe(const frame& packet, time_point now, session_effects& effects) {
@@ -136,6 +126,14 @@ void session::on_unsubscribe(const frame& packet, time_point now, session_effect
       by_shard[partition_of(filter->filter) % shards_].filters.emplace_back(text);
     if (pulls_ != nullptr) pulls_->stop(text);
   }
+  dispatch(by_shard, std::move(pending), effects);
+}
+
+/// Sends each shard its part; the answer to the client waits for all of them.
+template <class Request>
+void session::dispatch(std::vector<Request>& by_shard, pending_request&& pending,
+                       session_effects& effects) {
+  pending.connection_epoch = connection_epoch_;
   for (shard_index shard = 0; shard != shards_; ++shard) {
     if (by_shard[shard].filters.empty()) continue;
     by_shard[shard].shard = shard;
@@ -152,32 +150,38 @@ void session::on_unsubscribe(const frame& packet, time_point now, session_effect
 void session::subscribed(shard_index shard, request_number number, std::uint64_t retained_sequence,
                          const std::vector<std::uint32_t>& with_retained,
                          session_effects& effects) {
-  if (!connected_ || extras_ == nullptr) return;
-  auto& requests = extras_->requests;
-  const auto found = std::find_if(requests.begin(), requests.end(),
-                                  [&](const pending_request& p) { return p.number == number; });
-  if (found == requests.end()) return;
+  pending_request* const request = find_request(number);
+  if (request == nullptr) return;
   for (const std::uint32_t position : with_retained) {
-    const std::string& filter = found->wants_retained[position];
+    const std::string& filter = request->wants_retained[position];
     if (filter.empty() || !subscriptions_.contains(filter)) continue;
     if (pulls_ == nullptr) pulls_ = std::make_unique<retained_pulls>();
     pulls_->start(filter, shard, retained_sequence);
   }
-  if (--found->waiting_for == 0) {
-    complete_request(*found, effects);
-    requests.erase(found);
-  }
+  answered_by_shard(*request, effects);
   read_retained(effects);
 }
 
 void session::unsubscribed(request_number number, session_effects& effects) {
-  if (!connected_ || extras_ == nullptr) return;
+  pending_request* const request = find_request(number);
+  if (request != nullptr) answered_by_shard(*request, effects);
+}
+
+session::pending_request* session::find_request(request_number number) {
+  if (extras_ == nullptr) return nullptr;
   auto& requests = extras_->requests;
   const auto found = std::find_if(requests.begin(), requests.end(),
                                   [&](const pending_request& p) { return p.number == number; });
-  if (found == requests.end() || --found->waiting_for != 0) return;
-  complete_request(*found, effects);
-  requests.erase(found);
+  return found == requests.end() ? nullptr : &*found;
+}
+
+void session::answered_by_shard(pending_request& request, session_effects& effects) {
+  if (--request.waiting_for != 0) return;
+  // The client of an earlier connection has nobody to be answered over.
+  if (connected_ && request.connection_epoch == connection_epoch_)
+    complete_request(request, effects);
+  std::erase_if(extras_->requests,
+                [&](const pending_request& each) { return each.waiting_for == 0; });
 }
 
 void session::complete_request(const pending_request& request, session_effects& effects) {
