@@ -143,6 +143,31 @@ BOOST_AUTO_TEST_CASE(keep_alive_stands_still_while_the_broker_does_not_read) {
   BOOST_TEST(ann.cut_off());
 }
 
+BOOST_AUTO_TEST_CASE(what_clients_leave_behind_waits_for_credit_and_is_bounded) {
+  config settings = tight();
+  settings.limits.shard_credit = 10'000;
+  stage node(settings);
+  const shard_handle shard = node.node().shards[0];
+  node.hold(shard);
+  for (int i = 0; i != 20; ++i) {
+    player ann = node.online(passing("ann" + std::to_string(i)));
+    for (int n = 0; n != 4; ++n) {
+      ann.publish("t", kilobyte);
+      node.run();
+    }
+    ann.disconnect();
+    node.run();
+    BOOST_TEST(ann.cut_off());
+  }
+  BOOST_TEST(node.node().left_behind <= 10'000U);
+  BOOST_TEST(node.node().counts.total().publishes_dropped != 0U);
+  BOOST_TEST(node.sessions() != 0U);  // they stay until it is all routed
+  node.let_go(shard);
+  node.run();
+  BOOST_TEST(node.node().left_behind == 0U);
+  BOOST_TEST(node.sessions() == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(client_that_takes_nothing_of_what_it_asks_for_is_closed_in_time) {
   config settings;
   settings.limits.output_buffer = 500;

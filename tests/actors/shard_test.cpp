@@ -291,6 +291,34 @@ BOOST_AUTO_TEST_CASE(share_member_that_ends_hands_its_messages_on) {  // [MQTT5-
   BOOST_TEST(ann.received() == "PUBLISH t m q1 id=1\n");
 }
 
+// [MQTT5-4.8.2-5]
+BOOST_AUTO_TEST_CASE(messages_on_their_way_to_a_member_that_ends_go_to_another) {
+  for (const bool taken_over : {false, true}) {
+    stage node;
+    const shard_handle shard = node.node().shards[0];
+    player ann = node.online(passing("ann"));
+    player bob = node.online(taken_over ? lasting("bob") : passing("bob"));
+    player eve = node.online(passing("eve"));
+    bob.subscribed("$share/g/t");
+    node.hold(shard);
+    eve.publish("t", "m", qos::at_least_once, 1);
+    node.run();
+    ann.subscribe("$share/g/t");  // after the message, which is bob's
+    node.run();
+    connect anew = lasting("bob");
+    anew.clean_start = true;
+    if (taken_over)
+      BOOST_TEST(node.enter(anew).received() == "CONNACK\n");
+    else
+      bob.hang_up();
+    node.run();
+    node.let_go(shard);
+    const std::string got = ann.received();
+    BOOST_TEST(got.starts_with("SUBACK 1 "));
+    BOOST_TEST(got.ends_with("PUBLISH t m q1 id=1\n"));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(deliveries_carry_the_epoch_of_the_latest_subscription) {
   stage node;
   subscriber publisher(node, 1);
