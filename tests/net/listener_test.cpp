@@ -211,8 +211,8 @@ BOOST_AUTO_TEST_CASE(an_accepted_socket_is_non_blocking_and_works) {
   const std::array views{as_bytes("hello")};
   BOOST_TEST(socket.write_some(views).bytes == 5U);
   BOOST_TEST(read_exactly(client, 5) == "hello");
-  accepted.clear();
   at->stop();
+  accepted.clear();
 }
 
 BOOST_AUTO_TEST_CASE(ipv6_is_an_address_like_another) {
@@ -228,9 +228,9 @@ BOOST_AUTO_TEST_CASE(ipv6_is_an_address_like_another) {
   // The port of the other family stays free for a listener of its own.
   const auto beside = opened(on_tcp("127.0.0.1", port_of(*at)));
   BOOST_TEST(port_of(*beside) == port_of(*at));
-  accepted.clear();
   beside->stop();
   at->stop();
+  accepted.clear();
 }
 
 BOOST_AUTO_TEST_CASE(a_port_in_use_is_named) {
@@ -254,8 +254,8 @@ BOOST_AUTO_TEST_CASE(a_unix_socket_is_a_file_that_goes_with_its_listener) {
     const descriptor client = tcp_socket(AF_UNIX);
     BOOST_TEST_REQUIRE(connect_to(client, place / "mqtt") == 0);
     BOOST_TEST(accepted.wait_for(1).front().socket->peer() == "unix");
-    accepted.clear();
     at->stop();
+    accepted.clear();
   }
   system.on_worker(0, [] {});  // what the listener had under way there is over
   BOOST_TEST(!fs::exists(place / "mqtt"));
@@ -274,8 +274,8 @@ BOOST_AUTO_TEST_CASE(a_socket_file_that_nobody_listens_on_is_replaced) {
   const descriptor client = tcp_socket(AF_UNIX);
   BOOST_TEST(connect_to(client, place / "mqtt") == 0);
   accepted.wait_for(1);
-  accepted.clear();
   at->stop();
+  accepted.clear();
 }
 
 BOOST_AUTO_TEST_CASE(a_socket_file_that_somebody_listens_on_is_left_alone) {
@@ -286,8 +286,8 @@ BOOST_AUTO_TEST_CASE(a_socket_file_that_somebody_listens_on_is_left_alone) {
   const descriptor client = tcp_socket(AF_UNIX);
   BOOST_TEST(connect_to(client, place / "mqtt") == 0);
   accepted.wait_for(1);
-  accepted.clear();
   at->stop();
+  accepted.clear();
 }
 
 BOOST_AUTO_TEST_CASE(a_listener_that_stopped_has_handed_over_all_and_takes_no_more) {
@@ -338,8 +338,8 @@ BOOST_AUTO_TEST_CASE(without_free_descriptors_it_waits_for_some_and_does_not_spi
     BOOST_TEST(accepted.count() == 0U);
   }
   accepted.wait_for(2);
-  accepted.clear();
   at->stop();
+  accepted.clear();
 }
 
 BOOST_AUTO_TEST_CASE(a_listener_that_waits_for_descriptors_stops_at_once) {
