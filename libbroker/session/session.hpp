@@ -173,6 +173,7 @@ private:
   void on_unsubscribe(const frame& packet, time_point now, session_effects& effects);
   [[nodiscard]] result<topic_filter> check_filter(std::string_view text,
                                                   const subscribe& packet) const;
+  [[nodiscard]] bool takes_reply(std::size_t codes) const noexcept;
   void complete_request(const pending_request& request, session_effects& effects);
   void read_retained(session_effects& effects);
 
