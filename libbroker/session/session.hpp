@@ -185,6 +185,7 @@ private:
                 session_effects& effects);
   [[nodiscard]] pending_request* find_request(request_number number);
   void answered_by_shard(pending_request& request, session_effects& effects);
+  [[nodiscard]] bool takes_reply(std::size_t codes) const noexcept;
   void complete_request(const pending_request& request, session_effects& effects);
   void read_retained(session_effects& effects);
 

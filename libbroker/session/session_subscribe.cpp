@@ -2,6 +2,7 @@
 
 #include "libbroker/codec/decode.hpp"
 #include "libbroker/codec/encode.hpp"
+#include "libbroker/codec/variable_byte_integer.hpp"
 #include "libbroker/session/session.hpp"
 #include "libbroker/topic.hpp"
 
@@ -12,6 +13,10 @@ namespace troupe {
 
 namespace {
 
+/// The client waits for an answer that it does not take: the two cannot talk.
+constexpr error reply_too_large{reason_code::packet_too_large, "MQTT5-3.1.2-24",
+                                "answer over the client's maximum packet size"};
+
 reason_code granted(qos level) noexcept { return static_cast<reason_code>(level); }
 
 /// What a filter that is not served is answered with.
@@ -21,6 +26,13 @@ reason_code refusal(protocol_version version, reason_code code) noexcept {
 }
 
 }  // namespace
+
+/// Whether a SUBACK or UNSUBACK with so many codes is not too large for the client.
+bool session::takes_reply(std::size_t codes) const noexcept {
+  const std::size_t body = 3 + codes;
+  return maximum_packet_size_ == 0 ||
+         1 + variable_byte_integer_size(body) + body <= maximum_packet_size_;
+}
 
 result<topic_filter> session::check_filter(std::string_view text, const subscribe& packet) const {
   const features_config& features = settings_.features;
@@ -50,6 +62,7 @@ void session::on_subscribe(const frame& packet, time_point now, session_effects&
   thread_local subscribe decoded;
   if (const auto outcome = decode_subscribe(packet, version_, decoded); !outcome)
     return fail(outcome.error(), now, effects);
+  if (!takes_reply(decoded.entries.size())) return fail(reply_too_large, now, effects);
   seal_publishes(now, effects);  // what came before must not match
 
   // One answer for all [MQTT5-3.8.4-5], [MQTT311-3.8.4-4].
@@ -98,6 +111,7 @@ void session::on_unsubscribe(const frame& packet, time_point now, session_effect
   thread_local unsubscribe decoded;
   if (const auto outcome = decode_unsubscribe(packet, version_, decoded); !outcome)
     return fail(outcome.error(), now, effects);
+  if (!takes_reply(decoded.filters.size())) return fail(reply_too_large, now, effects);
   seal_publishes(now, effects);  // what came before still matches
 
   // One answer for all [MQTT5-3.10.4-6], [MQTT311-3.10.4-6].

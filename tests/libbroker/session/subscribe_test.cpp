@@ -447,4 +447,25 @@ BOOST_AUTO_TEST_CASE(no_local_on_a_shared_subscription_ends_the_connection) {  /
   BOOST_TEST(s.received() == "DISCONNECT 82 +reason\n");
 }
 
+// Found by session_fuzz.
+BOOST_AUTO_TEST_CASE(a_reply_too_large_for_the_client_ends_the_connection) {  // [MQTT5-3.1.2-24]
+  for (const std::size_t filters : {25U, 26U}) {
+    scene s;
+    connect request = scene::request_v5();
+    request.maximum_packet_size = 30;  // SUBACK has 5 bytes and one for each filter
+    s.online(request);
+    subscribe packet{.id = 1};
+    packet.entries.assign(filters, {.filter = "t"});
+    s.send(packet);
+    s.answer();
+    BOOST_TEST(s.machine.connected() == (filters == 25));
+    BOOST_TEST(s.machine.subscriptions() == (filters == 25 ? 1U : 0U));
+    BOOST_TEST(s.received().starts_with(filters == 25 ? "SUBACK" : "DISCONNECT 95"));
+    if (filters != 25) continue;
+    s.send(unsubscribe{.id = 2, .filters = std::vector<std::string_view>(26, "t")});
+    BOOST_TEST(s.received().starts_with("DISCONNECT 95"));
+    BOOST_TEST(s.machine.subscriptions() == 1U);
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
