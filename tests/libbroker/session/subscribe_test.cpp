@@ -447,7 +447,6 @@ BOOST_AUTO_TEST_CASE(no_local_on_a_shared_subscription_ends_the_connection) {  /
   BOOST_TEST(s.received() == "DISCONNECT 82 +reason\n");
 }
 
-// Found by session_fuzz.
 BOOST_AUTO_TEST_CASE(a_reply_too_large_for_the_client_ends_the_connection) {  // [MQTT5-3.1.2-24]
   for (const std::size_t filters : {25U, 26U}) {
     scene s;
