@@ -14,6 +14,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <future>
 #include <stdexcept>
 
@@ -187,12 +188,14 @@ std::shared_ptr<listener> open_tcp(const listener_config& settings, io_coordinat
 std::shared_ptr<listener> open_unix(const listener_config& settings, io_coordinator& workers,
                                     std::size_t accepts_per_turn, listener::on_accept accept) {
   // A socket file left behind by a broker that was killed is in the way; one
-  // that somebody listens on is not ours to take.
+  // that somebody listens on is not ours to take, nor is a file of another kind.
   const stream_protocol::endpoint at(settings.address.path);
   boost::system::error_code refused;
   stream_protocol::socket probe(workers.worker_by_id(0)->data().loop->context());
   probe.connect(at, refused);
-  if (refused == boost::asio::error::connection_refused) ::unlink(at.path().c_str());
+  if (refused == boost::asio::error::connection_refused &&
+      std::filesystem::is_socket(std::filesystem::symlink_status(at.path())))
+    ::unlink(at.path().c_str());
 
   auto opened = std::make_shared<socket_listener<stream_protocol>>(
       "unix", settings, workers, accepts_per_turn, std::move(accept));

@@ -290,6 +290,14 @@ BOOST_AUTO_TEST_CASE(a_socket_file_that_somebody_listens_on_is_left_alone) {
   accepted.clear();
 }
 
+BOOST_AUTO_TEST_CASE(a_file_that_is_no_socket_is_left_alone) {
+  const folder place;
+  std::ofstream(place / "notes") << "mine";
+  BOOST_TEST(refused(on_unix(place / "notes")) ==
+             "cannot listen on unix://" + (place / "notes").string() + ": Address already in use");
+  BOOST_TEST(fs::file_size(place / "notes") == 4U);
+}
+
 BOOST_AUTO_TEST_CASE(a_listener_that_stopped_has_handed_over_all_and_takes_no_more) {
   constexpr std::size_t connections = 11;  // worker 0 gets the first and the last
   const auto at = opened(on_tcp());

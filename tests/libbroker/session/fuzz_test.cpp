@@ -19,7 +19,7 @@ namespace {
 
 /// The seeds of the libFuzzer target, which found them.
 std::vector<std::string> corpus() {
-  const auto folder = std::filesystem::path(__FILE__).parent_path() / "../../fuzz/corpus/session";
+  const auto folder = "tests/fuzz/corpus/session";
   std::vector<std::string> seeds;
   for (const auto& file : std::filesystem::directory_iterator(folder)) {
     std::ifstream in(file.path(), std::ios::binary);
