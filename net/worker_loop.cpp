@@ -62,10 +62,8 @@ caf::resumable* worker_loop::next() {
     const bool round_over =
         jobs_left_ == 0 || (jobs_left_ % jobs_per_clock_read == 0 && clock::now() >= round_ends_);
     if (round_over || ready_.empty()) {
-      if (ready_.empty())
-        wait();
-      else
-        serve_io();
+      serve_io();
+      if (ready_.empty()) wait();
       jobs_left_ = std::min(ready_.size(), limits_.jobs_per_round);
       round_ends_ = clock::now() + limits_.longest_round;
     }
