@@ -135,17 +135,18 @@ void session_actor::close_connection(time_point now) {
 
 /// What the client sent is still routed as credit allows. Nobody pushes back on who
 /// is gone, so there is a limit for what all of them left; beyond it publishes, which
-/// were not acknowledged, are dropped.
+/// were not acknowledged, are dropped. Wills are not: they are few, and nobody sends them again.
 void session_actor::leave_behind() {
   const std::size_t limit = house_.settings.limits.shard_credit;
   if (house_.left_behind.load(std::memory_order_relaxed) + held_->bytes > limit) {
     std::erase_if(held_->requests, [&](const shard_request& request) {
       const auto* const publish = std::get_if<shard_publish>(&request);
-      if (publish != nullptr)
-        house_.counts.add(&metrics::counters::publishes_dropped, publish->block->size());
-      return publish != nullptr;
+      if (publish == nullptr || publish->block->is_will()) return false;
+      machine_.not_routed(*publish->block);
+      house_.counts.add(&metrics::counters::publishes_dropped, publish->block->size());
+      held_->bytes -= publish->block->bytes();
+      return true;
     });
-    held_->bytes = 0;
   }
   held_->left_behind = true;
   house_.left_behind += held_->bytes;

@@ -52,8 +52,10 @@ public:
   [[nodiscard]] std::uint32_t bytes() const noexcept { return capacity_; }
   /// Number of the publishing session, unique in this process; 0 = the broker itself.
   [[nodiscard]] std::uint64_t publisher() const noexcept { return publisher_; }
-  /// Which of the publisher's connections it came over.
+  /// Which of the publisher's connections it came over; 0 = none.
   [[nodiscard]] std::uint32_t connection_epoch() const noexcept { return connection_epoch_; }
+  /// Whether a session publishes it for a client that is gone.
+  [[nodiscard]] bool is_will() const noexcept { return publisher_ != 0 && connection_epoch_ == 0; }
   [[nodiscard]] time_point received_at() const noexcept { return received_at_; }
 
   /// REQUIRES: index < size().

@@ -79,6 +79,9 @@ public:
                        session_effects& effects) const;
   /// A shard has taken all messages of `block`, one of this session's.
   void accepted(const message_block& block, session_effects& effects);
+  /// No shard will get `block`, one of this session's that was not accepted: as if the
+  /// client had never sent it, so that it may send it again.
+  void not_routed(const message_block& block);
   /// `with_retained`: positions of the filters that have retained messages there.
   void subscribed(shard_index shard, request_number number, std::uint64_t retained_sequence,
                   const std::vector<std::uint32_t>& with_retained, session_effects& effects);

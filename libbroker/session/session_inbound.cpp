@@ -221,6 +221,13 @@ void session::accepted(const message_block& block, session_effects& effects) {
   }
 }
 
+void session::not_routed(const message_block& block) {
+  if (block.connection_epoch() < first_connection_) return;  // an ended session's
+  for (std::uint32_t i = 0; i != block.size(); ++i)
+    if (block[i].qos == qos::exactly_once && !accepted_qos2_.contains(block[i].id))
+      inbound_qos2_.erase(block[i].id);
+}
+
 // -- acknowledgements -------------------------------------------------------------
 
 void session::on_acknowledgement(const frame& packet, time_point now, session_effects& effects) {

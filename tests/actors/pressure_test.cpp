@@ -168,6 +168,33 @@ BOOST_AUTO_TEST_CASE(what_clients_leave_behind_waits_for_credit_and_is_bounded) 
   BOOST_TEST(node.sessions() == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(qos2_message_that_was_left_behind_and_dropped_may_be_sent_again) {
+  // Its packet identifier stayed taken: the client waited for a PUBREC for ever.
+  config settings = tight();
+  settings.limits.shard_credit = 1;
+  stage node(settings);
+  const shard_handle shard = node.node().shards[0];
+  player bob = node.online(passing("bob"));
+  bob.subscribed("#");
+  connect request = lasting("ann");
+  request.will = will{.topic = "will", .payload = as_bytes("gone")};
+  player ann = node.online(request);
+  node.hold(shard);
+  for (packet_id id = 1; id != 4; ++id) {
+    ann.publish("t", kilobyte, qos::exactly_once, id);
+    node.run();
+  }
+  ann.hang_up();
+  node.run();
+  BOOST_TEST(node.node().counts.total().publishes_dropped == 2U);
+  node.let_go(shard);
+  BOOST_TEST(bob.received() == "PUBLISH t " + kilobyte + " q2 id=1\nPUBLISH will gone\n");
+  ann = node.online(lasting("ann"));
+  ann.publish("t", "again", qos::exactly_once, 3);
+  BOOST_TEST(ann.received() == "PUBREC 3\n");
+  BOOST_TEST(bob.received() == "PUBLISH t again q2 id=2\n");
+}
+
 BOOST_AUTO_TEST_CASE(client_that_takes_nothing_of_what_it_asks_for_is_closed_in_time) {
   config settings;
   settings.limits.output_buffer = 500;
