@@ -80,9 +80,13 @@ using authenticator_handle = caf::typed_actor<
 
 // -- session ------------------------------------------------------------------------
 
-/// Bytes of deliveries that were sent to a session and not handled yet: written
-/// by shards, read by them before they send more.
-using delivery_gauge = std::shared_ptr<std::atomic<std::size_t>>;
+/// What is under way between one session and the shards, in bytes. The sender of
+/// either kind adds, the receiver takes off, and who has sent too much waits.
+struct session_flow {
+  std::atomic<std::size_t> publishing{0};  ///< blocks that shards have not routed yet
+  std::atomic<std::size_t> delivering{0};  ///< deliveries that the session has not handled yet
+};
+using session_flow_ptr = std::shared_ptr<session_flow>;
 
 /// A client with the session's identifier connected; take-over if one is.
 struct attach_client {
@@ -95,11 +99,13 @@ struct deliver {
   delivery_options options;
   std::uint32_t epoch = 0;
 };
-/// All messages of the block are routed.
+/// All messages of the block, some of which the client wants acknowledged, are routed.
 struct accepted {
   message_block_ptr block;
   std::uint32_t epoch = 0;  ///< of the session
 };
+/// Everything that the session had published before it asked is routed.
+struct credit_returned {};
 struct subscriptions_added {
   shard_index shard = 0;
   request_number number = 0;
@@ -138,8 +144,10 @@ using session_handle = connection_owner::extend<
     caf::reacts_to<attach_client>,
     // Messages for the client.
     caf::reacts_to<deliver>,
-    // Acknowledge to the client; publish credit comes back.
+    // Acknowledge to the client.
     caf::reacts_to<accepted>,
+    // Publish what waited for credit.
+    caf::reacts_to<credit_returned>,
     // One shard has done its part of a SUBSCRIBE.
     caf::reacts_to<subscriptions_added>,
     // One shard has done its part of an UNSUBSCRIBE.
@@ -159,18 +167,23 @@ using session_handle = connection_owner::extend<
 
 // -- shard --------------------------------------------------------------------------
 
-/// Messages of one publisher for topics of this shard; answered with `accepted`.
+/// Messages of one publisher for topics of this shard.
 struct route {
   message_block_ptr block;
-  session_handle publisher;  ///< null: nobody waits for an answer
+  session_flow_ptr flow;     ///< the publisher's; null: the broker itself publishes
+  session_handle publisher;  ///< gets `accepted`; null: nobody waits for it
   std::uint32_t epoch = 0;   ///< of the session
+};
+/// Answered with `credit_returned` when all that was sent before is routed.
+struct ask_credit {
+  session_handle publisher;
 };
 /// Answered with `subscriptions_added`.
 struct add_subscriptions {
   shard_subscribe request;
   session_handle subscriber;
   std::uint64_t session = 0;  ///< its number
-  delivery_gauge gauge;
+  session_flow_ptr flow;
 };
 /// Answered with `subscriptions_removed`.
 struct remove_subscriptions {
@@ -214,6 +227,8 @@ struct shard_description {
 using shard_handle = caf::typed_actor<
     // Match, collect per subscriber, acknowledge.
     caf::reacts_to<route>,
+    // Tell a publisher that may not send more when it may.
+    caf::reacts_to<ask_credit>,
     // Subscribe a session to filters that concern this shard.
     caf::reacts_to<add_subscriptions>,
     // Unsubscribe it.
@@ -305,6 +320,7 @@ TROUPE_LOCAL_MESSAGE(authenticated)
 TROUPE_LOCAL_MESSAGE(attach_client)
 TROUPE_LOCAL_MESSAGE(deliver)
 TROUPE_LOCAL_MESSAGE(accepted)
+TROUPE_LOCAL_MESSAGE(credit_returned)
 TROUPE_LOCAL_MESSAGE(subscriptions_added)
 TROUPE_LOCAL_MESSAGE(subscriptions_removed)
 TROUPE_LOCAL_MESSAGE(retained_read)
@@ -314,6 +330,7 @@ TROUPE_LOCAL_MESSAGE(dismiss)
 TROUPE_LOCAL_MESSAGE(session_timer)
 TROUPE_LOCAL_MESSAGE(flush)
 TROUPE_LOCAL_MESSAGE(route)
+TROUPE_LOCAL_MESSAGE(ask_credit)
 TROUPE_LOCAL_MESSAGE(add_subscriptions)
 TROUPE_LOCAL_MESSAGE(remove_subscriptions)
 TROUPE_LOCAL_MESSAGE(redeliver)

@@ -59,6 +59,7 @@ session_actor::behavior_type session_actor::make_behavior() {
       [](const deliver& batch) { running->handle(batch); },
       [](const flush& due) { running->handle(due); },
       [](const accepted& batch) { running->handle(batch); },
+      [](const credit_returned& reply) { running->handle(reply); },
       [](attach_client& request) { running->handle(request); },
       [](const subscriptions_added& reply) { running->handle(reply); },
       [](const subscriptions_removed& reply) { running->handle(reply); },
@@ -351,18 +352,27 @@ void session_actor::retire_when_done() {
   send(house_.directory_of(machine_.client_id()), retire{machine_.client_id(), self(), attempts_});
 }
 
-bool session_actor::has_credit(shard_index shard) const noexcept {
-  // Whoever has nothing under way may send, however large it is.
+const session_flow_ptr& session_actor::flow() {
+  if (flow_ == nullptr) flow_ = std::make_shared<session_flow>();
+  return flow_;
+}
+
+std::optional<shard_index> session_actor::out_of_credit(shard_index shard) const noexcept {
+  // Credit need not suffice for all of a block: a large message passes, too.
   const limits_config& limits = house_.settings.limits;
-  return credit_used_ == 0 || (credit_used_ < limits.publish_credit &&
-                               house_.shard_load[shard].bytes < limits.shard_credit);
+  if (flow_ != nullptr &&
+      flow_->publishing.load(std::memory_order_relaxed) >= limits.publish_credit)
+    return last_published_;
+  if (house_.shard_load[shard].bytes.load(std::memory_order_relaxed) >= limits.shard_credit)
+    return shard;
+  return std::nullopt;
 }
 
 void session_actor::send_requests() {
   session_effects& wanted = effects();
   for (shard_request& request : wanted.requests) {
     auto* const publish = std::get_if<shard_publish>(&request);
-    if (held_ == nullptr && (publish == nullptr || has_credit(publish->shard))) {
+    if (held_ == nullptr && (publish == nullptr || !out_of_credit(publish->shard))) {
       std::visit([this](auto& any) { send_request(any); }, request);
       continue;
     }
@@ -374,14 +384,17 @@ void session_actor::send_requests() {
     held_->requests.push_back(std::move(request));
   }
   if (wanted.read_retained) send_request(*wanted.read_retained);
+  if (held_ != nullptr && !held_->asked) release_held();
 }
 
 void session_actor::release_held() {
-  if (held_ == nullptr) return resume_reading();
   for (; !held_->requests.empty(); held_->requests.pop_front()) {
     shard_request& next = held_->requests.front();
     if (auto* const publish = std::get_if<shard_publish>(&next)) {
-      if (!has_credit(publish->shard)) break;
+      if (const auto full = out_of_credit(publish->shard)) {
+        if (!std::exchange(held_->asked, true)) send(house_.shards[*full], ask_credit{self()});
+        break;
+      }
       held_->bytes -= publish->block->bytes();
       if (held_->left_behind) house_.left_behind -= publish->block->bytes();
     }
@@ -397,15 +410,19 @@ void session_actor::release_held() {
 }
 
 void session_actor::send_request(shard_publish& request) {
-  credit_used_ += request.block->bytes();
-  house_.shard_load[request.shard].bytes += request.block->bytes();
-  send(house_.shards[request.shard], route{std::move(request.block), self(), machine_.epoch()});
+  const std::size_t bytes = request.block->bytes();
+  flow()->publishing.fetch_add(bytes, std::memory_order_relaxed);
+  house_.shard_load[request.shard].bytes.fetch_add(bytes, std::memory_order_relaxed);
+  last_published_ = request.shard;
+  session_handle waiting;
+  if (request.block->is_acknowledged()) waiting = self();
+  send(house_.shards[request.shard],
+       route{std::move(request.block), flow_, std::move(waiting), machine_.epoch()});
 }
 
 void session_actor::send_request(shard_subscribe& request) {
-  if (gauge_ == nullptr) gauge_ = std::make_shared<std::atomic<std::size_t>>(0);
   const shard_handle& shard = house_.shards[request.shard];
-  send(shard, add_subscriptions{std::move(request), self(), machine_.number(), gauge_});
+  send(shard, add_subscriptions{std::move(request), self(), machine_.number(), flow()});
 }
 
 void session_actor::send_request(shard_unsubscribe& request) {
@@ -451,7 +468,7 @@ void session_actor::schedule_timer(time_point now) {
 // -- what shards send -------------------------------------------------------------
 
 void session_actor::handle(const deliver& batch) {
-  gauge_->fetch_sub(batch.messages->footprint(), std::memory_order_relaxed);
+  flow_->delivering.fetch_sub(batch.messages->footprint(), std::memory_order_relaxed);
   const time_point now = current_time(*this);
   if (batch.epoch == machine_.epoch())
     machine_.deliver(*batch.messages, batch.options, now, effects());
@@ -461,8 +478,13 @@ void session_actor::handle(const deliver& batch) {
 }
 
 void session_actor::handle(const accepted& batch) {
-  credit_used_ -= batch.block->bytes();
   if (batch.epoch == machine_.epoch()) machine_.accepted(*batch.block, effects());
+  carry_out(current_time(*this));
+}
+
+void session_actor::handle(const credit_returned&) {
+  if (held_ == nullptr) return;
+  held_->asked = false;
   release_held();
   carry_out(current_time(*this));
 }

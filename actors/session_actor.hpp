@@ -32,6 +32,7 @@ private:
     std::size_t bytes = 0;          ///< of the publishes
     bool presence_changed = false;  ///< shards are to be told behind all this
     bool left_behind = false;       ///< by a client that is gone; see `node_context`
+    bool asked = false;             ///< a shard will tell of credit
   };
 
   // Reading.
@@ -54,7 +55,9 @@ private:
   /// Does what the machine wants and lets the output go.
   void carry_out(time_point now);
   void apply_effects(time_point now);
-  [[nodiscard]] bool has_credit(shard_index shard) const noexcept;
+  [[nodiscard]] const session_flow_ptr& flow();
+  /// The shard that keeps a publish for `shard` waiting; none: it may go.
+  [[nodiscard]] std::optional<shard_index> out_of_credit(shard_index shard) const noexcept;
   void send_requests();
   void send_request(shard_publish& request);
   void send_request(shard_subscribe& request);
@@ -74,6 +77,7 @@ private:
   void handle(const deliver& batch);
   void handle(const flush& due);
   void handle(const accepted& batch);
+  void handle(const credit_returned& reply);
   void handle(attach_client& request);
   void handle(const subscriptions_added& reply);
   void handle(const subscriptions_removed& reply);
@@ -89,8 +93,8 @@ private:
   std::unique_ptr<connection> socket_;
   byte_buffer partial_;  ///< start of a packet that has not arrived whole
   std::unique_ptr<held_requests> held_;
-  delivery_gauge gauge_;
-  std::size_t credit_used_ = 0;         ///< bytes of blocks that shards have not accepted
+  session_flow_ptr flow_;               ///< null: nothing was ever under way
+  shard_index last_published_ = 0;      ///< where the last block went
   std::optional<time_point> deadline_;  ///< as the socket knows it
   std::optional<time_point> timer_at_;  ///< of the pending `session_timer`
   std::uint64_t attempts_ = 0;

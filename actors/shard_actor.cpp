@@ -32,6 +32,10 @@ shard_actor::behavior_type shard_actor::make_behavior() {
         flush_requested_ = false;
         hand_out();
       },
+      [this](ask_credit& request) {
+        wait_for_credit_.push_back(std::move(request.publisher));
+        request_flush();
+      },
       [this](add_subscriptions& request) { subscribe(request); },
       [this](const remove_subscriptions& request) { unsubscribe(request); },
       [this](const redeliver& lost) {
@@ -70,14 +74,13 @@ shard_actor::behavior_type shard_actor::make_behavior() {
 void shard_actor::on_exit() {
   subscribers_.clear();
   deliveries_.clear();
-  acknowledgements_.clear();
+  routed_.clear();
+  wait_for_credit_.clear();
 }
 
 void shard_actor::route_block(route& request) {
   router_.route(request.block);
-  if (request.publisher)
-    acknowledgements_.push_back(
-        {std::move(request.publisher), {std::move(request.block), request.epoch}});
+  if (request.flow != nullptr) routed_.push_back(std::move(request));
   const scheduler_config& batch = house_.settings.scheduler;
   if (router_.pending_messages() >= batch.batch_messages ||
       router_.pending_bytes() >= batch.batch_bytes)
@@ -90,7 +93,7 @@ void shard_actor::subscribe(add_subscriptions& request) {
   hand_out();  // what came before the subscription does not match it
   const subscriber_index index = router_.join(request.session);
   if (index >= subscribers_.size()) subscribers_.resize(index + 1);
-  subscribers_[index] = {request.subscriber, request.request.epoch, request.gauge};
+  subscribers_[index] = {request.subscriber, request.request.epoch, std::move(request.flow)};
 
   subscriptions_added reply{.shard = number_,
                             .number = request.request.number,
@@ -130,9 +133,9 @@ void shard_actor::hand_out() {
   for (routed& match : deliveries_) {
     const subscriber& to = subscribers_[match.to];
     const std::size_t waiting =
-        to.gauge->fetch_add(match.messages->footprint(), std::memory_order_relaxed);
+        to.flow->delivering.fetch_add(match.messages->footprint(), std::memory_order_relaxed);
     if (waiting > credit) {  // the session does not keep up: bounded rather than complete
-      to.gauge->fetch_sub(match.messages->footprint(), std::memory_order_relaxed);
+      to.flow->delivering.fetch_sub(match.messages->footprint(), std::memory_order_relaxed);
       deliveries_dropped_ += match.messages->messages;
       house_.counts.add(&metrics::counters::deliveries_dropped, match.messages->messages);
       continue;
@@ -140,11 +143,20 @@ void shard_actor::hand_out() {
     send(to.handle, deliver{std::move(match.messages), std::move(match.options), to.epoch});
   }
   deliveries_.clear();
-  for (acknowledgement& owed : acknowledgements_) {
-    house_.shard_load[number_].bytes -= owed.message.block->bytes();
-    send(owed.publisher, std::move(owed.message));
+  return_credit();
+}
+
+void shard_actor::return_credit() {
+  for (route& done : routed_) {
+    const std::size_t bytes = done.block->bytes();
+    house_.shard_load[number_].bytes.fetch_sub(bytes, std::memory_order_relaxed);
+    done.flow->publishing.fetch_sub(bytes, std::memory_order_relaxed);
+    if (done.publisher) send(done.publisher, accepted{std::move(done.block), done.epoch});
   }
-  acknowledgements_.clear();
+  routed_.clear();
+  for (const session_handle& publisher : wait_for_credit_)
+    send(publisher, credit_returned{});
+  wait_for_credit_.clear();
 }
 
 }  // namespace troupe

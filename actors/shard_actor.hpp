@@ -25,11 +25,7 @@ private:
   struct subscriber {
     session_handle handle;
     std::uint32_t epoch = 0;
-    delivery_gauge gauge;
-  };
-  struct acknowledgement {
-    session_handle publisher;
-    accepted message;
+    session_flow_ptr flow;
   };
 
   void route_block(route& request);
@@ -37,13 +33,15 @@ private:
   void unsubscribe(const remove_subscriptions& request);
   void request_flush();
   void hand_out();
+  void return_credit();
 
   const node_context& house_;
   const shard_index number_;
   router router_;
   std::vector<subscriber> subscribers_;  ///< by `subscriber_index`
   std::vector<routed> deliveries_;
-  std::vector<acknowledgement> acknowledgements_;
+  std::vector<route> routed_;                    ///< publishers get their credit back
+  std::vector<session_handle> wait_for_credit_;  ///< publishers that want to know of it
   std::uint64_t deliveries_dropped_ = 0;
   bool flush_requested_ = false;
 };
