@@ -1,5 +1,6 @@
 #include "actors/directory_actor.hpp"
 
+#include "actors/end_now.hpp"
 #include "actors/log_text.hpp"
 #include "actors/refuse.hpp"
 #include "actors/session_actor.hpp"
@@ -8,6 +9,13 @@
 
 namespace troupe {
 
+namespace {
+
+constexpr auto normal = caf::message_priority::normal;
+constexpr auto high = caf::message_priority::high;
+
+}  // namespace
+
 directory_actor::directory_actor(caf::actor_config& config, const node_context& house)
     : homed(config), house_(house) {}
 
@@ -15,10 +23,10 @@ directory_actor::behavior_type directory_actor::make_behavior() {
   return {
       [this](const claim& request) { admit(request); },
       [this](const retire& request) { forget(request); },
-      [this](const stop_all_reading&) { return tell_everybody(stop_reading{}); },
-      [this](const dismiss_all&) {
+      [this](const stop_all_reading&) { return tell_everybody<high>(stop_reading{}); },
+      [this](const dismiss_all& step) {
         dismissing_ = true;
-        return tell_everybody(dismiss{});
+        return step.at_once ? tell_everybody<high>(dismiss{}) : tell_everybody<normal>(dismiss{});
       },
       [this](const shutdown_step_done& step) {
         if (step.dismissed != dismissing_) return;  // late: its step was given up
@@ -30,7 +38,11 @@ directory_actor::behavior_type directory_actor::make_behavior() {
   };
 }
 
-void directory_actor::on_exit() { sessions_.clear(); }
+void directory_actor::on_exit() {
+  for (const auto& [id, at] : sessions_)
+    end_now(at.session);  // only a shutdown that was given up left any
+  sessions_.clear();
+}
 
 void directory_actor::admit(const claim& request) {
   const client_ptr& who = request.who;
@@ -64,13 +76,13 @@ void directory_actor::forget(const retire& request) {
   send(request.who, retired{});
 }
 
-template <class Step>
+template <caf::message_priority Priority, class Step>
 caf::result<all_done> directory_actor::tell_everybody(Step step) {
   shutting_down_ = true;
   not_done_ = sessions_.size();
   if (sessions_.empty()) return all_done{};
   for (const auto& [id, at] : sessions_)
-    send(at.session, step);
+    send<Priority>(at.session, step);
   step_ = make_response_promise<all_done>();
   return step_;
 }

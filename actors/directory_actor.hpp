@@ -30,7 +30,7 @@ private:
 
   void admit(const claim& request);
   void forget(const retire& request);
-  template <class Step>
+  template <caf::message_priority Priority, class Step>
   caf::result<all_done> tell_everybody(Step step);
 
   const node_context& house_;

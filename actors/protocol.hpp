@@ -265,7 +265,9 @@ struct shutdown_step_done {
 };
 /// Shutdown: passes `stop_reading` or `dismiss` to all sessions and answers when all are done.
 struct stop_all_reading {};
-struct dismiss_all {};
+struct dismiss_all {
+  bool at_once = false;  ///< before they handle what they were sent
+};
 struct all_done {};
 
 struct describe_directory {};

@@ -73,6 +73,7 @@ session_actor::behavior_type session_actor::make_behavior() {
 }
 
 void session_actor::on_exit() {
+  if (socket_ != nullptr) --house_.counts.clients_online;
   socket_.reset();
   if (held_ != nullptr && held_->left_behind) house_.left_behind -= held_->bytes;
   held_.reset();

@@ -2,6 +2,7 @@
 
 #include "actors/authenticator_actor.hpp"
 #include "actors/directory_actor.hpp"
+#include "actors/end_now.hpp"
 #include "actors/handshake_actor.hpp"
 #include "actors/inspector_actor.hpp"
 #include "actors/shard_actor.hpp"
@@ -14,6 +15,7 @@
 #include <algorithm>
 #include <stdexcept>
 #include <thread>
+#include <type_traits>
 
 namespace troupe {
 
@@ -36,6 +38,27 @@ void configure(io_scheduler_config& system, const config& settings) {
     options.push_back("--" + key + '=' + value);
   if (const caf::error failed = system.parse(std::move(options)))
     throw std::runtime_error("[caf]: " + caf::to_string(failed));
+}
+
+/// Asks each of `whom` in turn, before what they have queued unless it is `settle`, which
+/// stands for just that. Returns false when answers are missing at `deadline`.
+template <class Answer, class Handle, class Request>
+bool ask_all(caf::scoped_actor& self, const std::vector<Handle>& whom, Request request,
+             std::chrono::steady_clock::time_point deadline) {
+  constexpr auto priority =
+      std::is_same_v<Request, settle> ? caf::message_priority::normal : caf::message_priority::high;
+  bool complete = true;
+  for (const Handle& each : whom) {
+    const auto time_left = std::max<std::chrono::steady_clock::duration>(
+        deadline - std::chrono::steady_clock::now(), std::chrono::milliseconds(1));
+    self->request<priority>(each, time_left, request)
+        .receive([](const Answer&) {},
+                 [&](const caf::error& reason) {
+                   complete = false;
+                   spdlog::warn("event=shutdown_incomplete reason=\"{}\"", caf::to_string(reason));
+                 });
+  }
+  return complete;
 }
 
 }  // namespace
@@ -129,39 +152,18 @@ std::vector<std::string> broker::addresses() const {
 
 void broker::stop() {
   if (std::exchange(stopped_, true)) return;
-  const auto deadline = std::chrono::steady_clock::now() + node_.settings.shutdown.deadline;
-  const auto time_left = [&] {
-    return std::max<std::chrono::steady_clock::duration>(
-        deadline - std::chrono::steady_clock::now(), std::chrono::milliseconds(1));
-  };
-  const auto too_late = [](const caf::error& reason) {
-    spdlog::warn("event=shutdown_incomplete reason=\"{}\"", caf::to_string(reason));
-  };
-
   for (const auto& each : listeners_)
     each->stop();
-  {
-    caf::scoped_actor self(*system_);
-    for (const handshake_handle& each : handshakes_)
-      self->request(each, time_left(), end_handshakes{})
-          .receive([](const handshakes_ended&) {}, too_late);
-    for (const directory_handle& each : node_.directories)
-      self->request(each, time_left(), stop_all_reading{})
-          .receive([](const all_done&) {}, too_late);
-    for (const shard_handle& each : node_.shards)
-      self->request(each, time_left(), settle{}).receive([](const settled&) {}, too_late);
-    for (const directory_handle& each : node_.directories)
-      self->request(each, time_left(), dismiss_all{}).receive([](const all_done&) {}, too_late);
-  }
-  caf::anon_send_exit(statistics_, caf::exit_reason::user_shutdown);
-  caf::anon_send_exit(inspector_, caf::exit_reason::user_shutdown);
-  caf::anon_send_exit(node_.authenticator, caf::exit_reason::user_shutdown);
+  drain();
+  end_now(statistics_);
+  end_now(inspector_);
+  end_now(node_.authenticator);
   for (const handshake_handle& each : handshakes_)
-    caf::anon_send_exit(each, caf::exit_reason::user_shutdown);
+    end_now(each);
   for (const directory_handle& each : node_.directories)
-    caf::anon_send_exit(each, caf::exit_reason::user_shutdown);
+    end_now(each);
   for (const shard_handle& each : node_.shards)
-    caf::anon_send_exit(each, caf::exit_reason::user_shutdown);
+    end_now(each);
   statistics_ = nullptr;
   inspector_ = nullptr;
   system_->await_all_actors_done();  // they use the handles below to the last
@@ -171,6 +173,20 @@ void broker::stop() {
   node_.shards.clear();
   system_.reset();
   listeners_.clear();
+}
+
+void broker::drain() {
+  const auto begin = std::chrono::steady_clock::now();
+  // What is under way may take most of the time, but clients are to be told in any case,
+  // and the actors' ends take some.
+  const auto settled_by = begin + node_.settings.shutdown.deadline / 2;
+  const auto dismissed_by = begin + node_.settings.shutdown.deadline * 7 / 8;
+
+  caf::scoped_actor self(*system_);
+  ask_all<handshakes_ended>(self, handshakes_, end_handshakes{}, settled_by);
+  ask_all<all_done>(self, node_.directories, stop_all_reading{}, settled_by);
+  const bool settled = ask_all<troupe::settled>(self, node_.shards, settle{}, settled_by);
+  ask_all<all_done>(self, node_.directories, dismiss_all{.at_once = !settled}, dismissed_by);
 }
 
 }  // namespace troupe

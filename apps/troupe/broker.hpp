@@ -40,6 +40,7 @@ private:
   void open_listeners();
   void admit(std::unique_ptr<connection> socket, const listener_config& from,
              const listener& through);
+  void drain();
 
   node_context node_;
   io_scheduler_config system_config_;

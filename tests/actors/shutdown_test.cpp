@@ -1,5 +1,6 @@
 // The end of a node, step by step.
 
+#include "actors/end_now.hpp"
 #include "tests/actors/stage.hpp"
 #include "tests/support/seed.hpp"
 
@@ -97,6 +98,42 @@ BOOST_AUTO_TEST_CASE(client_that_does_not_read_does_not_hold_up_the_end) {
   node.dismiss_everybody();
   BOOST_TEST(bob.cut_off());
   BOOST_TEST(bob.received() == "");
+}
+
+BOOST_AUTO_TEST_CASE(when_time_is_up_the_goodbye_overtakes_what_is_queued) {
+  stage node;
+  player ann = node.online(passing("ann"));
+  player bob = node.online(passing("bob"));
+  bob.subscribed("t");
+  const session_handle busy = bob.session();
+  node.hold(busy);
+  for (int i = 0; i != 3; ++i) {
+    ann.publish("t", "m");
+    node.run();
+  }
+  caf::anon_send(node.node().directories[0], stop_all_reading{});
+  caf::anon_send(node.node().directories[0], dismiss_all{.at_once = true});
+  node.run();
+  node.let_go(busy);
+  BOOST_TEST(bob.received() == "DISCONNECT 8b\n");
+  node.dismissed_otherwise();
+}
+
+BOOST_AUTO_TEST_CASE(sessions_that_are_left_end_with_their_directory) {
+  stage node;
+  player ann = node.online(passing("ann"));
+  const session_handle busy = ann.session();
+  const std::size_t actors = node.actors();
+  node.hold(busy);
+  ann.publish("t", "m");
+  node.run();
+  end_now(node.node().directories[0]);
+  node.run();
+  node.let_go(busy);
+  node.run();
+  BOOST_TEST(node.actors() == actors - 2);
+  BOOST_TEST(ann.cut_off());
+  node.dismissed_otherwise();
 }
 
 BOOST_AUTO_TEST_CASE(everybody_ends_whatever_is_going_on) {

@@ -2,6 +2,7 @@
 
 #include "actors/authenticator_actor.hpp"
 #include "actors/directory_actor.hpp"
+#include "actors/end_now.hpp"
 #include "actors/handshake_actor.hpp"
 #include "actors/shard_actor.hpp"
 #include "tests/libbroker/codec/packet_line.hpp"
@@ -63,13 +64,13 @@ stage::~stage() {
     settle_shards();
     dismiss_everybody();
   }
-  caf::anon_send_exit(node_.authenticator, caf::exit_reason::user_shutdown);
+  end_now(node_.authenticator);
   for (const handshake_handle& each : handshakes_)
-    caf::anon_send_exit(each, caf::exit_reason::user_shutdown);
+    end_now(each);
   for (const directory_handle& each : node_.directories)
-    caf::anon_send_exit(each, caf::exit_reason::user_shutdown);
+    end_now(each);
   for (const shard_handle& each : node_.shards)
-    caf::anon_send_exit(each, caf::exit_reason::user_shutdown);
+    end_now(each);
   run();
   BOOST_TEST(actors() == 0U, "actors are left");
   for (const auto& line : cables_)

@@ -102,6 +102,8 @@ public:
   void stop_reading();
   void settle_shards();
   void dismiss_everybody();
+  /// Tells the stage that a test takes sessions or directories down by itself.
+  void dismissed_otherwise() { everybody_dismissed_ = true; }
 
 private:
   /// Stands in for a worker: its actors go into the common queue.
