@@ -17,7 +17,7 @@ struct inquiry {
   caf::typed_response_promise<node_description> promise;
 
   void one_done() {
-    if (--waiting_for == 0) promise.deliver(std::move(answer));
+    if (--waiting_for == 0) promise.deliver(answer);
   }
 };
 

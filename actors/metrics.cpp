@@ -47,7 +47,7 @@ metrics::counters metrics::total() const {
 metrics::counters& metrics::local() {
   thread_local std::uint64_t owner = 0;
   thread_local counters* mine = nullptr;
-  if (owner != number_) {
+  if (owner != number_ || mine == nullptr) {
     const std::lock_guard guard(mutex_);
     by_thread_.push_back(std::make_unique<counters>());
     owner = number_;

@@ -28,12 +28,12 @@ public:
   /// Starts to watch `socket`, which the caller goes on owning.
   [[nodiscard]] slot_id add(int socket);
   /// Gives the slot up. The socket itself leaves the set when it is closed.
-  void release(slot_id slot) noexcept;
+  void release(slot_id id) noexcept;
   /// Takes a socket out of the set without closing it. Any thread may call it.
   void forget(int socket) noexcept;
 
-  void set_owner(slot_id slot, connection_owner owner, std::uint32_t watch);
-  void set_deadline(slot_id slot, std::optional<time_point> due) noexcept;
+  void set_owner(slot_id id, connection_owner owner, std::uint32_t watch);
+  void set_deadline(slot_id id, std::optional<time_point> due) noexcept;
 
   /// Tells the owners of all sockets that are ready, without waiting. Returns
   /// how many events there were.

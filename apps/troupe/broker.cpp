@@ -35,7 +35,7 @@ void configure(io_scheduler_config& system, const config& settings) {
   system.poll_interval = settings.scheduler.poll_interval;
   std::vector<std::string> options;
   for (const auto& [key, value] : settings.caf)
-    options.push_back("--" + key + '=' + value);
+    options.push_back(std::string("--").append(key).append("=").append(value));
   if (const caf::error failed = system.parse(std::move(options)))
     throw std::runtime_error("[caf]: " + caf::to_string(failed));
 }

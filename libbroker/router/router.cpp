@@ -159,6 +159,7 @@ void router::collect_shared(filter_entry& filter, share_group& group,
 
 const subscription& router::next_member(share_group& group) const noexcept {
   const std::size_t members = group.members.size();
+  assert(members != 0);
   for (std::size_t tried = 0; tried != members; ++tried) {
     const subscription& candidate = group.members[group.next++ % members];
     if (subscribers_[candidate.subscriber].online) return candidate;

@@ -44,18 +44,18 @@ public:
   [[nodiscard]] std::optional<subscriber_index> find(std::uint64_t session) const noexcept;
   /// Frees the index of a subscriber that has no subscription left here and
   /// returns true; else false.
-  bool leave_if_unused(subscriber_index subscriber);
+  bool leave_if_unused(subscriber_index index);
   /// Only members that are online get messages of a shared subscription, as
   /// long as there is one.
-  void set_online(subscriber_index subscriber, bool online) noexcept;
+  void set_online(subscriber_index index, bool online) noexcept;
 
   // -- subscriptions
 
   /// Returns whether the subscription existed and was replaced [MQTT5-3.8.4-3].
-  bool subscribe(subscriber_index subscriber, const topic_filter& filter,
+  bool subscribe(subscriber_index index, const topic_filter& filter,
                  const subscription_options& options, std::uint32_t identifier);
   /// Returns whether there was such a subscription.
-  bool unsubscribe(subscriber_index subscriber, const topic_filter& filter);
+  bool unsubscribe(subscriber_index index, const topic_filter& filter);
 
   // -- messages
 

@@ -70,7 +70,7 @@ private:
 
   [[nodiscard]] node_index child(node_index parent, std::string_view level) const noexcept;
   node_index make_node();
-  void match_below(node_index at, std::string_view rest, bool wildcards,
+  void match_below(node_index index, std::string_view rest, bool wildcards,
                    std::vector<filter_entry*>& found) const;
   void match_end(const node& at, std::vector<filter_entry*>& found) const;
 

@@ -157,7 +157,7 @@ private:
                  session_effects& effects) const;
   void begin_resend();
   void resend(time_point now, session_effects& effects);
-  void end_connection(time_point now, bool publish_will, session_effects& effects);
+  void end_connection(time_point now, bool will_wanted, session_effects& effects);
   void publish_will(time_point now, session_effects& effects);
   void fail(const error& reason, time_point now, session_effects& effects);
 
