@@ -42,6 +42,7 @@ void directory_actor::on_exit() {
   for (const auto& [id, at] : sessions_)
     end_now(at.session);  // only a shutdown that was given up left any
   sessions_.clear();
+  step_ = {};  // it refers to this actor
 }
 
 void directory_actor::admit(const claim& request) {

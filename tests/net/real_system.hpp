@@ -66,7 +66,8 @@ private:
   caf::actor_system system_;
 };
 
-/// What actors were told, in order of arrival, from any thread.
+/// What actors were told, in order of arrival, from any thread. Copies are one log:
+/// an actor may be told something when its test has ended.
 class event_log {
 public:
   struct event {
@@ -75,18 +76,19 @@ public:
   };
 
   void add(const io_ready& what) {
-    const std::lock_guard guard(mutex_);
-    events_.push_back({what, worker_loop::current()});
-    added_.notify_one();
+    const std::lock_guard guard(state_->mutex);
+    state_->events.push_back({what, worker_loop::current()});
+    state_->added.notify_one();
   }
 
   /// Waits for the next event and takes it.
   [[nodiscard]] event next() {
-    std::unique_lock guard(mutex_);
-    BOOST_TEST_REQUIRE(added_.wait_for(guard, patience, [this] { return !events_.empty(); }),
+    auto& [mutex, added, events] = *state_;
+    std::unique_lock guard(mutex);
+    BOOST_TEST_REQUIRE(added.wait_for(guard, patience, [&] { return !state_->events.empty(); }),
                        "no event");
-    const event first = events_.front();
-    events_.pop_front();
+    const event first = events.front();
+    events.pop_front();
     return first;
   }
 
@@ -98,28 +100,32 @@ public:
   }
 
 private:
-  std::mutex mutex_;
-  std::condition_variable added_;
-  std::deque<event> events_;
+  struct state {
+    std::mutex mutex;
+    std::condition_variable added;
+    std::deque<event> events;
+  };
+  std::shared_ptr<state> state_ = std::make_shared<state>();
 };
 
 /// An owner of connections that writes its events down.
 class recorder final : public homed<connection_owner> {
 public:
-  recorder(caf::actor_config& config, event_log& log, std::shared_ptr<void> keeps)
-      : homed(config), log_(log), keeps_(std::move(keeps)) {}
+  recorder(caf::actor_config& config, event_log log, std::shared_ptr<void> keeps)
+      : homed(config), log_(std::move(log)), keeps_(std::move(keeps)) {}
 
   behavior_type make_behavior() override {
     return {[this](const io_ready& what) { log_.add(what); }};
   }
 
 private:
-  event_log& log_;
+  event_log log_;
   const std::shared_ptr<void> keeps_;  // lets tests see when the actor is gone
 };
 
 /// `home` null: wherever it is woken.
-inline connection_owner spawn_recorder(real_system& in, caf::execution_unit* home, event_log& log,
+inline connection_owner spawn_recorder(real_system& in, caf::execution_unit* home,
+                                       const event_log& log,
                                        std::shared_ptr<void> keeps = nullptr) {
   return spawn_at<recorder>(in.system(), home, log, std::move(keeps));
 }
