@@ -19,12 +19,12 @@ struct error {
   friend bool operator==(const error&, const error&) = default;
 };
 
-/// A value or the `error` that explains why there is none.
-template <class T>
+/// A value or the error that explains why there is none.
+template <class T, class Error = error>
 class [[nodiscard]] result {
 public:
   result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
-  result(troupe::error reason) : state_(std::in_place_index<1>, reason) {}
+  result(Error reason) : state_(std::in_place_index<1>, std::move(reason)) {}
 
   [[nodiscard]] bool has_value() const noexcept { return state_.index() == 0; }
   explicit operator bool() const noexcept { return has_value(); }
@@ -37,33 +37,33 @@ public:
   const T* operator->() const noexcept { return std::get_if<0>(&state_); }
 
   /// REQUIRES: !has_value().
-  [[nodiscard]] const troupe::error& error() const noexcept {
+  [[nodiscard]] const Error& error() const noexcept {
     assert(!has_value());
     return *std::get_if<1>(&state_);
   }
 
 private:
-  std::variant<T, troupe::error> state_;
+  std::variant<T, Error> state_;
 };
 
-/// Success, or the `error` that explains the failure.
-template <>
-class [[nodiscard]] result<void> {
+/// Success, or the error that explains the failure.
+template <class Error>
+class [[nodiscard]] result<void, Error> {
 public:
   result() noexcept = default;
-  result(troupe::error reason) noexcept : error_(reason), failed_(true) {}
+  result(Error reason) noexcept : error_(std::move(reason)), failed_(true) {}
 
   [[nodiscard]] bool has_value() const noexcept { return !failed_; }
   explicit operator bool() const noexcept { return !failed_; }
 
   /// REQUIRES: !has_value().
-  [[nodiscard]] const troupe::error& error() const noexcept {
+  [[nodiscard]] const Error& error() const noexcept {
     assert(failed_);
     return error_;
   }
 
 private:
-  troupe::error error_;
+  Error error_;
   bool failed_ = false;
 };
 

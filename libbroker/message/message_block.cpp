@@ -37,6 +37,12 @@ void message_block::destroy(const message_block* block) noexcept {
   std::free(const_cast<message_block*>(block));
 }
 
+void message_block::place_in_log(const message_block& block, std::span<const std::uint32_t> which,
+                                 log_offset first) noexcept {
+  for (const std::uint32_t index : which)
+    const_cast<message_entry&>(block[index]).log_offset = first++;
+}
+
 message_block_builder::~message_block_builder() {
   if (block_ != nullptr) message_block::destroy(block_);
 }
@@ -77,14 +83,15 @@ void message_block_builder::add(const publish& packet, std::string_view topic,
   if (!packet.payload.empty()) std::memcpy(out, packet.payload.data(), packet.payload.size());
 }
 
-void message_block_builder::add(const message_block& source, const message_entry& entry) {
+void message_block_builder::add(const message_entry& entry, byte_view wire,
+                                protocol_version version) {
   message_entry& copy = append_entry(entry.size, 0);
   const std::uint32_t offset = copy.offset;
   copy = entry;
   copy.offset = offset;
-  block_->version_ = source.version();
+  block_->version_ = version;
   block_->has_packet_ids_ |= entry.qos != qos::at_most_once;
-  std::memcpy(block_->data() + offset, source.wire(entry).data(), entry.size);
+  std::memcpy(block_->data() + offset, wire.data(), entry.size);
 }
 
 message_block_ptr message_block_builder::seal(const origin& from) {

@@ -2,6 +2,7 @@
 
 #include "libbroker/bytes.hpp"
 #include "libbroker/intrusive_ptr.hpp"
+#include "libbroker/log_offset.hpp"
 #include "libbroker/packet.hpp"
 
 #include <chrono>
@@ -14,8 +15,9 @@ namespace troupe {
 /// the caller passes `now`.
 using time_point = std::chrono::time_point<std::chrono::steady_clock, std::chrono::milliseconds>;
 
-/// Where one message lies in its block.
+/// Where one message lies in its block, and where in the offset log.
 struct message_entry {
+  troupe::log_offset log_offset = 0;  ///< 0 = not in the log
   std::uint32_t offset = 0;           ///< of the wire form, in bytes
   std::uint32_t size = 0;             ///< of the wire form, in bytes
   std::uint32_t properties_size = 0;  ///< in bytes, without length prefix
@@ -89,6 +91,11 @@ public:
 
   static void destroy(const message_block* block) noexcept;
 
+  /// Says of the messages `which` (indexes, ascending) that they lie in the log one
+  /// behind the other from `first` on. REQUIRES: nobody else reads the block yet.
+  static void place_in_log(const message_block& block, std::span<const std::uint32_t> which,
+                           log_offset first) noexcept;
+
 private:
   friend class message_block_builder;
   message_block() = default;
@@ -141,7 +148,12 @@ public:
            std::size_t more = 0);
 
   /// Appends `entry` of `source` unchanged. REQUIRES: one source version per block.
-  void add(const message_block& source, const message_entry& entry);
+  void add(const message_block& source, const message_entry& entry) {
+    add(entry, source.wire(entry), source.version());
+  }
+  /// Appends a message that was kept elsewhere: `wire` as `entry` describes it, `offset`
+  /// left aside. REQUIRES: one version per block; wire.size() == entry.size.
+  void add(const message_entry& entry, byte_view wire, protocol_version version);
 
   struct origin {
     std::uint64_t publisher = 0;

@@ -1,0 +1,131 @@
+#pragma once
+
+#include "persistence/storage_error.hpp"
+
+#include <leveldb/iterator.h>
+#include <leveldb/write_batch.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+
+namespace leveldb {
+class Cache;
+class DB;
+class Env;
+class FileLock;
+class FilterPolicy;
+class Logger;
+}  // namespace leveldb
+
+namespace troupe {
+
+/// What starting on a data directory brought to light.
+struct recovery_report {
+  bool created = false;             ///< there was nothing before
+  bool repaired = false;            ///< parts were unreadable and were set aside
+  std::uint64_t dropped_bytes = 0;  ///< of what was written last, unreadable
+  std::string set_aside;            ///< where the unreadable parts are now; empty: none
+  /// Whole stores that were set aside, this time and before.
+  std::uint64_t stores_lost = 0;
+
+  /// Whether anything that had been written is gone.
+  [[nodiscard]] bool is_damage() const noexcept { return repaired || dropped_bytes != 0; }
+};
+
+/// An iterator that keeps the database open. A thread that has one asks it, not the
+/// database, for single keys.
+class store_scan {
+public:
+  leveldb::Iterator* operator->() const noexcept { return iterator_.get(); }
+  /// As `database::get`.
+  [[nodiscard]] storage_result<std::optional<std::string>> get(std::string_view key) const;
+
+private:
+  friend class database;
+  std::shared_lock<std::shared_mutex> open_;
+  leveldb::DB* db_ = nullptr;
+  std::unique_ptr<leveldb::Iterator> iterator_;
+};
+
+/// The LevelDB of one data directory: everything that this node keeps. Writes are
+/// staged and committed together; one thread stages and commits, any may read.
+///
+/// The directory belongs to one process at a time. Damage does not keep a database
+/// from opening: what is whole is kept, what is not is set aside and reported.
+class database {
+public:
+  struct options {
+    leveldb::Env* env = nullptr;  ///< null: the machine's files
+    std::size_t write_buffer = 32UL << 20;
+    std::size_t cache = 32UL << 20;
+    bool create = true;  ///< else a directory without a store is an error
+  };
+
+  /// Errors: locked, newer_format, no_space, io.
+  [[nodiscard]] static storage_result<std::unique_ptr<database>> open(std::string directory,
+                                                                      const options& how);
+  ~database();
+  database(const database&) = delete;
+  database& operator=(const database&) = delete;
+
+  [[nodiscard]] const recovery_report& recovered() const noexcept { return recovered_; }
+  [[nodiscard]] const std::string& directory() const noexcept { return directory_; }
+
+  // -- writing
+
+  void put(std::string_view key, std::string_view value);
+  void remove(std::string_view key);
+  /// About how many bytes are staged.
+  [[nodiscard]] std::size_t staged_bytes() const { return staged_.ApproximateSize(); }
+  [[nodiscard]] bool has_staged() const noexcept { return staged_count_ != 0; }
+
+  /// Writes what was staged, all of it or nothing; `sync`: to the disk itself.
+  /// After an error nothing that was staged is there, and the database was opened anew:
+  /// LevelDB refuses to go on with a handle that failed. A write that failed half-way
+  /// and turns out to be there all the same succeeded.
+  [[nodiscard]] storage_result<void> commit(bool sync);
+
+  // -- reading; staged changes are not seen
+
+  /// Nothing if there is no such key. Errors: damaged, io.
+  [[nodiscard]] storage_result<std::optional<std::string>> get(std::string_view key) const;
+  /// Over all keys, as they are now. Damaged parts are passed over and told by its
+  /// status. Not to be kept for long: a failed commit waits for it to go.
+  [[nodiscard]] store_scan scan() const;
+  /// Bytes on disk between two keys, roughly.
+  [[nodiscard]] std::uint64_t size_of(std::string_view from, std::string_view to) const;
+
+private:
+  database(std::string directory, const options& how);
+  [[nodiscard]] storage_result<void> lock();
+  [[nodiscard]] storage_result<void> start();
+  [[nodiscard]] storage_result<void> try_start();
+  [[nodiscard]] storage_result<void> open_store();
+  [[nodiscard]] storage_result<void> check_format();
+  [[nodiscard]] bool store_exists() const;
+  [[nodiscard]] storage_result<std::uint64_t> last_commit() const;
+  void set_store_aside();
+  [[nodiscard]] std::string set_aside_place(std::uint64_t number) const;
+  void reopen();
+
+  const std::string directory_;
+  const std::string store_;  ///< LevelDB's own directory inside it
+  const options options_;
+  leveldb::Env* env_;
+  leveldb::FileLock* lock_ = nullptr;
+  std::unique_ptr<leveldb::Cache> cache_;
+  std::unique_ptr<const leveldb::FilterPolicy> filter_;
+  std::unique_ptr<leveldb::Logger> log_;
+  mutable std::shared_mutex open_;  ///< held by readers; a failed commit closes `db_`
+  std::unique_ptr<leveldb::DB> db_;
+  leveldb::WriteBatch staged_;
+  std::size_t staged_count_ = 0;
+  std::uint64_t commits_ = 0;
+  recovery_report recovered_;
+};
+
+}  // namespace troupe
