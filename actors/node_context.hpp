@@ -24,6 +24,7 @@ struct node_context {
   std::vector<shard_handle> shards;
   std::vector<directory_handle> directories;
   authenticator_handle authenticator;
+  store_handle store;  ///< null: everything is in memory
 
   // Counters are not part of the constant state.
   mutable metrics counts;

@@ -4,6 +4,7 @@
 #include "libbroker/message/delivery.hpp"
 #include "libbroker/packet.hpp"
 #include "libbroker/router/retained_store.hpp"
+#include "libbroker/router/router.hpp"
 #include "libbroker/session/session_effects.hpp"
 
 #include <caf/all.hpp>
@@ -99,10 +100,12 @@ struct deliver {
   delivery_options options;
   std::uint32_t epoch = 0;
 };
-/// All messages of the block, some of which the client wants acknowledged, are routed.
+/// All messages of the block, some of which the client wants acknowledged, are routed
+/// and, where they are to survive a crash, on the disk.
 struct accepted {
   message_block_ptr block;
   std::uint32_t epoch = 0;  ///< of the session
+  bool kept = true;         ///< false: the disk failed
 };
 /// Everything that the session had published before it asked is routed.
 struct credit_returned {};
@@ -212,6 +215,16 @@ struct read_retained {
 struct settle {};
 struct settled {};
 
+/// Before the first client: retained messages of an earlier life.
+struct restore_retained {
+  std::vector<message_block_ptr> messages;  ///< each alone in its block
+};
+/// The store has written, or could not write, what it got with `ticket`.
+struct kept {
+  std::uint64_t ticket = 0;
+  bool done = false;
+};
+
 /// Asks for figures.
 struct describe_shard {};
 struct shard_description {
@@ -241,10 +254,30 @@ using shard_handle = caf::typed_actor<
     caf::reacts_to<read_retained>,
     // Hand out what was collected.
     caf::reacts_to<flush>,
+    // Start: retained messages from the store.
+    caf::reacts_to<restore_retained>,
+    // Acknowledge what waited for the store.
+    caf::reacts_to<kept>,
     // Shutdown: a barrier behind all that was sent.
     caf::replies_to<settle>::with<settled>,
     // For the inspector.
     caf::replies_to<describe_shard>::with<shard_description>>;
+
+// -- store --------------------------------------------------------------------------
+
+/// What became of retained messages, to be written; answered with `kept`.
+struct keep_retained {
+  std::vector<retained_change> changes;  ///< in order
+  shard_handle reply_to;
+  std::uint64_t ticket = 0;  ///< rises with each request of a shard
+};
+
+/// Writes to the disk and says when it is there.
+using store_handle = caf::typed_actor<
+    // Retained messages.
+    caf::reacts_to<keep_retained>,
+    // Commit what was staged.
+    caf::reacts_to<flush>>;
 
 // -- directory ----------------------------------------------------------------------
 
@@ -340,6 +373,9 @@ TROUPE_LOCAL_MESSAGE(set_presence)
 TROUPE_LOCAL_MESSAGE(read_retained)
 TROUPE_LOCAL_MESSAGE(settle)
 TROUPE_LOCAL_MESSAGE(settled)
+TROUPE_LOCAL_MESSAGE(restore_retained)
+TROUPE_LOCAL_MESSAGE(kept)
+TROUPE_LOCAL_MESSAGE(keep_retained)
 TROUPE_LOCAL_MESSAGE(describe_shard)
 TROUPE_LOCAL_MESSAGE(shard_description)
 TROUPE_LOCAL_MESSAGE(claim)

@@ -479,7 +479,12 @@ void session_actor::handle(const deliver& batch) {
 }
 
 void session_actor::handle(const accepted& batch) {
-  if (batch.epoch == machine_.epoch()) machine_.accepted(*batch.block, effects());
+  if (batch.epoch == machine_.epoch()) {
+    if (batch.kept)
+      machine_.accepted(*batch.block, effects());
+    else
+      machine_.not_kept(*batch.block, effects());
+  }
   carry_out(current_time(*this));
 }
 

@@ -22,7 +22,9 @@ shard_actor::shard_actor(caf::actor_config& config, const node_context& house, s
     : homed(config),
       house_(house),
       number_(number),
-      router_(retained_limits(house.settings, house.shards.size())) {}
+      router_(retained_limits(house.settings, house.shards.size())) {
+  if (house_.store) router_.note_retained_changes();
+}
 
 shard_actor::behavior_type shard_actor::make_behavior() {
   return {
@@ -54,10 +56,12 @@ shard_actor::behavior_type shard_actor::make_behavior() {
                                                    batch.batch_messages, batch.batch_bytes,
                                                    current_time(*this))});
       },
-      [this](const settle&) {
-        hand_out();
-        return settled{};
+      [this](restore_retained& earlier) {
+        for (const message_block_ptr& block : earlier.messages)
+          router_.restore_retained(*block);
       },
+      [this](const kept& written) { on_kept(written); },
+      [this](const settle&) { return settle_all(); },
       [this](const describe_shard&) {
         return shard_description{
             .subscriptions = router_.subscriptions(),
@@ -75,12 +79,16 @@ void shard_actor::on_exit() {
   subscribers_.clear();
   deliveries_.clear();
   routed_.clear();
+  to_keep_.clear();
+  unkept_.clear();
   wait_for_credit_.clear();
+  settling_ = {};
 }
 
 void shard_actor::route_block(route& request) {
   router_.route(request.block);
-  if (request.flow != nullptr) routed_.push_back(std::move(request));
+  const bool waits = house_.store && request.publisher && request.block->has_retain();
+  if (request.flow != nullptr) (waits ? to_keep_ : routed_).push_back(std::move(request));
   const scheduler_config& batch = house_.settings.scheduler;
   if (router_.pending_messages() >= batch.batch_messages ||
       router_.pending_bytes() >= batch.batch_bytes)
@@ -143,16 +151,44 @@ void shard_actor::hand_out() {
     send(to.handle, deliver{std::move(match.messages), std::move(match.options), to.epoch});
   }
   deliveries_.clear();
+  keep_retained_changes();
   return_credit();
 }
 
-void shard_actor::return_credit() {
-  for (route& done : routed_) {
-    const std::size_t bytes = done.block->bytes();
-    house_.shard_load[number_].bytes.fetch_sub(bytes, std::memory_order_relaxed);
-    done.flow->publishing.fetch_sub(bytes, std::memory_order_relaxed);
-    if (done.publisher) send(done.publisher, accepted{std::move(done.block), done.epoch});
+void shard_actor::keep_retained_changes() {
+  auto changes = router_.take_retained_changes();
+  if (changes.empty()) return;
+  send(house_.store,
+       keep_retained{std::move(changes), caf::actor_cast<shard_handle>(this), ++last_ticket_});
+  unkept_.push_back({last_ticket_, std::exchange(to_keep_, {})});
+}
+
+void shard_actor::on_kept(const kept& written) {
+  while (!unkept_.empty() && unkept_.front().ticket <= written.ticket) {
+    for (route& done : unkept_.front().blocks)
+      finish(done, written.done);
+    unkept_.pop_front();
   }
+  if (unkept_.empty() && settling_.pending()) settling_.deliver(settled{});
+}
+
+caf::result<settled> shard_actor::settle_all() {
+  hand_out();
+  if (unkept_.empty()) return settled{};
+  settling_ = make_response_promise<settled>();
+  return settling_;
+}
+
+void shard_actor::finish(route& done, bool kept) {
+  const std::size_t bytes = done.block->bytes();
+  house_.shard_load[number_].bytes.fetch_sub(bytes, std::memory_order_relaxed);
+  done.flow->publishing.fetch_sub(bytes, std::memory_order_relaxed);
+  if (done.publisher) send(done.publisher, accepted{std::move(done.block), done.epoch, kept});
+}
+
+void shard_actor::return_credit() {
+  for (route& done : routed_)
+    finish(done, true);
   routed_.clear();
   for (const session_handle& publisher : wait_for_credit_)
     send(publisher, credit_returned{});

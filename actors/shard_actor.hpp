@@ -5,6 +5,7 @@
 #include "actors/protocol.hpp"
 #include "libbroker/router/router.hpp"
 
+#include <deque>
 #include <vector>
 
 namespace troupe {
@@ -33,14 +34,29 @@ private:
   void unsubscribe(const remove_subscriptions& request);
   void request_flush();
   void hand_out();
+  void keep_retained_changes();
   void return_credit();
+  /// `kept`: what was to be written is on the disk.
+  void finish(route& done, bool kept);
+  void on_kept(const kept& written);
+  [[nodiscard]] caf::result<settled> settle_all();
 
   const node_context& house_;
   const shard_index number_;
   router router_;
   std::vector<subscriber> subscribers_;  ///< by `subscriber_index`
   std::vector<routed> deliveries_;
-  std::vector<route> routed_;                    ///< publishers get their credit back
+  /// Publishers get their credit back.
+  std::vector<route> routed_;
+  /// Those of retained messages first when the store has them.
+  std::vector<route> to_keep_;
+  struct unkept {
+    std::uint64_t ticket = 0;
+    std::vector<route> blocks;
+  };
+  std::deque<unkept> unkept_;
+  std::uint64_t last_ticket_ = 0;
+  caf::typed_response_promise<settled> settling_;
   std::vector<session_handle> wait_for_credit_;  ///< publishers that want to know of it
   std::uint64_t deliveries_dropped_ = 0;
   bool flush_requested_ = false;

@@ -69,7 +69,7 @@ void statistics_actor::publish(const node_description& description) {
   figures.uptime = now - started_;
   std::vector<message_block_builder> by_shard(house_.shards.size());
   for (const auto& [topic, payload] : topics_.render(figures, now - last_))
-    by_shard[partition_of(topic) % by_shard.size()].add(
+    by_shard[shard_of(topic, static_cast<std::uint32_t>(by_shard.size()))].add(
         {.retain = true, .topic = topic, .payload = as_bytes(payload)}, topic,
         protocol_version::v3_1_1);
   last_ = now;

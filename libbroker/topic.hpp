@@ -38,4 +38,9 @@ inline constexpr std::uint32_t partition_count = 64;
 /// bytes, modulo `partition_count`. Fixed for ever: data on disk depends on it.
 [[nodiscard]] std::uint32_t partition_of(std::string_view topic) noexcept;
 
+/// The shard, of `shards`, that a topic name or filter without wildcards belongs to.
+[[nodiscard]] inline std::uint32_t shard_of(std::string_view topic, std::uint32_t shards) noexcept {
+  return shards == 1 ? 0 : partition_of(topic) % shards;
+}
+
 }  // namespace troupe

@@ -29,6 +29,8 @@ std::optional<log_offset> record_of_index(std::string_view key, topic_id topic) 
   return get_big_endian<log_offset>(key.substr(1 + sizeof(topic_id)));
 }
 
+std::string retained(std::string_view topic) { return retained_table + std::string(topic); }
+
 std::string topic(std::string_view name) { return topic_table + std::string(name); }
 
 }  // namespace troupe::keys

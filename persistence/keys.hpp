@@ -16,9 +16,10 @@ using topic_id = std::uint64_t;
 
 namespace keys {
 
-// The first byte. 'Z' is behind them all.
+// The first byte.
 inline constexpr char meta_table = 'A';
 inline constexpr char index_table = 'I';
+inline constexpr char retained_table = 'M';
 inline constexpr char record_table = 'R';
 inline constexpr char topic_table = 'T';
 
@@ -40,6 +41,9 @@ inline constexpr std::string_view trimmed = "Atrimmed";
 /// or topic.
 [[nodiscard]] std::optional<log_offset> record_of_index(std::string_view key,
                                                         topic_id topic) noexcept;
+
+/// Of the retained message of a topic.
+[[nodiscard]] std::string retained(std::string_view topic);
 
 /// Leads to the number of the topic.
 [[nodiscard]] std::string topic(std::string_view name);

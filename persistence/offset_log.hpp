@@ -29,7 +29,7 @@ public:
   /// record. Returns the offset of the first; the others follow one by one. They are
   /// in the log once `committed` was called.
   log_offset append(const message_block& block, std::span<const std::uint32_t> which,
-                                  const record_origin& origin);
+                    const record_origin& origin);
   /// Whether what is staged must be synced even if nobody asked for it.
   [[nodiscard]] bool needs_sync() const noexcept { return staged_ceiling_ != ceiling_; }
   /// The commit with all that was staged succeeded.

@@ -7,7 +7,10 @@
 #include "actors/inspector_actor.hpp"
 #include "actors/shard_actor.hpp"
 #include "actors/statistics_actor.hpp"
+#include "libbroker/topic.hpp"
 #include "net/io_scheduler.hpp"
+#include "persistence/retained_table.hpp"
+#include "persistence/store_actor.hpp"
 
 #include <caf/all.hpp>
 #include <spdlog/spdlog.h>
@@ -66,8 +69,10 @@ bool ask_all(caf::scoped_actor& self, const std::vector<Handle>& whom, Request r
 broker::broker(const config& settings) {
   node_.settings = settings;
   configure(system_config_, settings);
+  open_store();
   system_ = std::make_unique<caf::actor_system>(system_config_);
   spawn_actors();
+  restore_retained();
   try {
     open_listeners();
   } catch (...) {
@@ -78,6 +83,18 @@ broker::broker(const config& settings) {
 
 broker::~broker() { stop(); }
 
+void broker::open_store() {
+  if (node_.settings.node.data_dir.empty()) return;
+  auto opened = database::open(node_.settings.node.data_dir, {});
+  if (!opened) throw std::runtime_error(opened.error().what);
+  store_ = *std::move(opened);
+  const recovery_report& found = store_->recovered();
+  if (found.is_damage())
+    spdlog::error("event=store_damaged data_dir={} unreadable_bytes={} set_aside={}",
+                  store_->directory(), found.dropped_bytes,
+                  found.set_aside.empty() ? "nothing" : found.set_aside);
+}
+
 void broker::spawn_actors() {
   io_coordinator& workers = scheduler_of(*system_);
   const std::size_t shards = node_.settings.scheduler.shards != 0 ? node_.settings.scheduler.shards
@@ -87,6 +104,7 @@ void broker::spawn_actors() {
   const auto home = [&](std::size_t i) { return homes_[i % homes_.size()]; };
 
   node_.shard_load = std::make_unique<shard_gauge[]>(shards);
+  if (store_ != nullptr) node_.store = system_->spawn<store_actor, caf::detached>(*store_);
   node_.authenticator = system_->spawn<authenticator_actor>();
   node_.shards.resize(shards);
   for (std::size_t i = 0; i != shards; ++i)
@@ -99,6 +117,23 @@ void broker::spawn_actors() {
   inspector_ = system_->spawn<inspector_actor>(node_);
   if (node_.settings.sys.interval.count() != 0)
     statistics_ = system_->spawn<statistics_actor>(node_, inspector_);
+}
+
+void broker::restore_retained() {
+  if (store_ == nullptr) return;
+  const auto shards = static_cast<std::uint32_t>(node_.shards.size());
+  std::vector<troupe::restore_retained> by_shard(shards);
+  const clock_reading now{
+      .monotonic = std::chrono::floor<std::chrono::milliseconds>(system_->clock().now()),
+      .wall = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now())};
+  const auto found = retained_table(*store_).load(now, [&](message_block_ptr message) {
+    const std::string_view topic = message->topic((*message)[0]);
+    by_shard[shard_of(topic, shards)].messages.push_back(std::move(message));
+  });
+  for (std::size_t i = 0; i != by_shard.size(); ++i)
+    caf::anon_send(node_.shards[i], std::move(by_shard[i]));
+  spdlog::info("event=retained_restored messages={} expired={} damaged={}", found.messages,
+               found.expired, found.damaged);
 }
 
 void broker::open_listeners() {
@@ -164,6 +199,7 @@ void broker::stop() {
     end_now(each);
   for (const shard_handle& each : node_.shards)
     end_now(each);
+  end_now(node_.store);
   statistics_ = nullptr;
   inspector_ = nullptr;
   system_->await_all_actors_done();  // they use the handles below to the last
@@ -171,6 +207,7 @@ void broker::stop() {
   node_.authenticator = nullptr;
   node_.directories.clear();
   node_.shards.clear();
+  node_.store = nullptr;
   system_.reset();
   listeners_.clear();
 }

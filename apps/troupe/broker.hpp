@@ -3,6 +3,7 @@
 #include "actors/node_context.hpp"
 #include "libbroker/config/config.hpp"
 #include "net/listener.hpp"
+#include "persistence/database.hpp"
 
 #include <caf/actor_system.hpp>
 
@@ -36,13 +37,16 @@ public:
   [[nodiscard]] const node_context& state() const noexcept { return node_; }
 
 private:
+  void open_store();
   void spawn_actors();
+  void restore_retained();
   void open_listeners();
   void admit(std::unique_ptr<connection> socket, const listener_config& from,
              const listener& through);
   void drain();
 
   node_context node_;
+  std::unique_ptr<database> store_;  ///< null: everything is in memory
   io_scheduler_config system_config_;
   std::vector<std::shared_ptr<listener>> listeners_;
   std::unique_ptr<caf::actor_system> system_;

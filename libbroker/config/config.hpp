@@ -25,7 +25,7 @@ inline constexpr std::size_t gibibyte = 1024 * mebibyte;
 /// [node]
 struct node_config {
   std::string name;      ///< unique in the cluster; empty = made up and kept
-  std::string data_dir;  ///< directory; not used yet, everything is in memory
+  std::string data_dir;  ///< directory; empty = everything is in memory
 
   friend bool operator==(const node_config&, const node_config&) = default;
 };

@@ -59,8 +59,8 @@ constexpr std::array option_table{
            "Unique name in the cluster. Empty: made up at the first start and kept in data-dir."},
     option{
         "node", "data-dir", &member<node, &node_config::data_dir>, "", 0, 0,
-        "Directory for what outlives a restart. Not used by this version, which keeps everything "
-        "in memory."},
+        "Directory for what outlives a restart: retained messages. Empty: everything is in memory "
+        "and a restart forgets it."},
 
     option{"listener", "address", &listener_member<&listener_config::address>, "", 0, 0,
            "Where to accept connections. IPv6 goes in brackets; a name is looked up at start; "

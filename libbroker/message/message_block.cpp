@@ -59,6 +59,7 @@ void message_block_builder::add(const publish& packet, std::string_view topic,
   message_entry& entry = append_entry(header_size + remaining, more);
   block_->version_ = version;
   block_->has_packet_ids_ |= packet.qos != qos::at_most_once;
+  block_->has_retain_ |= packet.retain;
   entry.properties_size = static_cast<std::uint32_t>(properties_size);
   entry.expiry_interval = packet.message_expiry_interval;
   entry.topic_size = static_cast<std::uint16_t>(topic.size());
@@ -91,6 +92,7 @@ void message_block_builder::add(const message_entry& entry, byte_view wire,
   copy.offset = offset;
   block_->version_ = version;
   block_->has_packet_ids_ |= entry.qos != qos::at_most_once;
+  block_->has_retain_ |= entry.retain;
   std::memcpy(block_->data() + offset, wire.data(), entry.size);
 }
 
@@ -140,6 +142,7 @@ void message_block_builder::reallocate(std::size_t capacity) {
     grown->received_at_ = old.received_at_;
     grown->version_ = old.version_;
     grown->has_packet_ids_ = old.has_packet_ids_;
+    grown->has_retain_ = old.has_retain_;
     std::memcpy(grown->data(), old.data(), old.wire_size_);
     std::memcpy(grown->data() + capacity - old.entries_ * entry_size,
                 old.data() + old.capacity_ - old.entries_ * entry_size, old.entries_ * entry_size);

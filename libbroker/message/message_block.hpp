@@ -58,6 +58,8 @@ public:
   [[nodiscard]] std::uint32_t connection_epoch() const noexcept { return connection_epoch_; }
   /// Whether a session publishes it for a client that is gone.
   [[nodiscard]] bool is_will() const noexcept { return publisher_ != 0 && connection_epoch_ == 0; }
+  /// Whether any of the messages was published with RETAIN 1.
+  [[nodiscard]] bool has_retain() const noexcept { return has_retain_; }
   /// Whether a client waits for an acknowledgement of any of the messages.
   [[nodiscard]] bool is_acknowledged() const noexcept {
     return has_packet_ids_ && connection_epoch_ != 0;
@@ -119,6 +121,7 @@ private:
   time_point received_at_{};
   protocol_version version_ = protocol_version::v3_1_1;
   bool has_packet_ids_ = false;
+  bool has_retain_ = false;
 };
 
 /// Fills one block after the other. Empty (and free of memory) between `seal`

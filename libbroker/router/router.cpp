@@ -109,13 +109,21 @@ void router::route(const message_block_ptr& block) {
   for (std::uint32_t i = 0; i != block->size(); ++i) {
     const message_entry& entry = (*block)[i];
     // [MQTT5-3.3.1-8], [MQTT311-3.3.1-12]
-    if (entry.retain && !retained_.store(*block, i, ++retained_sequence_)) ++retained_refused_;
+    if (entry.retain) retain(block, i);
     for (filter_entry* const filter : cache_.lookup(block->topic(entry), finder)) {
       collect(*filter, block, i);
       matched = true;
     }
   }
   if (matched) remember(block);
+}
+
+void router::retain(const message_block_ptr& block, std::uint32_t index) {
+  const bool stored = retained_.store(*block, index, ++retained_sequence_);
+  if (!stored) ++retained_refused_;
+  const bool removed = !stored || block->payload((*block)[index]).empty();
+  if (notes_retained_changes_ && block->publisher() != 0)
+    retained_changes_.push_back({block, index, removed});
 }
 
 void router::redeliver(const topic_filter& filter, const message_block_ptr& block) {

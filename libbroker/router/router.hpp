@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace troupe {
@@ -21,6 +22,13 @@ struct routed {
   subscriber_index to = 0;
   delivery_ptr messages;
   delivery_options options;
+};
+
+/// A message became its topic's retained one, or the topic has none any more.
+struct retained_change {
+  message_block_ptr block;
+  std::uint32_t index = 0;  ///< of the message in `block`
+  bool removed = false;
 };
 
 /// The routing of one shard: who subscribed to what, which message goes to whom,
@@ -74,6 +82,17 @@ public:
   // -- retained messages
 
   [[nodiscard]] retained_store& retained() noexcept { return retained_; }
+  /// Takes in a retained message of an earlier life, alone in its block.
+  void restore_retained(const message_block& block) {
+    (void)retained_.store(block, 0, ++retained_sequence_);
+  }
+  /// From now on changes are noted down, for `take_retained_changes`; those by the broker
+  /// itself are not: it makes its messages anew.
+  void note_retained_changes() noexcept { notes_retained_changes_ = true; }
+  /// The changes since the last call, in order.
+  [[nodiscard]] std::vector<retained_change> take_retained_changes() noexcept {
+    return std::exchange(retained_changes_, {});
+  }
   /// Number of the last change of the retained messages.
   [[nodiscard]] std::uint64_t retained_sequence() const noexcept { return retained_sequence_; }
   /// Retained messages that a limit kept out.
@@ -107,6 +126,7 @@ private:
   void collect(filter_entry& filter, const message_block_ptr& block, std::uint32_t index);
   void collect_shared(filter_entry& filter, share_group& group, const message_block_ptr& block,
                       std::uint32_t index);
+  void retain(const message_block_ptr& block, std::uint32_t index);
   void remember(const message_block_ptr& block);
   const subscription& next_member(share_group& group) const noexcept;
   void add_matches(const batch& from);
@@ -118,6 +138,8 @@ private:
   retained_store retained_;
   std::uint64_t retained_sequence_ = 0;
   std::uint64_t retained_refused_ = 0;
+  bool notes_retained_changes_ = false;
+  std::vector<retained_change> retained_changes_;
 
   std::vector<subscriber> subscribers_;
   std::vector<subscriber_index> free_;

@@ -79,6 +79,9 @@ public:
                        session_effects& effects) const;
   /// A shard has taken all messages of `block`, one of this session's.
   void accepted(const message_block& block, session_effects& effects);
+  /// The disk failed to keep messages of `block`: the client is told, if its protocol
+  /// allows, and may send them again.
+  void not_kept(const message_block& block, session_effects& effects);
   /// No shard will get `block`, one of this session's that was not accepted: as if the
   /// client had never sent it, so that it may send it again.
   void not_routed(const message_block& block);

@@ -172,7 +172,7 @@ void session::discard_state(time_point now, session_effects& effects) {
         for (shard_unsubscribe& request : by_shard)
           request.filters.push_back(text);
       else
-        by_shard[partition_of(filter.filter) % shards_].filters.push_back(text);
+        by_shard[shard_of(filter.filter, shards_)].filters.push_back(text);
     }
     for (shard_index shard = 0; shard != shards_; ++shard) {
       if (by_shard[shard].filters.empty()) continue;
@@ -212,7 +212,7 @@ void session::give_back(const message_block& block, std::uint32_t index, const s
                         session_effects& effects) const {
   message_block_builder builder;
   builder.add(block, block[index]);
-  const shard_index shard = partition_of(block.topic(block[index])) % shards_;
+  const shard_index shard = shard_of(block.topic(block[index]), shards_);
   effects.requests.push_back(shard_redeliver{
       shard, share,
       builder.seal({.publisher = block.publisher(), .received_at = block.received_at()})});
@@ -298,7 +298,7 @@ void session::publish_will(time_point now, session_effects& effects) {
   builder.add(*will_->message, (*will_->message)[0]);
   will_.reset();  // [MQTT5-3.1.2-10], [MQTT311-3.1.2-10]
   message_block_ptr block = builder.seal({.publisher = number_, .received_at = now});
-  const shard_index shard = partition_of(block->topic((*block)[0])) % shards_;
+  const shard_index shard = shard_of(block->topic((*block)[0]), shards_);
   effects.requests.push_back(shard_publish{shard, std::move(block)});  // [MQTT5-3.1.2-8]
 }
 

@@ -178,7 +178,7 @@ bool session::register_publish(const publish& packet, time_point now, session_ef
 }
 
 void session::collect_publish(const publish& packet, std::size_t more, session_effects& effects) {
-  const shard_index shard = shards_ == 1 ? 0 : partition_of(packet.topic) % shards_;
+  const shard_index shard = shard_of(packet.topic, shards_);
   message_block_builder& builder = builders(shards_)[shard];
   if (builder.size() >= settings_.scheduler.batch_messages ||
       builder.wire_size() + packet.payload.size() + packet.topic.size() > largest_block) {
@@ -218,6 +218,21 @@ void session::accepted(const message_block& block, session_effects& effects) {
       // Whatever its expiry [MQTT5-4.3.3-8], [MQTT5-4.3.3-13].
       if (connected_) respond(packet_type::pubrec, entry.id, reason_code::success, effects);
     }
+  }
+}
+
+void session::not_kept(const message_block& block, session_effects& effects) {
+  not_routed(block);
+  const bool same_connection = connected_ && block.connection_epoch() == connection_epoch_;
+  if (!same_connection) return;
+  constexpr std::string_view why = "the server cannot store messages";
+  for (std::uint32_t i = 0; i != block.size(); ++i) {
+    const message_entry& entry = block[i];
+    if (entry.qos == qos::at_most_once) continue;
+    --unacknowledged_;
+    if (version_ != protocol_version::v5) continue;  // the missing answer has to do
+    respond(entry.qos == qos::at_least_once ? packet_type::puback : packet_type::pubrec, entry.id,
+            reason_code::quota_exceeded, effects, why);
   }
 }
 

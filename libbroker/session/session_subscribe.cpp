@@ -102,7 +102,7 @@ void session::on_subscribe(const frame& packet, time_point now, session_effects&
     if (filter->has_wildcard)
       std::for_each(by_shard.begin(), by_shard.end(), add);
     else
-      add(by_shard[partition_of(filter->filter) % shards_]);
+      add(by_shard[shard_of(filter->filter, shards_)]);
   }
   dispatch(by_shard, std::move(pending), effects);
 }
@@ -137,7 +137,7 @@ void session::on_unsubscribe(const frame& packet, time_point now, session_effect
       for (shard_unsubscribe& request : by_shard)
         request.filters.emplace_back(text);
     else
-      by_shard[partition_of(filter->filter) % shards_].filters.emplace_back(text);
+      by_shard[shard_of(filter->filter, shards_)].filters.emplace_back(text);
     if (pulls_ != nullptr) pulls_->stop(text);
   }
   dispatch(by_shard, std::move(pending), effects);

@@ -32,7 +32,8 @@ connect passing(std::string_view client_id) { return lasting(client_id, 0); }
 
 // -- the stage --------------------------------------------------------------------
 
-stage::stage(config settings, std::size_t shards, std::size_t directories) {
+stage::stage(config settings, std::size_t shards, std::size_t directories,
+             const store_maker& make_store) {
   spdlog::set_level(spdlog::level::off);
   system_config_.set("scheduler.policy", caf::atom("testing"));
   system_ = std::make_unique<caf::actor_system>(system_config_);
@@ -44,6 +45,7 @@ stage::stage(config settings, std::size_t shards, std::size_t directories) {
 
   node_.settings = std::move(settings);
   node_.shard_load = std::make_unique<shard_gauge[]>(shards);
+  if (make_store) node_.store = make_store(*system_);
   node_.authenticator = system_->spawn<authenticator_actor>();
   node_.shards.resize(shards);
   for (std::size_t i = 0; i != shards; ++i)
@@ -65,6 +67,7 @@ stage::~stage() {
     dismiss_everybody();
   }
   end_now(node_.authenticator);
+  end_now(node_.store);
   for (const handshake_handle& each : handshakes_)
     end_now(each);
   for (const directory_handle& each : node_.directories)
@@ -81,6 +84,7 @@ stage::~stage() {
     BOOST_TEST(node_.shard_load[i].bytes == 0U, "publish credit is lost");
   handshakes_.clear();
   node_.authenticator = nullptr;
+  node_.store = nullptr;
   node_.directories.clear();
   node_.shards.clear();
   cables_.clear();

@@ -22,7 +22,10 @@ namespace troupe::test {
 /// that stands still, and the test decides who runs.
 class stage {
 public:
-  explicit stage(config settings = {}, std::size_t shards = 1, std::size_t directories = 1);
+  /// Makes the node's store; without one everything is in memory.
+  using store_maker = std::function<store_handle(caf::actor_system&)>;
+  explicit stage(config settings = {}, std::size_t shards = 1, std::size_t directories = 1,
+                 const store_maker& make_store = {});
   /// Ends all actors and checks that none is left.
   ~stage();
   stage(const stage&) = delete;

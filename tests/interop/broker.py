@@ -44,6 +44,7 @@ SETTINGS = {
     "batch_bytes": ("scheduler.batch-bytes={}", ""),
     "batch_messages": ("scheduler.batch-messages={}", ""),
     "workers": ("scheduler.workers={}", ""),
+    "data_dir": ("node.data-dir={}", "persistence true\npersistence_location {}/"),
 }
 
 

@@ -8,7 +8,7 @@ import time
 import unittest
 
 from case import brokers
-from wire import PINGREQ, client, connect, publish, subscribe
+from wire import PINGREQ, V5, client, connect, publish, subscribe
 
 
 @unittest.skipIf(brokers.IS_MOSQUITTO, "about processes of this broker")
@@ -20,8 +20,8 @@ class process_base(unittest.TestCase):
         self.addCleanup(lambda: one.directory and one.stop())
         return one
 
-    def client(self, broker, *arguments, **fields):
-        one = client(broker.port)
+    def client(self, broker, *arguments, version=V5, **fields):
+        one = client(broker.port, version)
         self.addCleanup(one.close)
         return one.connect(*arguments, **fields)
 

@@ -1,0 +1,57 @@
+#include "persistence/retained_table.hpp"
+
+#include "persistence/keys.hpp"
+#include "persistence/log_record.hpp"
+
+#include <array>
+
+namespace troupe {
+
+namespace {
+
+/// Retained messages are records, too, but have no place in the log.
+constexpr log_offset no_place = 1;
+
+}  // namespace
+
+void retained_table::keep(const message_block& block, std::uint32_t index,
+                          const clock_reading& now) {
+  record_.clear();
+  encode_record(block, std::array{index}, no_place,
+                {.received_at = now.to_wall(block.received_at())}, record_);
+  store_.put(keys::retained(block.topic(block[index])), record_);
+}
+
+void retained_table::remove(std::string_view topic) { store_.remove(keys::retained(topic)); }
+
+retained_table::figures retained_table::load(const clock_reading& now,
+                                             const std::function<void(message_block_ptr)>& take) {
+  figures found;
+  const store_scan scan = store_.scan();
+  for (scan->Seek(std::string(1, keys::retained_table)); scan->Valid(); scan->Next()) {
+    const std::string_view key(scan->key().data(), scan->key().size());
+    if (key[0] != keys::retained_table) break;
+    const auto record = record_view::parse({scan->value().data(), scan->value().size()});
+    if (!record) {
+      ++found.damaged;
+      continue;
+    }
+    message_entry entry = (*record)[0];
+    entry.log_offset = 0;
+    message_block_builder builder;
+    builder.add(entry, record->wire(entry), record->version());
+    message_block_ptr block =
+        builder.seal({.received_at = now.to_monotonic(record->origin().received_at)});
+    if (block->expired((*block)[0], now.monotonic)) {
+      ++found.expired;
+      store_.remove(key);
+      continue;
+    }
+    ++found.messages;
+    take(std::move(block));
+  }
+  if (!scan->status().ok()) ++found.damaged;
+  return found;
+}
+
+}  // namespace troupe

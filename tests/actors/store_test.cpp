@@ -1,0 +1,144 @@
+// What waits for the disk: acknowledgements of messages that are to survive a crash.
+
+#include "tests/actors/stage.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace troupe;
+using namespace troupe::test;
+
+namespace {
+
+/// What the store was asked for; the test answers.
+struct disk {
+  std::vector<keep_retained> asked;
+
+  stage::store_maker maker() {
+    return [this](caf::actor_system& system) -> store_handle {
+      return system.spawn([this]() -> store_handle::behavior_type {
+        return {
+            [this](const keep_retained& request) { asked.push_back(request); },
+            [](const flush&) {},
+        };
+      });
+    };
+  }
+  /// Answers the oldest request.
+  void answer(stage& node, bool done = true) {
+    BOOST_TEST_REQUIRE(!asked.empty());
+    caf::anon_send(asked.front().reply_to, kept{asked.front().ticket, done});
+    asked.erase(asked.begin());
+    node.run();
+  }
+};
+
+connect old_client(std::string_view client_id) {
+  return {.version = protocol_version::v3_1_1, .clean_start = true, .client_id = client_id};
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(actors_store)
+
+BOOST_AUTO_TEST_CASE(retained_message_is_delivered_at_once_and_acknowledged_when_it_is_kept) {
+  disk store;
+  stage node({}, 1, 1, store.maker());
+  player ann = node.online(passing("ann"));
+  player bob = node.online(passing("bob"));
+  bob.subscribed("t");
+  ann.publish("t", "1", qos::at_least_once, 1, true);
+  ann.publish("t", "2", qos::exactly_once, 2, true);
+  node.run();
+  BOOST_TEST(bob.received() == "PUBLISH t 1 q1 id=1\nPUBLISH t 2 q2 id=2\n");
+  BOOST_TEST(ann.received() == "");
+  BOOST_TEST(node.node().shard_load[0].bytes != 0U);
+  while (!store.asked.empty())
+    store.answer(node);
+  BOOST_TEST(ann.received() == "PUBACK 1\nPUBREC 2\n");
+  BOOST_TEST(node.node().shard_load[0].bytes == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_not_retained_does_not_wait) {
+  disk store;
+  stage node({}, 1, 1, store.maker());
+  player ann = node.online(passing("ann"));
+  ann.publish("t", "1", qos::at_least_once, 1, true);
+  node.run();
+  ann.publish("t", "2", qos::at_least_once, 2);
+  BOOST_TEST(ann.received() == "PUBACK 2\n");
+  store.answer(node);
+  BOOST_TEST(ann.received() == "PUBACK 1\n");
+}
+
+BOOST_AUTO_TEST_CASE(changes_come_in_order_with_what_was_removed) {
+  disk store;
+  stage node({}, 1, 1, store.maker());
+  player ann = node.online(passing("ann"));
+  ann.publish("a", "1", qos::at_most_once, 0, true);
+  ann.publish("b", "2", qos::at_most_once, 0, true);
+  ann.publish("a", "", qos::at_most_once, 0, true);
+  node.run();
+  std::string changes;
+  for (const keep_retained& request : store.asked)
+    for (const retained_change& change : request.changes)
+      changes += std::string(change.block->topic((*change.block)[change.index])) +
+                 (change.removed ? "- " : "+ ");
+  BOOST_TEST(changes == "a+ b+ a- ");
+  while (!store.asked.empty())
+    store.answer(node);
+}
+
+BOOST_AUTO_TEST_CASE(failed_disk_is_told_to_who_can_be_told) {
+  disk store;
+  stage node({}, 1, 1, store.maker());
+  player ann = node.online(passing("ann"));
+  player old = node.online(old_client("old"));
+  for (player* each : {&ann, &old}) {
+    each->publish("t", "1", qos::at_least_once, 1, true);
+    each->publish("t", "2", qos::exactly_once, 2, true);
+  }
+  node.run();
+  while (!store.asked.empty())
+    store.answer(node, false);
+  BOOST_TEST(ann.received() == "PUBACK 1 97 +reason\nPUBREC 2 97 +reason\n");
+  BOOST_TEST(old.received() == "");
+  // It works again, and both may send again.
+  for (player* each : {&ann, &old}) {
+    each->publish("t", "1", qos::at_least_once, 1, true);
+    each->publish("t", "2", qos::exactly_once, 2, true);
+  }
+  node.run();
+  while (!store.asked.empty())
+    store.answer(node);
+  BOOST_TEST(ann.received() == "PUBACK 1\nPUBREC 2\n");
+  BOOST_TEST(old.received() == "PUBACK 1\nPUBREC 2\n");
+}
+
+BOOST_AUTO_TEST_CASE(shards_settle_when_the_disk_has_answered) {
+  disk store;
+  stage node({}, 1, 1, store.maker());
+  player ann = node.online(passing("ann"));
+  ann.publish("t", "1", qos::at_least_once, 1, true);
+  node.run();
+  const auto settles = [&] {
+    return node.ask<settled>(node.node().shards[0], settle{}).has_value();
+  };
+  BOOST_TEST(!settles());
+  store.answer(node);
+  BOOST_TEST(settles());
+}
+
+BOOST_AUTO_TEST_CASE(retained_messages_of_an_earlier_life_are_there) {
+  disk store;
+  stage node({}, 1, 1, store.maker());
+  message_block_builder builder;
+  builder.add({.retain = true, .topic = "t", .payload = as_bytes("old")}, "t",
+              protocol_version::v5);
+  caf::anon_send(node.node().shards[0], restore_retained{{builder.seal({})}});
+  player ann = node.online(passing("ann"));
+  ann.subscribe("#", qos::at_most_once, 1);
+  BOOST_TEST(ann.received() == "SUBACK 1 00\nPUBLISH t old retain\n");
+  BOOST_TEST(store.asked.empty());
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,118 @@
+"""What outlives the process: a data directory, kill -9 and a restart."""
+
+import os
+import subprocess
+import time
+import unittest
+
+from case import brokers
+from process_test import process_base
+from wire import PINGREQ, V5, V311, publish
+
+
+class durable_base(process_base):
+    def start(self, **settings):
+        return super().start(data_dir="data", **settings)
+
+    def crash(self, broker):
+        """kill -9, and up again."""
+        broker.kill()
+        return broker.start()
+
+    def retained(self, broker, count, version=V5):
+        """The retained messages that a new subscriber to all of them is sent: topic to packet."""
+        one = self.client(broker, "reader", version=version).subscribe(("#", 0))
+        found = {packet.topic: packet for packet in one.take(count)}
+        one.expect_nothing().close()
+        self.assertTrue(all(packet.retain for packet in found.values()))
+        return found
+
+    def payloads(self, broker, count):
+        return {topic: packet.payload for topic, packet in self.retained(broker, count).items()}
+
+
+class retained_messages(durable_base):
+    def test_what_was_acknowledged_survives_a_crash(self):
+        broker = self.start()
+        one = self.client(broker, "publisher")
+        for number in range(50):
+            one.publish(f"t/{number}", b"%d" % number, qos=1 + number % 2, retain=True)
+        broker = self.crash(broker)
+        self.assertEqual(self.payloads(broker, 50), {f"t/{number}": b"%d" % number for number in range(50)})
+
+    def test_the_last_one_of_a_topic_counts_and_an_empty_one_clears(self):
+        broker = self.start()
+        one = self.client(broker, "publisher")
+        for topic in ("replaced", "cleared"):
+            one.publish(topic, b"1", qos=1, retain=True)
+        broker = self.crash(broker)
+        one = self.client(broker, "publisher")
+        one.publish("replaced", b"2", qos=1, retain=True).publish("cleared", b"", qos=1, retain=True)
+        broker = self.crash(broker)
+        self.assertEqual(self.payloads(broker, 1), {"replaced": b"2"})
+
+    def test_qos_0_is_written_by_an_orderly_end(self):
+        broker = self.start()
+        one = self.client(broker, "publisher")
+        for number in range(100):
+            one.send(publish(f"t/{number}", b"x", retain=True))
+        one.send(PINGREQ).wait_for("pingresp")
+        code, _ = broker.terminate()
+        self.assertEqual(code, 0)
+        self.assertEqual(len(self.retained(broker.start(), 100)), 100)
+
+    def test_properties_survive_and_expiry_goes_on(self):
+        broker = self.start()
+        one = self.client(broker, "publisher")
+        one.publish("stays", b"x", qos=1, retain=True, content_type="text/plain", message_expiry_interval=100,
+                    user_property=[("a", "1"), ("a", "2")])
+        one.publish("goes", b"x", qos=1, retain=True, message_expiry_interval=1)
+        broker.kill()
+        time.sleep(1.2)
+        found = self.retained(broker.start(), 1)["stays"].properties
+        self.assertEqual(found["content_type"], "text/plain")
+        self.assertEqual(found["user_property"], [("a", "1"), ("a", "2")])
+        self.assertIn(found["message_expiry_interval"], (98, 99))
+
+    def test_large_ones_and_both_versions(self):
+        broker = self.start()
+        self.client(broker, "publisher").publish("large", bytes(1 << 20), qos=1, retain=True)
+        self.client(broker, "old", version=V311).publish("old", b"x", qos=2, retain=True)
+        self.crash(broker)
+        for version in (V311, V5):
+            found = self.retained(broker, 2, version)
+            self.assertEqual(found["large"].payload, bytes(1 << 20))
+            self.assertEqual(found["old"].payload, b"x")
+
+
+class data_directory(durable_base):
+    def test_it_belongs_to_one_process(self):
+        broker = self.start()
+        second = subprocess.run([broker._command()[0], "--listen", "tcp://127.0.0.1:0", "--data-dir", "data"],
+                                cwd=broker.directory, capture_output=True, text=True, timeout=10)
+        self.assertNotEqual(second.returncode, 0)
+        self.assertEqual(len(second.stderr.splitlines()), 1, second.stderr)
+        self.assertIn("another process uses the data directory data", second.stderr)
+
+    def test_one_that_cannot_be_made_is_a_clear_error(self):
+        broker = self.start()
+        with open(os.path.join(broker.directory, "file"), "w") as file:
+            file.write("x")
+        second = subprocess.run([broker._command()[0], "--listen", "tcp://127.0.0.1:0", "--data-dir", "file/data"],
+                                cwd=broker.directory, capture_output=True, text=True, timeout=10)
+        self.assertNotEqual(second.returncode, 0)
+        self.assertEqual(len(second.stderr.splitlines()), 1, second.stderr)
+
+    def test_damage_does_not_keep_the_broker_from_starting(self):
+        broker = self.start()
+        self.client(broker, "publisher").publish("t", b"x", qos=1, retain=True)
+        broker.kill()
+        store = os.path.join(broker.directory, "data", "store")
+        os.remove(os.path.join(store, "CURRENT"))
+        broker.start()
+        self.assertEqual(list(self.retained(broker, 1)), ["t"])
+        self.assertIn("event=store_damaged", broker.log())
+
+
+if __name__ == "__main__":
+    unittest.main()
