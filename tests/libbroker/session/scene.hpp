@@ -100,7 +100,7 @@ public:
   std::deque<request> requests;  ///< to the shards and not yet answered
   std::optional<shard_read_retained> read;
   std::deque<session_write> writes;  ///< not answered yet
-  connack answered;  ///< the last CONNACK
+  connack answered;                  ///< the last CONNACK
   bool closed = false;
   bool ended = false;
   int presence_changes = 0;
