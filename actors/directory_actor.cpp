@@ -22,6 +22,7 @@ directory_actor::directory_actor(caf::actor_config& config, const node_context& 
 directory_actor::behavior_type directory_actor::make_behavior() {
   return {
       [this](const claim& request) { admit(request); },
+      [this](const restore_session& kept) { restore(kept); },
       [this](const retire& request) { forget(request); },
       [this](const stop_all_reading&) { return tell_everybody<high>(stop_reading{}); },
       [this](const dismiss_all& step) {
@@ -64,6 +65,14 @@ void directory_actor::admit(const claim& request) {
   }
   entry& at = found->second;
   send(at.session, attach_client{who, ++at.attempts});
+}
+
+void directory_actor::restore(const restore_session& kept) {
+  const std::string& client_id = kept.earlier->client_id;
+  // It runs here until its client comes; its socket's worker may then be another one.
+  session_handle made = spawn_at<session_actor>(system(), home(), house_, client_id);
+  send(made, kept);
+  sessions_.try_emplace(client_id, entry{.session = std::move(made)});
 }
 
 void directory_actor::forget(const retire& request) {

@@ -30,6 +30,7 @@ private:
 
   void admit(const claim& request);
   void forget(const retire& request);
+  void restore(const restore_session& kept);
   template <caf::message_priority Priority, class Step>
   caf::result<all_done> tell_everybody(Step step);
 

@@ -126,6 +126,16 @@ struct retained_read {
   std::uint32_t connection_epoch = 0;
   retained_store::page page;
 };
+/// Before the first client: what is kept of an earlier life.
+struct restore_session {
+  std::shared_ptr<const kept_session> earlier;
+};
+/// A write of the session is on the disk, or failed.
+struct session_written {
+  write_number number = 0;
+  std::uint32_t epoch = 0;
+  bool done = false;
+};
 /// The directory has forgotten the session: it may go.
 struct retired {};
 /// Stop reading from the client and answer `shutdown_step_done`; shutdown begins.
@@ -157,6 +167,10 @@ using session_handle = connection_owner::extend<
     caf::reacts_to<subscriptions_removed>,
     // The next retained messages of a new subscription.
     caf::reacts_to<retained_read>,
+    // Go on with a session that was kept.
+    caf::reacts_to<restore_session>,
+    // Answer what waited for the disk.
+    caf::reacts_to<session_written>,
     // End of the session, or a new life by an attach that is under way.
     caf::reacts_to<retired>,
     // Shutdown, first step.
@@ -272,10 +286,20 @@ struct keep_retained {
   std::uint64_t ticket = 0;  ///< rises with each request of a shard
 };
 
+/// What became of a session, to be written; answered with `session_written`.
+struct write_session {
+  std::string client_id;
+  session_write changes;
+  std::uint32_t epoch = 0;  ///< of the session
+  session_handle reply_to;
+};
+
 /// Writes to the disk and says when it is there.
 using store_handle = caf::typed_actor<
     // Retained messages.
     caf::reacts_to<keep_retained>,
+    // Sessions.
+    caf::reacts_to<write_session>,
     // Commit what was staged.
     caf::reacts_to<flush>>;
 
@@ -312,6 +336,8 @@ struct directory_description {
 using directory_handle = caf::typed_actor<
     // A client that passed its handshake.
     caf::reacts_to<claim>,
+    // Start: make the session that was kept.
+    caf::reacts_to<restore_session>,
     // A session wants to end.
     caf::reacts_to<retire>,
     // Shutdown, first step.
@@ -375,6 +401,9 @@ TROUPE_LOCAL_MESSAGE(settle)
 TROUPE_LOCAL_MESSAGE(settled)
 TROUPE_LOCAL_MESSAGE(restore_retained)
 TROUPE_LOCAL_MESSAGE(kept)
+TROUPE_LOCAL_MESSAGE(restore_session)
+TROUPE_LOCAL_MESSAGE(session_written)
+TROUPE_LOCAL_MESSAGE(write_session)
 TROUPE_LOCAL_MESSAGE(keep_retained)
 TROUPE_LOCAL_MESSAGE(describe_shard)
 TROUPE_LOCAL_MESSAGE(shard_description)

@@ -64,6 +64,8 @@ session_actor::behavior_type session_actor::make_behavior() {
       [](const subscriptions_added& reply) { running->handle(reply); },
       [](const subscriptions_removed& reply) { running->handle(reply); },
       [](const retained_read& reply) { running->handle(reply); },
+      [](const session_written& reply) { running->handle(reply); },
+      [](const restore_session& kept) { running->handle(kept); },
       [](const retired&) { running->quit(); },
       [](const stop_reading& request) { running->handle(request); },
       [](const dismiss& request) { running->handle(request); },
@@ -322,6 +324,9 @@ void session_actor::apply_effects(time_point now) {
   session_effects& wanted = effects();
   house_.counts.add(wanted.counted);
   send_requests();
+  if (wanted.write.number != 0)
+    send(house_.store, write_session{machine_.client_id(), std::exchange(wanted.write, {}),
+                                     machine_.epoch(), self()});
   const bool close = wanted.close_connection;
   const bool ended = wanted.session_ended;
   if (close) close_connection(now);
@@ -518,6 +523,22 @@ void session_actor::handle(const retained_read& reply) {
   const time_point now = current_time(*this);
   machine_.retained_read(reply.number, reply.page, now, effects());
   carry_out(now);
+}
+
+// -- what outlives the process ------------------------------------------------------
+
+void session_actor::handle(const restore_session& kept) {
+  const time_point now = current_time(*this);
+  machine_.restore(*kept.earlier, now, effects());
+  carry_out(now);
+  schedule_timer(now);
+}
+
+void session_actor::handle(const session_written& reply) {
+  if (reply.epoch != machine_.epoch()) return;
+  machine_.written(reply.number, reply.done, effects());
+  carry_out(current_time(*this));
+  resume_reading();
 }
 
 // -- shutdown ---------------------------------------------------------------------

@@ -82,6 +82,8 @@ private:
   void handle(const subscriptions_added& reply);
   void handle(const subscriptions_removed& reply);
   void handle(const retained_read& reply);
+  void handle(const restore_session& kept);
+  void handle(const session_written& reply);
   void handle(const stop_reading& request);
   void handle(const dismiss& request);
   void handle(const session_timer& due);

@@ -31,6 +31,31 @@ std::optional<log_offset> record_of_index(std::string_view key, topic_id topic) 
 
 std::string retained(std::string_view topic) { return retained_table + std::string(topic); }
 
+std::string session(std::string_view client_id) {
+  // A client identifier has no U+0000 [MQTT5-1.5.4-2].
+  return session_table + std::string(client_id) + '\0';
+}
+
+std::string login(std::string_view client_id) { return session(client_id) + login_part; }
+
+std::string subscription(std::string_view client_id, std::string_view filter) {
+  return session(client_id) + subscription_part + std::string(filter);
+}
+
+std::string inbound_packet(std::string_view client_id, std::uint16_t id) {
+  std::string key = session(client_id) + inbound_part;
+  append_big_endian(id, key);
+  return key;
+}
+
+session_part parse_session(std::string_view key) noexcept {
+  const std::size_t end = key.find('\0');
+  if (key.empty() || key[0] != session_table || end == std::string_view::npos ||
+      end + 1 == key.size())
+    return {};
+  return {.client_id = key.substr(1, end - 1), .part = key[end + 1], .rest = key.substr(end + 2)};
+}
+
 std::string topic(std::string_view name) { return topic_table + std::string(name); }
 
 }  // namespace troupe::keys

@@ -21,6 +21,7 @@ inline constexpr char meta_table = 'A';
 inline constexpr char index_table = 'I';
 inline constexpr char retained_table = 'M';
 inline constexpr char record_table = 'R';
+inline constexpr char session_table = 'S';
 inline constexpr char topic_table = 'T';
 
 inline constexpr std::string_view format = "Aformat";
@@ -44,6 +45,22 @@ inline constexpr std::string_view trimmed = "Atrimmed";
 
 /// Of the retained message of a topic.
 [[nodiscard]] std::string retained(std::string_view topic);
+
+/// Of everything of one client's session; also the prefix of what follows.
+[[nodiscard]] std::string session(std::string_view client_id);
+[[nodiscard]] std::string login(std::string_view client_id);
+[[nodiscard]] std::string subscription(std::string_view client_id, std::string_view filter);
+[[nodiscard]] std::string inbound_packet(std::string_view client_id, std::uint16_t id);
+/// A key of a session taken apart; `part` is empty if `key` is no such key.
+struct session_part {
+  std::string_view client_id;
+  char part = 0;          ///< one of those below
+  std::string_view rest;  ///< filter or packet identifier
+};
+inline constexpr char login_part = 'L';
+inline constexpr char subscription_part = 'F';
+inline constexpr char inbound_part = 'Q';
+[[nodiscard]] session_part parse_session(std::string_view key) noexcept;
 
 /// Leads to the number of the topic.
 [[nodiscard]] std::string topic(std::string_view name);

@@ -19,11 +19,12 @@ clock_reading read_clocks(const caf::local_actor& asking) {
 }  // namespace
 
 store_actor::store_actor(caf::actor_config& config, database& store)
-    : store_handle::base(config), store_(store), retained_(store) {}
+    : store_handle::base(config), store_(store), retained_(store), sessions_(store) {}
 
 store_actor::behavior_type store_actor::make_behavior() {
   return {
       [this](const keep_retained& request) { keep(request); },
+      [this](write_session& request) { write(request); },
       [this](const flush&) {
         flush_requested_ = false;
         commit();
@@ -31,7 +32,11 @@ store_actor::behavior_type store_actor::make_behavior() {
   };
 }
 
-void store_actor::on_exit() { answers_.clear(); }
+void store_actor::on_exit() {
+  commit();
+  shard_answers_.clear();
+  session_answers_.clear();
+}
 
 void store_actor::keep(const keep_retained& request) {
   const clock_reading now = read_clocks(*this);
@@ -40,7 +45,16 @@ void store_actor::keep(const keep_retained& request) {
       retained_.remove(change.block->topic((*change.block)[change.index]));
     else
       retained_.keep(*change.block, change.index, now);
-  answers_.push_back({request.reply_to, request.ticket});
+  shard_answers_.push_back({request.reply_to, request.ticket});
+  commit_soon();
+}
+
+void store_actor::write(write_session& request) {
+  const clock_reading now = read_clocks(*this);
+  for (const session_change& change : request.changes.changes)
+    sessions_.apply(request.client_id, change, now);
+  session_answers_.push_back(
+      {std::move(request.reply_to), {.number = request.changes.number, .epoch = request.epoch}});
   commit_soon();
 }
 
@@ -59,9 +73,14 @@ void store_actor::commit() {
   else if (done && failing_)
     spdlog::info("event=store_recovered");
   failing_ = !done;
-  for (const answer& owed : answers_)
+  for (const shard_answer& owed : shard_answers_)
     send(owed.to, kept{owed.ticket, done.has_value()});
-  answers_.clear();
+  shard_answers_.clear();
+  for (session_answer& owed : session_answers_) {
+    owed.message.done = done.has_value();
+    send(owed.to, owed.message);
+  }
+  session_answers_.clear();
 }
 
 }  // namespace troupe

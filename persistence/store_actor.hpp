@@ -4,6 +4,7 @@
 #include "libbroker/config/config.hpp"
 #include "persistence/database.hpp"
 #include "persistence/retained_table.hpp"
+#include "persistence/session_table.hpp"
 
 #include <vector>
 
@@ -24,17 +25,25 @@ protected:
 
 private:
   void keep(const keep_retained& request);
+  void write(write_session& request);
   void commit_soon();
   void commit();
 
-  struct answer {
+  struct shard_answer {
     shard_handle to;
     std::uint64_t ticket = 0;
+  };
+  struct session_answer {
+    session_handle to;
+    session_written message;
   };
 
   database& store_;
   retained_table retained_;
-  std::vector<answer> answers_;  ///< due after the commit
+  session_table sessions_;
+  // Due after the commit.
+  std::vector<shard_answer> shard_answers_;
+  std::vector<session_answer> session_answers_;
   bool flush_requested_ = false;
   bool failing_ = false;  ///< the last commit did
 };

@@ -10,6 +10,7 @@
 #include "libbroker/topic.hpp"
 #include "net/io_scheduler.hpp"
 #include "persistence/retained_table.hpp"
+#include "persistence/session_table.hpp"
 #include "persistence/store_actor.hpp"
 
 #include <caf/all.hpp>
@@ -72,7 +73,7 @@ broker::broker(const config& settings) {
   open_store();
   system_ = std::make_unique<caf::actor_system>(system_config_);
   spawn_actors();
-  restore_retained();
+  restore();
   try {
     open_listeners();
   } catch (...) {
@@ -119,21 +120,31 @@ void broker::spawn_actors() {
     statistics_ = system_->spawn<statistics_actor>(node_, inspector_);
 }
 
-void broker::restore_retained() {
+void broker::restore() {
   if (store_ == nullptr) return;
+  using std::chrono::floor;
+  using std::chrono::milliseconds;
+  const clock_reading now{.monotonic = floor<milliseconds>(system_->clock().now()),
+                          .wall = floor<milliseconds>(std::chrono::system_clock::now())};
+
   const auto shards = static_cast<std::uint32_t>(node_.shards.size());
-  std::vector<troupe::restore_retained> by_shard(shards);
-  const clock_reading now{
-      .monotonic = std::chrono::floor<std::chrono::milliseconds>(system_->clock().now()),
-      .wall = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now())};
-  const auto found = retained_table(*store_).load(now, [&](message_block_ptr message) {
+  std::vector<restore_retained> by_shard(shards);
+  const auto retained = retained_table(*store_).load(now, [&](message_block_ptr message) {
     const std::string_view topic = message->topic((*message)[0]);
     by_shard[shard_of(topic, shards)].messages.push_back(std::move(message));
   });
-  for (std::size_t i = 0; i != by_shard.size(); ++i)
+  for (shard_index i = 0; i != shards; ++i)
     caf::anon_send(node_.shards[i], std::move(by_shard[i]));
-  spdlog::info("event=retained_restored messages={} expired={} damaged={}", found.messages,
-               found.expired, found.damaged);
+
+  std::vector<restore_session> earlier;
+  const auto sessions = session_table(*store_).load(now, [&](kept_session&& session) {
+    earlier.push_back({std::make_shared<const kept_session>(std::move(session))});
+  });
+  // Only now: sessions that go on write, and the store is the store actor's from then on.
+  for (restore_session& each : earlier)
+    caf::anon_send(node_.directory_of(each.earlier->client_id), std::move(each));
+  spdlog::info("event=restored sessions={} retained={} expired={} damaged={}", sessions.sessions,
+               retained.messages, retained.expired, sessions.damaged + retained.damaged);
 }
 
 void broker::open_listeners() {

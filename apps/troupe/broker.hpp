@@ -39,7 +39,7 @@ public:
 private:
   void open_store();
   void spawn_actors();
-  void restore_retained();
+  void restore();
   void open_listeners();
   void admit(std::unique_ptr<connection> socket, const listener_config& from,
              const listener& through);

@@ -57,10 +57,9 @@ constexpr std::array section_table{
 constexpr std::array option_table{
     option{"node", "name", &member<node, &node_config::name>, "", 0, 0,
            "Unique name in the cluster. Empty: made up at the first start and kept in data-dir."},
-    option{
-        "node", "data-dir", &member<node, &node_config::data_dir>, "", 0, 0,
-        "Directory for what outlives a restart: retained messages. Empty: everything is in memory "
-        "and a restart forgets it."},
+    option{"node", "data-dir", &member<node, &node_config::data_dir>, "", 0, 0,
+           "Directory for what outlives a restart: retained messages, sessions and their "
+           "subscriptions. Empty: everything is in memory and a restart forgets it."},
 
     option{"listener", "address", &listener_member<&listener_config::address>, "", 0, 0,
            "Where to accept connections. IPv6 goes in brackets; a name is looked up at start; "

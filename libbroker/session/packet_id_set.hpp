@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 namespace troupe {
 
@@ -29,6 +30,14 @@ public:
     (*bits_)[id / 64] &= ~(std::uint64_t{1} << (id % 64));
     --size_;
     return true;
+  }
+
+  /// In ascending order.
+  [[nodiscard]] std::vector<packet_id> all() const {
+    std::vector<packet_id> ids;
+    for (std::uint32_t id = 1; ids.size() != size_; ++id)
+      if (contains(static_cast<packet_id>(id))) ids.push_back(static_cast<packet_id>(id));
+    return ids;
   }
 
   [[nodiscard]] std::uint32_t size() const noexcept { return size_; }

@@ -10,6 +10,7 @@
 #include "libbroker/session/packet_id_set.hpp"
 #include "libbroker/session/retained_pulls.hpp"
 #include "libbroker/session/session_effects.hpp"
+#include "libbroker/session/shard_parts.hpp"
 #include "libbroker/session/topic_aliases.hpp"
 #include "libbroker/topic.hpp"
 
@@ -37,6 +38,10 @@ public:
   session(std::string client_id, std::uint64_t number, std::uint32_t shards,
           const config& settings);
   ~session();
+
+  /// Goes on with a session of an earlier life of the process, whose client is away.
+  /// REQUIRES: nothing was done with this one.
+  void restore(const kept_session& kept, time_point now, session_effects& effects);
 
   // -- the connection
 
@@ -89,6 +94,8 @@ public:
   void subscribed(shard_index shard, request_number number, std::uint64_t retained_sequence,
                   const std::vector<std::uint32_t>& with_retained, session_effects& effects);
   void unsubscribed(request_number number, session_effects& effects);
+  /// The write `number` of `session_effects::write` is on the disk, or failed.
+  void written(write_number number, bool done, session_effects& effects);
   void retained_read(request_number number, const retained_store::page& page, time_point now,
                      session_effects& effects);
 
@@ -132,11 +139,20 @@ private:
     request_number number = 0;
     packet_type reply = packet_type::suback;
     packet_id id = 0;
-    std::uint32_t waiting_for = 0;  ///< shards
+    std::uint32_t waiting_for = 0;  ///< shards, and the write
+    write_number write = 0;         ///< 0: none is waited for
     std::uint32_t connection_epoch = 0;
     std::vector<reason_code> codes;
     std::vector<std::string> wants_retained;  ///< by position; empty = does not
+    std::vector<std::string> filters;         ///< that are being written
     std::string_view reason_string;
+  };
+  /// An answer that waits until what it promises is on the disk.
+  struct unwritten_response {
+    write_number number = 0;
+    std::uint32_t connection_epoch = 0;
+    packet_type type{};  ///< PUBREC or PUBCOMP
+    packet_id id = 0;
   };
   struct will_state {
     message_block_ptr message;
@@ -187,13 +203,30 @@ private:
   [[nodiscard]] result<topic_filter> check_filter(std::string_view text,
                                                   const subscribe& packet) const;
   template <class Request>
-  void dispatch(std::vector<Request>& by_shard, pending_request&& pending,
-                session_effects& effects);
+  void dispatch(shard_parts<Request>& parts, pending_request&& pending, session_effects& effects);
   [[nodiscard]] pending_request* find_request(request_number number);
-  void answered_by_shard(pending_request& request, session_effects& effects);
+  [[nodiscard]] pending_request* find_unwritten(write_number number);
+  /// One of those that `request` waits for has done its part.
+  void answered(pending_request& request, session_effects& effects);
+  /// It could not be written: as if the client had not subscribed.
+  void refuse_request(pending_request& request, session_effects& effects);
   [[nodiscard]] bool takes_reply(std::size_t codes) const noexcept;
   void complete_request(const pending_request& request, session_effects& effects);
   void read_retained(session_effects& effects);
+
+  // session_durable.cpp
+  /// Whether it outlives the process.
+  [[nodiscard]] bool is_durable() const noexcept {
+    return expiry_ != 0 && !settings_.node.data_dir.empty();
+  }
+  write_number write(session_change&& change, session_effects& effects);
+  void write_login(session_effects& effects);
+  void write_end(session_effects& effects);
+  /// Answers once `change` is written; at once if nothing is kept.
+  void respond_when_written(packet_type type, packet_id id, session_change&& change,
+                            session_effects& effects);
+  void finish_response(const unwritten_response& waiting, bool done, session_effects& effects);
+  void restore_subscriptions(const std::vector<kept_subscription>& kept, session_effects& effects);
 
   // session_outbound.cpp
   void deliver_run(const message_run& run, const delivery_options& options, time_point now,
@@ -251,6 +284,9 @@ private:
   std::optional<time_point> expires_at_;
   std::optional<time_point> will_due_;
   std::unique_ptr<will_state> will_;
+  write_number last_write_ = 0;
+  bool is_written_ = false;  ///< something of it is on the disk, or soon will be
+  std::unique_ptr<std::deque<unwritten_response>> unwritten_;
 
   // -- the connection
   output_queue output_;

@@ -108,6 +108,7 @@ void session::attach(const connect& request, bool assigned_id, time_point now,
                             "CONNACK over the client's maximum packet size"};
     return end_connection(now, false, effects);
   }
+  write_login(effects);
   if (session_present) {
     begin_resend();
     if (pulls_ != nullptr) pulls_->interrupt();
@@ -165,22 +166,15 @@ void session::begin_resend() {
 void session::discard_state(time_point now, session_effects& effects) {
   publish_will(now, effects);  // the session ends, so the delay does [MQTT5-3.1.2-8]
   if (!subscriptions_.empty()) {
-    std::vector<shard_unsubscribe> by_shard(shards_);
-    for (const auto& [text, state] : subscriptions_) {
-      const topic_filter filter = *parse_topic_filter(text);
-      if (filter.has_wildcard)
-        for (shard_unsubscribe& request : by_shard)
-          request.filters.push_back(text);
-      else
-        by_shard[shard_of(filter.filter, shards_)].filters.push_back(text);
-    }
-    for (shard_index shard = 0; shard != shards_; ++shard) {
-      if (by_shard[shard].filters.empty()) continue;
-      by_shard[shard].shard = shard;
-      effects.requests.push_back(std::move(by_shard[shard]));
-    }
+    shard_parts<shard_unsubscribe> parts(shards_);
+    for (const auto& [text, state] : subscriptions_)
+      parts.with(*parse_topic_filter(text),
+                 [&](shard_unsubscribe& part) { part.filters.push_back(text); });
+    parts.send(0, effects);
   }
   return_shared(effects);
+  write_end(effects);
+  unwritten_.reset();
   ++epoch_;
   exists_ = false;
   subscriptions_.clear();
@@ -288,6 +282,7 @@ void session::end_connection(time_point now, bool will_wanted, session_effects& 
   accepted_qos2_.trim();
   window_.detach_blocks();
   if (queue_ != nullptr) queue_->detach_blocks();
+  write_login(effects);
 }
 
 void session::publish_will(time_point now, session_effects& effects) {
@@ -310,11 +305,14 @@ void session::tick(time_point now, session_effects& effects) {
       fail({reason_code::keep_alive_timeout, "MQTT5-3.1.2-22", "keep alive timeout"}, now, effects);
     return;
   }
-  if (will_due_ && now >= *will_due_) publish_will(now, effects);
+  const bool will_is_due = will_due_ && now >= *will_due_;
+  if (will_is_due) publish_will(now, effects);
   if (expires_at_ && now >= *expires_at_) {  // [MQTT5-4.1.0-2]
     expires_at_.reset();
     discard_state(now, effects);
     effects.session_ended = true;
+  } else if (will_is_due) {
+    write_login(effects);
   }
 }
 

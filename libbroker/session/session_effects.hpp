@@ -4,6 +4,7 @@
 #include "libbroker/packet.hpp"
 #include "libbroker/result.hpp"
 #include "libbroker/router/retained_store.hpp"
+#include "libbroker/session/kept_session.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -28,8 +29,8 @@ struct filter_request {
 
 struct shard_subscribe {
   shard_index shard = 0;
-  request_number number = 0;
-  std::uint32_t epoch = 0;  ///< of the session, when the client asked
+  request_number number = 0;  ///< 0: nobody waits for it
+  std::uint32_t epoch = 0;    ///< of the session, when the client asked
   std::vector<filter_request> filters;
 };
 
@@ -68,6 +69,7 @@ using shard_request =
 struct session_effects {
   std::vector<shard_request> requests;  ///< to be sent in this order
   std::optional<shard_read_retained> read_retained;
+  session_write write;
 
   /// Write what is queued, then close the connection.
   bool close_connection = false;
@@ -94,6 +96,8 @@ struct session_effects {
   void clear() noexcept {
     requests.clear();
     read_retained.reset();
+    write.number = 0;
+    write.changes.clear();
     close_connection = presence_changed = session_ended = false;
     close_reason.reset();
     counted = {};

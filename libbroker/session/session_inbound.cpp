@@ -214,9 +214,7 @@ void session::accepted(const message_block& block, session_effects& effects) {
       respond(packet_type::puback, entry.id, reason_code::success, effects);  // [MQTT5-4.3.2-4]
     } else if (entry.qos == qos::exactly_once && inbound_qos2_.contains(entry.id) &&
                !accepted_qos2_.contains(entry.id)) {
-      accepted_qos2_.insert(entry.id);
-      // Whatever its expiry [MQTT5-4.3.3-8], [MQTT5-4.3.3-13].
-      if (connected_) respond(packet_type::pubrec, entry.id, reason_code::success, effects);
+      respond_when_written(packet_type::pubrec, entry.id, kept_packet_id{entry.id}, effects);
     }
   }
 }
@@ -285,9 +283,11 @@ void session::on_pubrec(const publish_response& packet, session_effects& effects
 void session::on_pubrel(const publish_response& packet, session_effects& effects) {
   const bool known = inbound_qos2_.erase(packet.id);  // [MQTT5-4.3.3-12]
   accepted_qos2_.erase(packet.id);
-  if (known && unacknowledged_ != 0) --unacknowledged_;
-  respond(packet_type::pubcomp, packet.id,  // [MQTT5-4.3.3-11], [MQTT311-4.3.3-2]
-          known ? reason_code::success : reason_code::packet_identifier_not_found, effects);
+  if (!known)
+    return respond(packet_type::pubcomp, packet.id, reason_code::packet_identifier_not_found,
+                   effects);
+  if (unacknowledged_ != 0) --unacknowledged_;
+  respond_when_written(packet_type::pubcomp, packet.id, dropped_packet_id{packet.id}, effects);
 }
 
 void session::on_pubcomp(const publish_response& packet) {

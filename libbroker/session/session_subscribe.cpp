@@ -67,7 +67,7 @@ void session::on_subscribe(const frame& packet, time_point now, session_effects&
 
   // One answer for all [MQTT5-3.8.4-5], [MQTT311-3.8.4-4].
   pending_request pending{.number = ++last_request_, .id = decoded.id};
-  std::vector<shard_subscribe> by_shard(shards_, shard_subscribe{.epoch = epoch_});
+  shard_parts<shard_subscribe> parts(shards_, {.epoch = epoch_});
   for (std::size_t position = 0; position != decoded.entries.size(); ++position) {
     const std::string_view text = decoded.entries[position].filter;
     const auto filter = check_filter(text, decoded);
@@ -84,6 +84,11 @@ void session::on_subscribe(const frame& packet, time_point now, session_effects&
     const auto [at, is_new] = subscriptions_.try_emplace(std::string(text));
     at->second = {.options = options, .identifier = decoded.subscription_identifier};
     if (is_new && filter->is_shared()) ++shared_subscriptions_;
+    if (is_durable()) {
+      pending.write = write(
+          kept_subscription{std::string(text), options, decoded.subscription_identifier}, effects);
+      pending.filters.emplace_back(text);
+    }
     // Also when the filter was there [MQTT5-3.8.4-4], [MQTT311-3.8.4-3], [MQTT311-3.3.1-6].
     // No retained messages for shared subscriptions (MQTT5 §4.8.2) …
     const bool wants_retained =
@@ -93,18 +98,14 @@ void session::on_subscribe(const frame& packet, time_point now, session_effects&
     // … and none where the client does not want them [MQTT5-3.3.1-11].
     if (wants_retained) pending.wants_retained.back() = text;
 
-    const auto add = [&](shard_subscribe& request) {
-      request.filters.push_back({.filter = std::string(text),
-                                 .options = options,
-                                 .identifier = decoded.subscription_identifier,
-                                 .position = static_cast<std::uint32_t>(position)});
-    };
-    if (filter->has_wildcard)
-      std::for_each(by_shard.begin(), by_shard.end(), add);
-    else
-      add(by_shard[shard_of(filter->filter, shards_)]);
+    parts.with(*filter, [&](shard_subscribe& part) {
+      part.filters.push_back({.filter = std::string(text),
+                              .options = options,
+                              .identifier = decoded.subscription_identifier,
+                              .position = static_cast<std::uint32_t>(position)});
+    });
   }
-  dispatch(by_shard, std::move(pending), effects);
+  dispatch(parts, std::move(pending), effects);
 }
 
 void session::on_unsubscribe(const frame& packet, time_point now, session_effects& effects) {
@@ -117,7 +118,7 @@ void session::on_unsubscribe(const frame& packet, time_point now, session_effect
   // One answer for all [MQTT5-3.10.4-6], [MQTT311-3.10.4-6].
   pending_request pending{
       .number = ++last_request_, .reply = packet_type::unsuback, .id = decoded.id};
-  std::vector<shard_unsubscribe> by_shard(shards_);
+  shard_parts<shard_unsubscribe> parts(shards_);
   for (const std::string_view text : decoded.filters) {
     const auto filter = parse_topic_filter(text);
     if (!filter) {
@@ -132,29 +133,20 @@ void session::on_unsubscribe(const frame& packet, time_point now, session_effect
     pending.codes.push_back(reason_code::success);
     if (filter->is_shared()) --shared_subscriptions_;
     // What is in flight stays so [MQTT5-3.10.4-3], [MQTT311-3.10.4-3].
+    if (is_durable()) pending.write = write(dropped_subscription{std::string(text)}, effects);
     subscriptions_.erase(found);  // [MQTT5-3.10.4-1], [MQTT311-3.10.4-1]
-    if (filter->has_wildcard)
-      for (shard_unsubscribe& request : by_shard)
-        request.filters.emplace_back(text);
-    else
-      by_shard[shard_of(filter->filter, shards_)].filters.emplace_back(text);
+    parts.with(*filter, [&](shard_unsubscribe& part) { part.filters.emplace_back(text); });
     if (pulls_ != nullptr) pulls_->stop(text);
   }
-  dispatch(by_shard, std::move(pending), effects);
+  dispatch(parts, std::move(pending), effects);
 }
 
-/// Sends each shard its part; the answer to the client waits for all of them.
+/// Sends each shard its part; the answer to the client waits for all of them and the disk.
 template <class Request>
-void session::dispatch(std::vector<Request>& by_shard, pending_request&& pending,
+void session::dispatch(shard_parts<Request>& parts, pending_request&& pending,
                        session_effects& effects) {
   pending.connection_epoch = connection_epoch_;
-  for (shard_index shard = 0; shard != shards_; ++shard) {
-    if (by_shard[shard].filters.empty()) continue;
-    by_shard[shard].shard = shard;
-    by_shard[shard].number = pending.number;
-    effects.requests.push_back(std::move(by_shard[shard]));
-    ++pending.waiting_for;
-  }
+  pending.waiting_for = parts.send(pending.number, effects) + (pending.write != 0 ? 1 : 0);
   if (pending.waiting_for == 0)
     complete_request(pending, effects);
   else
@@ -172,13 +164,13 @@ void session::subscribed(shard_index shard, request_number number, std::uint64_t
     if (pulls_ == nullptr) pulls_ = std::make_unique<retained_pulls>();
     pulls_->start(filter, shard, retained_sequence);
   }
-  answered_by_shard(*request, effects);
+  answered(*request, effects);
   read_retained(effects);
 }
 
 void session::unsubscribed(request_number number, session_effects& effects) {
   pending_request* const request = find_request(number);
-  if (request != nullptr) answered_by_shard(*request, effects);
+  if (request != nullptr) answered(*request, effects);
 }
 
 session::pending_request* session::find_request(request_number number) {
@@ -189,7 +181,33 @@ session::pending_request* session::find_request(request_number number) {
   return found == requests.end() ? nullptr : &*found;
 }
 
-void session::answered_by_shard(pending_request& request, session_effects& effects) {
+session::pending_request* session::find_unwritten(write_number number) {
+  if (extras_ == nullptr) return nullptr;
+  auto& requests = extras_->requests;
+  const auto found = std::find_if(requests.begin(), requests.end(),
+                                  [&](const pending_request& p) { return p.write == number; });
+  return found == requests.end() ? nullptr : &*found;
+}
+
+void session::refuse_request(pending_request& request, session_effects& effects) {
+  std::replace_if(
+      request.codes.begin(), request.codes.end(), [](reason_code code) { return !is_error(code); },
+      refusal(version_, reason_code::quota_exceeded));
+  request.reason_string = "the server cannot store subscriptions";
+  shard_parts<shard_unsubscribe> parts(shards_);
+  for (const std::string& text : request.filters) {
+    const auto found = subscriptions_.find(text);
+    const auto filter = parse_topic_filter(text);
+    if (found == subscriptions_.end()) continue;
+    if (filter->is_shared()) --shared_subscriptions_;
+    subscriptions_.erase(found);
+    if (pulls_ != nullptr) pulls_->stop(text);
+    parts.with(*filter, [&](shard_unsubscribe& part) { part.filters.push_back(text); });
+  }
+  parts.send(0, effects);
+}
+
+void session::answered(pending_request& request, session_effects& effects) {
   if (--request.waiting_for != 0) return;
   // The client of an earlier connection has nobody to be answered over.
   if (connected_ && request.connection_epoch == connection_epoch_)

@@ -46,6 +46,8 @@ session_handle::behavior_type note_taker(std::shared_ptr<notes> into) {
       [into](const subscriptions_added& reply) { into->added.push_back(reply); },
       [into](const subscriptions_removed& reply) { into->removed.push_back(reply); },
       [into](const retained_read& reply) { into->pages.push_back(reply); },
+      [](const restore_session&) {},
+      [](const session_written&) {},
       [](const retired&) {},
       [](const stop_reading&) {},
       [](const dismiss&) {},

@@ -12,16 +12,24 @@ namespace {
 /// What the store was asked for; the test answers.
 struct disk {
   std::vector<keep_retained> asked;
+  std::vector<write_session> written;
 
   stage::store_maker maker() {
     return [this](caf::actor_system& system) -> store_handle {
       return system.spawn([this]() -> store_handle::behavior_type {
         return {
             [this](const keep_retained& request) { asked.push_back(request); },
+            [this](const write_session& request) { written.push_back(request); },
             [](const flush&) {},
         };
       });
     };
+  }
+  /// Does all writes of sessions.
+  void write(stage& node, bool done = true) {
+    for (const write_session& each : std::exchange(written, {}))
+      caf::anon_send(each.reply_to, session_written{each.changes.number, each.epoch, done});
+    node.run();
   }
   /// Answers the oldest request.
   void answer(stage& node, bool done = true) {
@@ -31,6 +39,12 @@ struct disk {
     node.run();
   }
 };
+
+config with_data_dir() {
+  config settings;
+  settings.node.data_dir = "data";
+  return settings;
+}
 
 connect old_client(std::string_view client_id) {
   return {.version = protocol_version::v3_1_1, .clean_start = true, .client_id = client_id};
@@ -139,6 +153,58 @@ BOOST_AUTO_TEST_CASE(retained_messages_of_an_earlier_life_are_there) {
   ann.subscribe("#", qos::at_most_once, 1);
   BOOST_TEST(ann.received() == "SUBACK 1 00\nPUBLISH t old retain\n");
   BOOST_TEST(store.asked.empty());
+}
+
+BOOST_AUTO_TEST_CASE(durable_session_is_written_before_it_is_acknowledged) {
+  disk store;
+  stage node(with_data_dir(), 1, 1, store.maker());
+  player ann = node.online(lasting("ann"));
+  store.write(node);
+  ann.subscribe("t", qos::at_least_once, 1);
+  node.run();
+  BOOST_TEST(ann.received() == "");
+  BOOST_TEST_REQUIRE(store.written.size() == 1U);
+  BOOST_TEST(store.written[0].client_id == "ann");
+  BOOST_TEST(store.written[0].changes.changes.size() == 1U);
+  store.write(node);
+  BOOST_TEST(ann.received() == "SUBACK 1 01\n");
+}
+
+BOOST_AUTO_TEST_CASE(answer_of_the_disk_to_an_earlier_session_is_nobodys) {
+  disk store;
+  stage node(with_data_dir(), 1, 1, store.maker());
+  connect request = lasting("ann");
+  player first = node.online(request);
+  first.subscribe("t", qos::at_least_once, 1);
+  node.run();
+  first.disconnect();
+  request.clean_start = true;
+  player second = node.online(request);
+  second.subscribe("u", qos::at_least_once, 1);
+  node.run();
+  const auto late = std::exchange(store.written, {});
+  store.written.assign(late.begin(), late.end() - 1);
+  store.write(node);
+  BOOST_TEST(second.received() == "");
+  store.written.assign(late.end() - 1, late.end());
+  store.write(node);
+  BOOST_TEST(second.received() == "SUBACK 1 01\n");
+}
+
+BOOST_AUTO_TEST_CASE(session_of_an_earlier_life_goes_on) {
+  disk store;
+  stage node(with_data_dir(), 1, 1, store.maker());
+  const kept_session earlier{.client_id = "ann",
+                             .login = {.expiry = 100, .will = nullptr},
+                             .subscriptions = {{.filter = "t", .options = {}, .identifier = 0}},
+                             .inbound_qos2 = {}};
+  caf::anon_send(node.node().directory_of("ann"),
+                 restore_session{std::make_shared<const kept_session>(earlier)});
+  node.run();
+  player ann = node.online(lasting("ann"));
+  player bob = node.online(passing("bob"));
+  bob.publish("t", "1", qos::at_most_once, 0);
+  BOOST_TEST(ann.received() == "PUBLISH t 1\n");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -69,6 +69,9 @@ config make_settings(reader_of_script& script) {
   made.limits.max_subscriptions_per_session = 1 + limits / 8 % 8;
   made.scheduler.batch_messages = 1 + limits / 64;
   made.limits.max_topic_levels = made.limits.max_filter_levels = 4;
+  const unsigned node = script.next();
+  made.scheduler.shards = node % 3;  // and one more
+  if (node >= 128) made.node.data_dir = "data";
   return made;
 }
 
@@ -77,7 +80,7 @@ public:
   explicit play(byte_view script)
       : script_(script),
         settings_(make_settings(script_)),
-        shards_(1 + script_.next() % 3U),
+        shards_(1 + settings_.scheduler.shards),
         machine_("client", own_number, shards_, settings_) {}
 
   void run() {
@@ -111,6 +114,13 @@ private:
     packet_id id = 0;
     reason_code code{};
     friend bool operator==(const answer&, const answer&) = default;
+  };
+  /// What waits for the disk.
+  struct write_task {
+    write_number number = 0;
+    std::uint32_t epoch = 0;
+    std::uint32_t connection_epoch = 0;
+    std::vector<answer> owed;  ///< if it succeeds
   };
 
   // -- steps
@@ -245,6 +255,7 @@ private:
 
   /// The oldest request of one shard is answered.
   void shard_answers(unsigned choice) {
+    if (choice >= 192) return disk_answers(choice % 8 != 0);
     const shard_index shard = choice % shards_;
     const auto asked = std::find_if(tasks_.begin(), tasks_.end(), [&](const shard_task& task) {
       return std::visit([&](const auto& request) { return request.shard == shard; }, task.what);
@@ -275,14 +286,54 @@ private:
           due.push_back({packet_type::puback, entry.id, reason_code::success});
       } else if (const auto at = inbound_.find(entry.id);
                  entry.qos == qos::exactly_once && at != inbound_.end() && !at->second) {
-        at->second = true;
-        if (machine_.connected())
-          due.push_back({packet_type::pubrec, entry.id, reason_code::success});
+        due.push_back({packet_type::pubrec, entry.id, reason_code::success});
       }
     }
     machine_.accepted(block, effects_);
+    const bool waits = effects_.write.number != 0;
     collect();
+    if (waits)
+      std::erase_if(due, [&](const answer& each) {
+        const bool owed = each.type == packet_type::pubrec;
+        if (owed) writes_.back().owed.push_back(each);
+        return owed;
+      });
+    book_pubrecs(due);
     must(answers_ == due, "what a shard accepted is acknowledged once");
+  }
+
+  /// `due` were sent if the client is there; the first of each message counts.
+  void book_pubrecs(std::vector<answer>& due) {
+    for (const answer& each : due)
+      if (each.type == packet_type::pubrec) inbound_.at(each.id) = true;
+    if (!machine_.connected())
+      std::erase_if(due, [](const answer& each) { return each.type == packet_type::pubrec; });
+  }
+
+  /// The oldest write is done, or fails: what waited for it is answered now.
+  void disk_answers(bool done) {
+    if (writes_.empty()) return;
+    const write_task task = std::move(writes_.front());
+    writes_.pop_front();
+    if (ended_ || task.epoch != machine_.epoch()) return;
+    machine_.written(task.number, done, effects_);
+    collect();
+    std::vector<answer> due;
+    for (answer each : task.owed) {
+      if (each.type == packet_type::pubrec && !done) {
+        inbound_.erase(each.id);
+        if (!machine_.connected() || machine_.version() != protocol_version::v5) continue;
+        each.code = reason_code::quota_exceeded;
+      } else if (each.type == packet_type::pubrec) {
+        inbound_.at(each.id) = true;
+        if (!machine_.connected()) continue;
+      } else if (!done || !machine_.connected() ||
+                 task.connection_epoch != machine_.connection_epoch()) {
+        continue;
+      }
+      due.push_back(each);
+    }
+    must(answers_ == due, "what waited for the disk is answered once");
   }
 
   message_block_ptr make_block(unsigned count, std::uint64_t publisher, protocol_version version) {
@@ -490,6 +541,7 @@ private:
         response && response->type == packet_type::pubrel && inbound_.erase(response->id) != 0;
     if (response) complete(*response);
     feed(size);
+    const bool waits = effects_.write.number != 0;
     collect();
     if (!response) return must(!machine_.connected(), "a malformed packet ends the connection");
     if (response->type != packet_type::pubrel) return;
@@ -497,6 +549,7 @@ private:
     const answer expected{packet_type::pubcomp, response->id,
                           told_so ? reason_code::success
                                   : reason_code::packet_identifier_not_found};
+    if (waits && machine_.connected()) return writes_.back().owed.push_back(expected);
     must(std::count(answers_.begin(), answers_.end(), expected) == 1,
          "each PUBREL is answered, once");
   }
@@ -535,6 +588,11 @@ private:
            "requests go to shards that exist");
       tasks_.push_back({std::move(each), machine_.epoch()});
     }
+    if (effects_.write.number != 0)
+      writes_.push_back({.number = effects_.write.number,
+                         .epoch = machine_.epoch(),
+                         .connection_epoch = machine_.connection_epoch(),
+                         .owed = {}});
     if (effects_.read_retained) {
       must(machine_.connected(), "retained messages are read for a client");
       must(std::none_of(reads_.begin(), reads_.end(),
@@ -696,6 +754,7 @@ private:
         shard_answers(shard);
       while (!reads_.empty())
         finish_read();
+      disk_answers(true);
       if (machine_.connected() && !window_.empty()) acknowledge(*window_.begin());
       drain(static_cast<std::size_t>(-1));
     }
@@ -710,7 +769,8 @@ private:
   }
 
   [[nodiscard]] bool is_busy() const {
-    return !tasks_.empty() || !reads_.empty() || (machine_.connected() && !window_.empty());
+    return !tasks_.empty() || !reads_.empty() || !writes_.empty() ||
+           (machine_.connected() && !window_.empty());
   }
 
   void finish_read() {
@@ -744,6 +804,7 @@ private:
 
   std::deque<shard_task> tasks_;
   std::vector<retained_task> reads_;
+  std::deque<write_task> writes_;
 
   std::string arrived_;            // of the client, not taken yet
   std::size_t client_bytes_ = 0;   // in all

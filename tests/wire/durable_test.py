@@ -7,7 +7,7 @@ import unittest
 
 from case import brokers
 from process_test import process_base
-from wire import PINGREQ, V5, V311, publish
+from wire import PINGREQ, V5, V311, ack, options, publish, will
 
 
 class durable_base(process_base):
@@ -83,6 +83,112 @@ class retained_messages(durable_base):
             found = self.retained(broker, 2, version)
             self.assertEqual(found["large"].payload, bytes(1 << 20))
             self.assertEqual(found["old"].payload, b"x")
+
+
+class sessions(durable_base):
+    def lasting(self, broker, client_id="lasting", version=V5, **fields):
+        if version == V5:
+            fields.setdefault("session_expiry_interval", 100)
+        return self.client(broker, client_id, version=version, clean=False, **fields)
+
+    def test_subscriptions_survive_a_crash(self):
+        broker = self.start()
+        for version in (V5, V311):
+            self.lasting(broker, f"v{version}", version, session_present=False).subscribe(("a/+", 1), ("gone", 0))
+        self.lasting(broker, "v5", session_present=True).unsubscribe("gone")
+        broker = self.crash(broker)
+        new = self.lasting(broker, "v5", session_present=True)
+        old = self.lasting(broker, "v4", V311, session_present=True)
+        self.client(broker, "publisher").publish("gone", b"0").publish("a/b", b"1", qos=1)
+        new.message(topic="a/b", payload=b"1", qos=1)
+        new.expect_nothing()
+        self.assertEqual({one.topic for one in old.take(2)}, {"gone", "a/b"})
+
+    def test_subscription_identifiers_and_options_survive_a_crash(self):
+        broker = self.start()
+        self.lasting(broker).subscribe(("a", options(1, no_local=True, retain_as_published=True)),
+                                       subscription_identifier=1234)
+        broker = self.crash(broker)
+        one = self.lasting(broker, session_present=True)
+        one.publish("a", b"own", qos=1)
+        self.client(broker, "publisher").publish("a", b"1", qos=1, retain=True)
+        got = one.message(topic="a", payload=b"1", retain=True)
+        self.assertEqual(got.properties["subscription_identifier"], [1234])
+
+    def test_qos_2_is_exactly_once_across_a_crash(self):
+        broker = self.start()
+        one = self.lasting(broker)
+        one.send(publish("t", b"1", qos=2, id=7)).expect("pubrec", id=7)
+        one.send(publish("t", b"2", qos=2, id=8)).expect("pubrec", id=8)
+        one.send(ack("pubrel", 8)).expect("pubcomp", id=8)
+        broker = self.crash(broker)
+        reader = self.client(broker, "reader").subscribe(("t", 2))
+        one = self.lasting(broker, session_present=True)
+        one.send(publish("t", b"1", qos=2, id=7, dup=True)).expect("pubrec", id=7)
+        reader.expect_nothing()
+        one.send(ack("pubrel", 7)).expect("pubcomp", id=7, code=0)
+        one.send(ack("pubrel", 8)).expect("pubcomp", id=8, code=0x92)
+
+    def test_will_of_a_client_that_was_connected_is_published_after_a_crash(self):
+        broker = self.start()
+        for client_id, fields in (("lasting", {"session_expiry_interval": 100}), ("passing", {})):
+            self.client(broker, client_id, will=will(f"will/{client_id}", b"gone", qos=1, retain=True,
+                                                     content_type="text/plain"), **fields)
+        leaving = self.client(broker, "leaving", will=will("will/leaving", b"not gone", retain=True))
+        leaving.disconnect()
+        time.sleep(0.2)
+        broker = self.crash(broker)
+        time.sleep(0.2)
+        found = self.retained(broker, 2)
+        self.assertEqual(set(found), {"will/lasting", "will/passing"})
+        self.assertEqual(found["will/lasting"].properties["content_type"], "text/plain")
+        self.lasting(broker, "lasting", session_present=True)
+        self.lasting(broker, "passing", session_present=False)
+
+    def test_will_delay_goes_on_while_the_broker_is_down(self):
+        broker = self.start()
+        for client_id, delay in (("soon", 1), ("late", 30)):
+            one = self.lasting(broker, client_id,
+                               will=will(f"will/{client_id}", b"x", retain=True, will_delay_interval=delay))
+            one.close()
+        time.sleep(0.2)
+        broker.kill()
+        time.sleep(1)
+        self.assertEqual(list(self.retained(broker.start(), 1)), ["will/soon"])
+
+    def test_session_expires_while_the_broker_is_down(self):
+        broker = self.start()
+        for client_id, expiry in (("soon", 1), ("late", 30)):
+            self.lasting(broker, client_id, session_expiry_interval=expiry).close()
+        time.sleep(0.2)
+        broker.kill()
+        time.sleep(1)
+        broker.start()
+        self.lasting(broker, "soon", session_present=False)
+        self.lasting(broker, "late", session_present=True)
+
+    def test_sessions_that_ended_do_not_come_back(self):
+        broker = self.start()
+        self.lasting(broker, "cleaned").subscribe(("t", 1)).disconnect()
+        self.client(broker, "cleaned", clean=True, session_expiry_interval=100, session_present=False)
+        self.lasting(broker, "shortened").subscribe(("t", 1)).disconnect(0, session_expiry_interval=0)
+        self.client(broker, "passing").subscribe(("t", 1))
+        time.sleep(0.2)
+        broker = self.crash(broker)
+        one = self.lasting(broker, "cleaned", session_present=True)
+        self.lasting(broker, "shortened", session_present=False)
+        self.lasting(broker, "passing", session_present=False)
+        self.client(broker, "publisher").publish("t", b"x", qos=1)
+        one.expect_nothing()
+
+    def test_orderly_end_keeps_sessions_and_publishes_wills(self):
+        broker = self.start()
+        self.lasting(broker, will=will("will", b"x", retain=True)).subscribe(("t", 1))
+        code, _ = broker.terminate()
+        self.assertEqual(code, 0)
+        broker.start()
+        self.assertEqual(list(self.retained(broker, 1)), ["will"])
+        self.lasting(broker, session_present=True)
 
 
 class data_directory(durable_base):

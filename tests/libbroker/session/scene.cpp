@@ -164,6 +164,7 @@ void scene::collect() {
   while (drained) {
     for (shard_request& each : effects.requests)
       requests.push_back({std::move(each), machine.epoch()});
+    if (effects.write.number != 0) writes.push_back(std::exchange(effects.write, {}));
     if (effects.read_retained) {
       BOOST_TEST(!read.has_value(), "one page at a time");
       read = effects.read_retained;
@@ -240,6 +241,15 @@ void scene::answer() {
       machine.subscribed(p->shard, p->number, 0, {}, effects);
     else if (const auto* p = std::get_if<shard_unsubscribe>(&next.what); p && p->number != 0)
       machine.unsubscribed(p->number, effects);
+    collect();
+  }
+}
+
+void scene::write(bool done) {
+  while (!writes.empty()) {
+    const write_number number = writes.front().number;
+    writes.pop_front();
+    machine.written(number, done, effects);
     collect();
   }
 }

@@ -72,6 +72,8 @@ public:
 
   /// Takes all requests and answers them as shards that have nothing retained would.
   void answer();
+  /// The disk has done all writes, or failed.
+  void write(bool done = true);
   /// The publishes among `requests`, `topic payload` one per line; takes all requests.
   [[nodiscard]] std::string routed();
   /// Blocks among `requests`; takes all requests.
@@ -97,7 +99,8 @@ public:
   time_point now{std::chrono::hours(1)};
   std::deque<request> requests;  ///< to the shards and not yet answered
   std::optional<shard_read_retained> read;
-  connack answered;  ///< the last CONNACK
+  std::deque<session_write> writes;  ///< not answered yet
+  connack answered;                  ///< the last CONNACK
   bool closed = false;
   bool ended = false;
   int presence_changes = 0;

@@ -1,0 +1,67 @@
+#pragma once
+
+#include "libbroker/message/message_block.hpp"
+#include "libbroker/packet.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+/// What of a session outlives the process. Times are the broker's monotonic ones;
+/// whoever writes them down turns them into calendar time.
+namespace troupe {
+
+/// How a session and its will are to go on.
+struct kept_login {
+  std::uint32_t expiry = 0;  ///< seconds; 0xFFFFFFFF = never
+  bool connected = false;    ///< the two times below are still to be fixed
+  std::optional<time_point> expires_at;
+  std::optional<time_point> will_due;
+  std::uint32_t will_delay = 0;  ///< seconds
+  message_block_ptr will;        ///< alone in its block; null = none
+};
+
+struct kept_subscription {
+  std::string filter;  ///< as the client wrote it, `$share/…` included
+  subscription_options options;
+  std::uint32_t identifier = 0;  ///< 0 = none
+};
+
+struct kept_session {
+  std::string client_id;
+  kept_login login;
+  std::vector<kept_subscription> subscriptions;
+  std::vector<packet_id> inbound_qos2;  ///< received and not released
+};
+
+// What changes of it.
+struct dropped_subscription {
+  std::string filter;
+};
+struct kept_packet_id {
+  packet_id id = 0;
+};
+struct dropped_packet_id {
+  packet_id id = 0;
+};
+/// Nothing of the session is left; what was kept of it goes.
+struct dropped_session {
+  std::vector<std::string> filters;
+  std::vector<packet_id> inbound_qos2;
+};
+
+using session_change = std::variant<kept_login, kept_subscription, dropped_subscription,
+                                    kept_packet_id, dropped_packet_id, dropped_session>;
+
+/// Numbers the writes of one session, so that their completion finds what waits for it.
+using write_number = std::uint32_t;
+
+/// Changes that are to be written together, in order.
+struct session_write {
+  write_number number = 0;  ///< 0 = nothing is to be written
+  std::vector<session_change> changes;
+};
+
+}  // namespace troupe

@@ -1,0 +1,221 @@
+#include "persistence/session_table.hpp"
+
+#include "persistence/big_endian.hpp"
+#include "persistence/keys.hpp"
+#include "persistence/log_record.hpp"
+
+#include <array>
+
+namespace troupe {
+
+namespace {
+
+constexpr std::uint8_t login_format = 1;
+constexpr std::uint8_t subscription_format = 1;
+
+// Places in a login.
+constexpr std::size_t flags_at = 1;
+constexpr std::size_t expiry_at = 2;
+constexpr std::size_t will_delay_at = 6;
+constexpr std::size_t expires_at = 10;
+constexpr std::size_t will_due_at = 18;
+constexpr std::size_t login_size = 26;  // the will's record follows
+
+constexpr std::uint8_t connected_bit = 0x01;
+constexpr std::uint8_t expires_bit = 0x02;
+constexpr std::uint8_t will_due_bit = 0x04;
+constexpr std::uint8_t will_bit = 0x08;
+
+// Places in a subscription.
+constexpr std::size_t options_at = 1;
+constexpr std::size_t identifier_at = 2;
+constexpr std::size_t subscription_size = 6;
+
+constexpr log_offset no_place = 1;
+
+std::uint64_t number_of(wall_time at) noexcept {
+  return static_cast<std::uint64_t>(at.time_since_epoch().count());
+}
+
+time_point time_at(std::string_view value, std::size_t place, const clock_reading& now) {
+  const auto number = get_big_endian<std::uint64_t>(value.substr(place));
+  return now.to_monotonic(wall_time(std::chrono::milliseconds(static_cast<std::int64_t>(number))));
+}
+
+std::string encode(const kept_login& login, const clock_reading& now) {
+  std::string value(login_size, '\0');
+  value[0] = static_cast<char>(login_format);
+  std::uint8_t flags = 0;
+  if (login.connected) flags |= connected_bit;
+  put_big_endian(login.expiry, value.data() + expiry_at);
+  put_big_endian(login.will_delay, value.data() + will_delay_at);
+  if (login.expires_at) {
+    flags |= expires_bit;
+    put_big_endian(number_of(now.to_wall(*login.expires_at)), value.data() + expires_at);
+  }
+  if (login.will_due) {
+    flags |= will_due_bit;
+    put_big_endian(number_of(now.to_wall(*login.will_due)), value.data() + will_due_at);
+  }
+  if (login.will != nullptr) {
+    flags |= will_bit;
+    encode_record(*login.will, std::array{0U}, no_place, {.received_at = now.wall}, value);
+  }
+  value[flags_at] = static_cast<char>(flags);
+  return value;
+}
+
+std::optional<kept_login> decode_login(std::string_view value, const clock_reading& now) {
+  if (value.size() < login_size || static_cast<std::uint8_t>(value[0]) != login_format)
+    return std::nullopt;
+  const auto flags = static_cast<std::uint8_t>(value[flags_at]);
+  kept_login login;
+  login.connected = (flags & connected_bit) != 0;
+  login.expiry = get_big_endian<std::uint32_t>(value.substr(expiry_at));
+  login.will_delay = get_big_endian<std::uint32_t>(value.substr(will_delay_at));
+  if ((flags & expires_bit) != 0) login.expires_at = time_at(value, expires_at, now);
+  if ((flags & will_due_bit) != 0) login.will_due = time_at(value, will_due_at, now);
+  if ((flags & will_bit) != 0) {
+    const auto record = record_view::parse(value.substr(login_size));
+    if (!record) return std::nullopt;
+    message_entry entry = (*record)[0];
+    entry.log_offset = 0;
+    message_block_builder builder;
+    builder.add(entry, record->wire(entry), record->version());
+    login.will = builder.seal({});
+  }
+  return login;
+}
+
+std::string encode(const kept_subscription& subscription) {
+  const subscription_options& options = subscription.options;
+  std::string value(subscription_size, '\0');
+  value[0] = static_cast<char>(subscription_format);
+  // As in SUBSCRIBE (MQTT5 §3.8.3.1).
+  value[options_at] =
+      static_cast<char>(static_cast<unsigned>(options.qos) | (options.no_local ? 0x04U : 0U) |
+                        (options.retain_as_published ? 0x08U : 0U) |
+                        (static_cast<unsigned>(options.retain_handling) << 4));
+  put_big_endian(subscription.identifier, value.data() + identifier_at);
+  return value;
+}
+
+std::optional<kept_subscription> decode_subscription(std::string_view filter,
+                                                     std::string_view value) {
+  if (value.size() != subscription_size ||
+      static_cast<std::uint8_t>(value[0]) != subscription_format)
+    return std::nullopt;
+  const auto options = static_cast<std::uint8_t>(value[options_at]);
+  const auto level = static_cast<std::uint8_t>(options & 0x03U);
+  const auto handling = static_cast<std::uint8_t>(options >> 4);
+  if (level > 2 || handling > 2) return std::nullopt;
+  return kept_subscription{.filter = std::string(filter),
+                           .options = {.qos = static_cast<qos>(level),
+                                       .no_local = (options & 0x04U) != 0,
+                                       .retain_as_published = (options & 0x08U) != 0,
+                                       .retain_handling = static_cast<retain_handling>(handling)},
+                           .identifier =
+                               get_big_endian<std::uint32_t>(value.substr(identifier_at))};
+}
+
+/// Stages changes of one session; one overload for each kind.
+struct stager {
+  database& store;
+  std::string_view client_id;
+  const clock_reading& now;
+
+  void operator()(const kept_login& login) const {
+    store.put(keys::login(client_id), encode(login, now));
+  }
+  void operator()(const kept_subscription& subscription) const {
+    store.put(keys::subscription(client_id, subscription.filter), encode(subscription));
+  }
+  void operator()(const dropped_subscription& subscription) const {
+    store.remove(keys::subscription(client_id, subscription.filter));
+  }
+  void operator()(const kept_packet_id& packet) const {
+    store.put(keys::inbound_packet(client_id, packet.id), {});
+  }
+  void operator()(const dropped_packet_id& packet) const {
+    store.remove(keys::inbound_packet(client_id, packet.id));
+  }
+  void operator()(const dropped_session& session) const {
+    store.remove(keys::login(client_id));
+    for (const std::string& filter : session.filters)
+      store.remove(keys::subscription(client_id, filter));
+    for (const packet_id id : session.inbound_qos2)
+      store.remove(keys::inbound_packet(client_id, id));
+  }
+};
+
+/// One session as its parts are read.
+struct session_parts {
+  kept_session session;
+  bool has_login = false;
+  std::vector<std::string> keys;
+
+  /// Returns whether the part was whole.
+  bool add(const keys::session_part& part, std::string_view value, const clock_reading& now) {
+    switch (part.part) {
+    case keys::login_part: {
+      auto login = decode_login(value, now);
+      if (!login) return false;
+      session.login = *std::move(login);
+      has_login = true;
+      return true;
+    }
+    case keys::subscription_part: {
+      auto subscription = decode_subscription(part.rest, value);
+      if (!subscription) return false;
+      session.subscriptions.push_back(*std::move(subscription));
+      return true;
+    }
+    case keys::inbound_part:
+      if (part.rest.size() != sizeof(packet_id)) return false;
+      session.inbound_qos2.push_back(get_big_endian<packet_id>(part.rest));
+      return true;
+    default: return false;
+    }
+  }
+};
+
+}  // namespace
+
+void session_table::apply(std::string_view client_id, const session_change& change,
+                          const clock_reading& now) {
+  std::visit(stager{store_, client_id, now}, change);
+}
+
+session_table::figures session_table::load(const clock_reading& now,
+                                           const std::function<void(kept_session&&)>& take) {
+  figures found;
+  session_parts current;
+  const auto finish = [&] {
+    // Without a login nobody knows how long the rest was to be kept.
+    if (current.has_login) {
+      ++found.sessions;
+      take(std::move(current.session));
+    } else {
+      for (const std::string& key : current.keys)
+        store_.remove(key);
+    }
+    current = {};
+  };
+  const store_scan scan = store_.scan();
+  for (scan->Seek(std::string(1, keys::session_table)); scan->Valid(); scan->Next()) {
+    const std::string_view key(scan->key().data(), scan->key().size());
+    if (key[0] != keys::session_table) break;
+    const keys::session_part part = keys::parse_session(key);
+    if (part.client_id != current.session.client_id) {
+      finish();
+      current.session.client_id = part.client_id;
+    }
+    current.keys.emplace_back(key);
+    if (!current.add(part, {scan->value().data(), scan->value().size()}, now)) ++found.damaged;
+  }
+  finish();
+  if (!scan->status().ok()) ++found.damaged;
+  return found;
+}
+
+}  // namespace troupe
