@@ -7,6 +7,9 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <memory>
+
 namespace troupe {
 
 namespace {
@@ -22,7 +25,12 @@ directory_actor::directory_actor(caf::actor_config& config, const node_context& 
 directory_actor::behavior_type directory_actor::make_behavior() {
   return {
       [this](const claim& request) { admit(request); },
-      [this](const restore_session& kept) { restore(kept); },
+      [this](const restore_session& kept) { return restore(kept); },
+      [this](const go_on& request) {
+        for (const auto& [id, at] : sessions_)
+          send(at.session, request);
+      },
+      [this](const ask_passed& question) { return ask_sessions(question); },
       [this](const retire& request) { forget(request); },
       [this](const stop_all_reading&) { return tell_everybody<high>(stop_reading{}); },
       [this](const dismiss_all& step) {
@@ -67,12 +75,38 @@ void directory_actor::admit(const claim& request) {
   send(at.session, attach_client{who, ++at.attempts});
 }
 
-void directory_actor::restore(const restore_session& kept) {
+caf::result<session_restored> directory_actor::restore(const restore_session& kept) {
   const std::string& client_id = kept.earlier->client_id;
   // It runs here until its client comes; its socket's worker may then be another one.
   session_handle made = spawn_at<session_actor>(system(), home(), house_, client_id);
-  send(made, kept);
-  sessions_.try_emplace(client_id, entry{.session = std::move(made)});
+  sessions_.try_emplace(client_id, entry{.session = made});
+  return delegate(made, kept);
+}
+
+caf::typed_response_promise<passed> directory_actor::ask_sessions(const ask_passed& question) {
+  struct inquiry {
+    caf::typed_response_promise<passed> promise;
+    log_offset lowest = 0;
+    std::size_t waiting_for = 0;
+
+    void one_done() {
+      if (--waiting_for == 0) promise.deliver(passed{lowest});
+    }
+  };
+  auto state = std::make_shared<inquiry>();
+  state->promise = make_response_promise<passed>();
+  state->lowest = question.head;
+  state->waiting_for = sessions_.size() + 1;
+  for (const auto& [id, at] : sessions_)
+    request(at.session, caf::infinite, question)
+        .then(
+            [state](const passed& answer) {
+              state->lowest = std::min(state->lowest, answer.offset);
+              state->one_done();
+            },
+            [state](const caf::error&) { state->one_done(); });  // it has ended, and needs nothing
+  state->one_done();
+  return state->promise;
 }
 
 void directory_actor::forget(const retire& request) {

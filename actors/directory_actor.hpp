@@ -29,8 +29,9 @@ private:
   };
 
   void admit(const claim& request);
+  caf::typed_response_promise<passed> ask_sessions(const ask_passed& question);
   void forget(const retire& request);
-  void restore(const restore_session& kept);
+  caf::result<session_restored> restore(const restore_session& kept);
   template <caf::message_priority Priority, class Step>
   caf::result<all_done> tell_everybody(Step step);
 

@@ -84,6 +84,9 @@ using authenticator_handle = caf::typed_actor<
 /// What is under way between one session and the shards, in bytes. The sender of
 /// either kind adds, the receiver takes off, and who has sent too much waits.
 struct session_flow {
+  explicit session_flow(std::string whose) : client_id(std::move(whose)) {}
+
+  const std::string client_id;
   std::atomic<std::size_t> publishing{0};  ///< blocks that shards have not routed yet
   std::atomic<std::size_t> delivering{0};  ///< deliveries that the session has not handled yet
 };
@@ -99,6 +102,22 @@ struct deliver {
   delivery_ptr messages;
   delivery_options options;
   std::uint32_t epoch = 0;
+  shard_index from = 0;
+};
+/// Messages that are in the log were not sent, as the session has too many under way;
+/// it is not live any more.
+struct deliveries_missed {
+  shard_index from = 0;
+  std::uint32_t epoch = 0;
+};
+/// The session is, or is not, live from now on.
+struct live_set {
+  shard_index from = 0;
+  request_number number = 0;
+  std::uint32_t epoch = 0;
+  /// What matched and lies in the log at or below it was sent before, unless the session
+  /// was not live.
+  log_offset through = 0;
 };
 /// All messages of the block, some of which the client wants acknowledged, are routed
 /// and, where they are to survive a crash, on the disk.
@@ -126,15 +145,34 @@ struct retained_read {
   std::uint32_t connection_epoch = 0;
   retained_store::page page;
 };
-/// Before the first client: what is kept of an earlier life.
+/// Before the first client: what is kept of an earlier life. Answered with
+/// `session_restored` once the shards were asked to subscribe it.
 struct restore_session {
   std::shared_ptr<const kept_session> earlier;
 };
+struct session_restored {};
+/// All sessions are there again: what was due while the node was down is done now.
+struct go_on {};
 /// A write of the session is on the disk, or failed.
 struct session_written {
   write_number number = 0;
   std::uint32_t epoch = 0;
   bool done = false;
+};
+/// What was asked for of the log.
+struct log_read {
+  request_number number = 0;
+  std::uint32_t epoch = 0;
+  log_page page;
+  bool failed = false;  ///< nothing could be read; the answer took its time
+};
+/// Which messages of the log are not needed any more? All that lie at or below `head`
+/// have been handed out by the shards. Answered with `passed`.
+struct ask_passed {
+  log_offset head = 0;
+};
+struct passed {
+  log_offset offset = 0;  ///< nothing at or below it is needed
 };
 /// The directory has forgotten the session: it may go.
 struct retired {};
@@ -157,6 +195,12 @@ using session_handle = connection_owner::extend<
     caf::reacts_to<attach_client>,
     // Messages for the client.
     caf::reacts_to<deliver>,
+    // Read from the log what was not sent.
+    caf::reacts_to<deliveries_missed>,
+    // A shard sends what is in the log, or does not any more.
+    caf::reacts_to<live_set>,
+    // A page of the log.
+    caf::reacts_to<log_read>,
     // Acknowledge to the client.
     caf::reacts_to<accepted>,
     // Publish what waited for credit.
@@ -167,10 +211,14 @@ using session_handle = connection_owner::extend<
     caf::reacts_to<subscriptions_removed>,
     // The next retained messages of a new subscription.
     caf::reacts_to<retained_read>,
-    // Go on with a session that was kept.
-    caf::reacts_to<restore_session>,
+    // Be the session that was kept.
+    caf::replies_to<restore_session>::with<session_restored>,
+    // Start: go on with it.
+    caf::reacts_to<go_on>,
     // Answer what waited for the disk.
     caf::reacts_to<session_written>,
+    // Let go of what was delivered.
+    caf::replies_to<ask_passed>::with<passed>,
     // End of the session, or a new life by an attach that is under way.
     caf::reacts_to<retired>,
     // Shutdown, first step.
@@ -190,6 +238,7 @@ struct route {
   session_flow_ptr flow;     ///< the publisher's; null: the broker itself publishes
   session_handle publisher;  ///< gets `accepted`; null: nobody waits for it
   std::uint32_t epoch = 0;   ///< of the session
+  bool lasting = false;      ///< the publisher's session outlives the process
 };
 /// Answered with `credit_returned` when all that was sent before is routed.
 struct ask_credit {
@@ -213,6 +262,13 @@ struct remove_subscriptions {
 struct redeliver {
   shard_redeliver request;
 };
+/// Answered with `live_set`.
+struct set_live {
+  shard_set_live request;
+  session_handle subscriber;
+  std::uint64_t session = 0;
+  std::uint32_t epoch = 0;
+};
 /// A member of share groups went online or offline.
 struct set_presence {
   std::uint64_t session = 0;
@@ -232,6 +288,12 @@ struct settled {};
 /// Before the first client: retained messages of an earlier life.
 struct restore_retained {
   std::vector<message_block_ptr> messages;  ///< each alone in its block
+};
+/// The blocks that the store got with `ticket` are in the log, or could not be written.
+struct appended {
+  std::uint64_t ticket = 0;
+  bool done = false;
+  std::vector<log_offset> first;  ///< offsets of the first message of each block
 };
 /// The store has written, or could not write, what it got with `ticket`.
 struct kept {
@@ -262,6 +324,8 @@ using shard_handle = caf::typed_actor<
     caf::reacts_to<remove_subscriptions>,
     // Find another member of a share group.
     caf::reacts_to<redeliver>,
+    // Send a session what is in the log, or do not.
+    caf::reacts_to<set_live>,
     // Prefer members of a share group that are online.
     caf::reacts_to<set_presence>,
     // Look up retained messages, a page at a time.
@@ -270,6 +334,8 @@ using shard_handle = caf::typed_actor<
     caf::reacts_to<flush>,
     // Start: retained messages from the store.
     caf::reacts_to<restore_retained>,
+    // Route what waited for the log.
+    caf::reacts_to<appended>,
     // Acknowledge what waited for the store.
     caf::reacts_to<kept>,
     // Shutdown: a barrier behind all that was sent.
@@ -286,6 +352,19 @@ struct keep_retained {
   std::uint64_t ticket = 0;  ///< rises with each request of a shard
 };
 
+/// Messages for the log; answered with `appended`.
+struct append {
+  struct block {
+    message_block_ptr messages;
+    std::vector<std::uint32_t> which;  ///< of its messages, ascending
+    session_flow_ptr flow;             ///< the publisher's; null: the broker itself
+    bool lasting = false;              ///< as in `route`: packet identifiers are kept, too
+  };
+  std::vector<block> blocks;
+  shard_handle reply_to;
+  std::uint64_t ticket = 0;  ///< rises with each request of a shard
+};
+
 /// What became of a session, to be written; answered with `session_written`.
 struct write_session {
   std::string client_id;
@@ -294,14 +373,44 @@ struct write_session {
   session_handle reply_to;
 };
 
+/// To itself: a sync is due.
+struct sync_now {};
+
+/// Everything in the log at or below it may go.
+struct trim {
+  log_offset passed = 0;
+};
+
 /// Writes to the disk and says when it is there.
 using store_handle = caf::typed_actor<
+    // Messages for the log.
+    caf::reacts_to<append>,
     // Retained messages.
     caf::reacts_to<keep_retained>,
     // Sessions.
     caf::reacts_to<write_session>,
+    // Remove what nobody needs.
+    caf::reacts_to<trim>,
+    // Sync what was committed without.
+    caf::reacts_to<sync_now>,
     // Commit what was staged.
-    caf::reacts_to<flush>>;
+    caf::reacts_to<flush>,
+    // Shutdown: a barrier behind all that was sent.
+    caf::replies_to<settle>::with<settled>>;
+
+// -- log reader ---------------------------------------------------------------------
+
+/// Answered with `log_read`, in its time: a session has one under way.
+struct read_log {
+  log_request what;
+  session_handle reader;
+  std::uint32_t epoch = 0;
+};
+
+/// Reads the log while others append.
+using log_reader_handle = caf::typed_actor<
+    // A page for a session.
+    caf::reacts_to<read_log>>;
 
 // -- directory ----------------------------------------------------------------------
 
@@ -337,7 +446,11 @@ using directory_handle = caf::typed_actor<
     // A client that passed its handshake.
     caf::reacts_to<claim>,
     // Start: make the session that was kept.
-    caf::reacts_to<restore_session>,
+    caf::replies_to<restore_session>::with<session_restored>,
+    // Start: all sessions go on.
+    caf::reacts_to<go_on>,
+    // Ask all sessions.
+    caf::replies_to<ask_passed>::with<passed>,
     // A session wants to end.
     caf::reacts_to<retire>,
     // Shutdown, first step.
@@ -370,6 +483,16 @@ using statistics_handle = caf::typed_actor<
     // To itself, every interval.
     caf::reacts_to<publish_statistics>>;
 
+// -- retention ----------------------------------------------------------------------
+
+/// To itself: it is time.
+struct look_for_passed {};
+
+/// Finds out what of the log no session needs any more, and has it removed.
+using retention_handle = caf::typed_actor<
+    // Ask everybody.
+    caf::reacts_to<look_for_passed>>;
+
 }  // namespace troupe
 
 #define TROUPE_LOCAL_MESSAGE(name) CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::name)
@@ -380,6 +503,9 @@ TROUPE_LOCAL_MESSAGE(authenticate)
 TROUPE_LOCAL_MESSAGE(authenticated)
 TROUPE_LOCAL_MESSAGE(attach_client)
 TROUPE_LOCAL_MESSAGE(deliver)
+TROUPE_LOCAL_MESSAGE(deliveries_missed)
+TROUPE_LOCAL_MESSAGE(live_set)
+TROUPE_LOCAL_MESSAGE(log_read)
 TROUPE_LOCAL_MESSAGE(accepted)
 TROUPE_LOCAL_MESSAGE(credit_returned)
 TROUPE_LOCAL_MESSAGE(subscriptions_added)
@@ -395,13 +521,24 @@ TROUPE_LOCAL_MESSAGE(ask_credit)
 TROUPE_LOCAL_MESSAGE(add_subscriptions)
 TROUPE_LOCAL_MESSAGE(remove_subscriptions)
 TROUPE_LOCAL_MESSAGE(redeliver)
+TROUPE_LOCAL_MESSAGE(set_live)
 TROUPE_LOCAL_MESSAGE(set_presence)
 TROUPE_LOCAL_MESSAGE(read_retained)
 TROUPE_LOCAL_MESSAGE(settle)
 TROUPE_LOCAL_MESSAGE(settled)
 TROUPE_LOCAL_MESSAGE(restore_retained)
 TROUPE_LOCAL_MESSAGE(kept)
+TROUPE_LOCAL_MESSAGE(appended)
+TROUPE_LOCAL_MESSAGE(append)
+TROUPE_LOCAL_MESSAGE(trim)
+TROUPE_LOCAL_MESSAGE(sync_now)
+TROUPE_LOCAL_MESSAGE(ask_passed)
+TROUPE_LOCAL_MESSAGE(passed)
+TROUPE_LOCAL_MESSAGE(look_for_passed)
+TROUPE_LOCAL_MESSAGE(read_log)
 TROUPE_LOCAL_MESSAGE(restore_session)
+TROUPE_LOCAL_MESSAGE(session_restored)
+TROUPE_LOCAL_MESSAGE(go_on)
 TROUPE_LOCAL_MESSAGE(session_written)
 TROUPE_LOCAL_MESSAGE(write_session)
 TROUPE_LOCAL_MESSAGE(keep_retained)

@@ -43,7 +43,7 @@ session_actor::session_actor(caf::actor_config& config, const node_context& hous
     : homed(config),
       house_(house),
       machine_(std::move(client_id), ++house.last_session_number,
-               static_cast<std::uint32_t>(house.shards.size()), house.settings) {}
+               static_cast<std::uint32_t>(house.shards.size()), house.settings, &house.log_head) {}
 
 caf::resumable::resume_result session_actor::resume(caf::execution_unit* host,
                                                     std::size_t messages) {
@@ -65,7 +65,12 @@ session_actor::behavior_type session_actor::make_behavior() {
       [](const subscriptions_removed& reply) { running->handle(reply); },
       [](const retained_read& reply) { running->handle(reply); },
       [](const session_written& reply) { running->handle(reply); },
-      [](const restore_session& kept) { running->handle(kept); },
+      [](const deliveries_missed& event) { running->handle(event); },
+      [](const live_set& reply) { running->handle(reply); },
+      [](log_read& reply) { running->handle(reply); },
+      [](const restore_session& kept) { return running->handle(kept); },
+      [](const go_on& request) { running->handle(request); },
+      [](const ask_passed& question) { return passed{running->machine_.passed(question.head)}; },
       [](const retired&) { running->quit(); },
       [](const stop_reading& request) { running->handle(request); },
       [](const dismiss& request) { running->handle(request); },
@@ -322,8 +327,10 @@ void session_actor::carry_out(time_point now) {
 
 void session_actor::apply_effects(time_point now) {
   session_effects& wanted = effects();
+  machine_.keep_progress(now, wanted);
   house_.counts.add(wanted.counted);
   send_requests();
+  if (wanted.read_log) read_log_for(*std::exchange(wanted.read_log, {}), now);
   if (wanted.write.number != 0)
     send(house_.store, write_session{machine_.client_id(), std::exchange(wanted.write, {}),
                                      machine_.epoch(), self()});
@@ -345,6 +352,13 @@ void session_actor::apply_effects(time_point now) {
   update_deadline();
 }
 
+void session_actor::read_log_for(log_request&& what, time_point now) {
+  what.page.now = {
+      .monotonic = now,
+      .wall = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now())};
+  send(house_.log_reader, read_log{std::move(what), self(), machine_.epoch()});
+}
+
 void session_actor::tell_presence() {
   for (const shard_handle& shard : house_.shards)
     send(shard, set_presence{machine_.number(), machine_.connected()});
@@ -359,7 +373,7 @@ void session_actor::retire_when_done() {
 }
 
 const session_flow_ptr& session_actor::flow() {
-  if (flow_ == nullptr) flow_ = std::make_shared<session_flow>();
+  if (flow_ == nullptr) flow_ = std::make_shared<session_flow>(machine_.client_id());
   return flow_;
 }
 
@@ -422,8 +436,8 @@ void session_actor::send_request(shard_publish& request) {
   last_published_ = request.shard;
   session_handle waiting;
   if (request.block->is_acknowledged()) waiting = self();
-  send(house_.shards[request.shard],
-       route{std::move(request.block), flow_, std::move(waiting), machine_.epoch()});
+  send(house_.shards[request.shard], route{std::move(request.block), flow_, std::move(waiting),
+                                           machine_.epoch(), machine_.is_durable()});
 }
 
 void session_actor::send_request(shard_subscribe& request) {
@@ -441,6 +455,11 @@ void session_actor::send_request(shard_unsubscribe& request) {
 void session_actor::send_request(shard_redeliver& request) {
   const shard_handle& shard = house_.shards[request.shard];
   send(shard, redeliver{std::move(request)});
+}
+
+void session_actor::send_request(shard_set_live& request) {
+  const shard_handle& shard = house_.shards[request.shard];
+  send(shard, set_live{request, self(), machine_.number(), machine_.epoch()});
 }
 
 void session_actor::send_request(shard_read_retained& request) {
@@ -477,7 +496,7 @@ void session_actor::handle(const deliver& batch) {
   flow_->delivering.fetch_sub(batch.messages->footprint(), std::memory_order_relaxed);
   const time_point now = current_time(*this);
   if (batch.epoch == machine_.epoch())
-    machine_.deliver(*batch.messages, batch.options, now, effects());
+    machine_.deliver(*batch.messages, batch.options, batch.from, now, effects());
   else
     machine_.return_delivery(*batch.messages, batch.options, effects());
   carry_out(now);
@@ -489,6 +508,8 @@ void session_actor::handle(const accepted& batch) {
       machine_.accepted(*batch.block, effects());
     else
       machine_.not_kept(*batch.block, effects());
+  } else {
+    machine_.forget_packet_ids(*batch.block, effects());
   }
   carry_out(current_time(*this));
 }
@@ -527,18 +548,47 @@ void session_actor::handle(const retained_read& reply) {
 
 // -- what outlives the process ------------------------------------------------------
 
-void session_actor::handle(const restore_session& kept) {
+session_restored session_actor::handle(const restore_session& kept) {
+  machine_.restore(*kept.earlier, effects());
+  carry_out(current_time(*this));
+  return {};
+}
+
+void session_actor::handle(const go_on&) {
   const time_point now = current_time(*this);
-  machine_.restore(*kept.earlier, now, effects());
+  machine_.go_on(now, effects());
   carry_out(now);
   schedule_timer(now);
 }
 
 void session_actor::handle(const session_written& reply) {
   if (reply.epoch != machine_.epoch()) return;
-  machine_.written(reply.number, reply.done, effects());
-  carry_out(current_time(*this));
+  const time_point now = current_time(*this);
+  machine_.written(reply.number, reply.done, now, effects());
+  carry_out(now);
+  schedule_timer(now);
   resume_reading();
+}
+
+void session_actor::handle(const deliveries_missed& event) {
+  if (event.epoch != machine_.epoch()) return;
+  machine_.deliveries_missed(event.from, effects());
+  carry_out(current_time(*this));
+}
+
+void session_actor::handle(const live_set& reply) {
+  if (reply.epoch != machine_.epoch()) return;
+  const time_point now = current_time(*this);
+  machine_.live_set(reply.from, reply.number, reply.through, now, effects());
+  carry_out(now);
+  schedule_timer(now);
+}
+
+void session_actor::handle(log_read& reply) {
+  if (reply.epoch != machine_.epoch()) return;
+  const time_point now = current_time(*this);
+  machine_.log_read(reply.number, std::move(reply.page), reply.failed, now, effects());
+  carry_out(now);
 }
 
 // -- shutdown ---------------------------------------------------------------------

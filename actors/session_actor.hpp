@@ -63,7 +63,9 @@ private:
   void send_request(shard_subscribe& request);
   void send_request(shard_unsubscribe& request);
   void send_request(shard_redeliver& request);
+  void send_request(shard_set_live& request);
   void send_request(shard_read_retained& request);
+  void read_log_for(log_request&& what, time_point now);
   void release_held();
   void close_connection(time_point now);
   void leave_behind();
@@ -82,8 +84,12 @@ private:
   void handle(const subscriptions_added& reply);
   void handle(const subscriptions_removed& reply);
   void handle(const retained_read& reply);
-  void handle(const restore_session& kept);
+  session_restored handle(const restore_session& kept);
+  void handle(const go_on& request);
   void handle(const session_written& reply);
+  void handle(const deliveries_missed& event);
+  void handle(const live_set& reply);
+  void handle(log_read& reply);
   void handle(const stop_reading& request);
   void handle(const dismiss& request);
   void handle(const session_timer& due);

@@ -44,6 +44,8 @@ shard_actor::behavior_type shard_actor::make_behavior() {
         router_.redeliver(*parse_topic_filter(lost.request.filter), lost.request.block);
         request_flush();
       },
+      [this](set_live& request) { change_live(request); },
+      [this](const appended& reply) { on_appended(reply); },
       [this](const set_presence& change) {
         if (const auto member = router_.find(change.session))
           router_.set_online(*member, change.online);
@@ -81,27 +83,103 @@ void shard_actor::on_exit() {
   routed_.clear();
   to_keep_.clear();
   unkept_.clear();
+  appending_.clear();
   wait_for_credit_.clear();
-  settling_ = {};
+  settling_.clear();
 }
 
 void shard_actor::route_block(route& request) {
-  router_.route(request.block);
-  const bool waits = house_.store && request.publisher && request.block->has_retain();
-  if (request.flow != nullptr) (waits ? to_keep_ : routed_).push_back(std::move(request));
+  if (!house_.store || !waits_for_log(request)) route_now(std::move(request));
   const scheduler_config& batch = house_.settings.scheduler;
   if (router_.pending_messages() >= batch.batch_messages ||
-      router_.pending_bytes() >= batch.batch_bytes)
+      router_.pending_bytes() + appending_.unsent_bytes() >= batch.batch_bytes)
     hand_out();
   else
     request_flush();
 }
 
+void shard_actor::route_now(route&& request) {
+  router_.route(request.block);
+  const bool waits = house_.store && request.publisher && request.block->has_retain();
+  if (request.flow != nullptr) (waits ? to_keep_ : routed_).push_back(std::move(request));
+}
+
+// -- the log ------------------------------------------------------------------------
+
+bool shard_actor::waits_for_log(route& request) {
+  router_.find_logged(*request.block, logged_);
+  if (logged_.empty() && !appending_.has_earlier_of(*request.block)) return false;
+  appending_.push(std::move(request), std::exchange(logged_, {}),
+                  house_.log_head.load(std::memory_order_acquire));
+  return true;
+}
+
+void shard_actor::append_to_log() {
+  std::vector<append::block> blocks = appending_.take_unsent(last_ticket_ + 1);
+  if (blocks.empty()) return;
+  send(house_.store,
+       append{std::move(blocks), caf::actor_cast<shard_handle>(this), ++last_ticket_});
+}
+
+void shard_actor::on_appended(const appended& reply) {
+  appending_.answered(reply);
+  while (auto ready = appending_.pop_ready()) {
+    if (ready->failed) {
+      route_rest(*std::move(ready));
+      continue;
+    }
+    message_block::place_in_log(*ready->request.block, ready->logged, ready->first);
+    route_now(std::move(ready->request));
+  }
+  request_flush();
+}
+
+/// The disk failed: messages for the log are not routed, and the publisher is told.
+void shard_actor::route_rest(append_queue::waiting&& failed) {
+  route& request = failed.request;
+  const message_block& block = *request.block;
+  const message_block_builder::origin origin{.publisher = block.publisher(),
+                                             .connection_epoch = block.connection_epoch(),
+                                             .received_at = block.received_at()};
+  message_block_builder lost;
+  message_block_builder rest;
+  for (std::uint32_t i = 0, at = 0; i != block.size(); ++i) {
+    const bool is_lost = at != failed.logged.size() && failed.logged[at] == i;
+    (is_lost ? lost : rest).add(block, block[i]);
+    if (is_lost) ++at;
+  }
+  if (request.publisher) {
+    send(request.publisher, accepted{lost.seal(origin), request.epoch, false});
+    if (!rest.empty()) {
+      message_block_ptr others = rest.seal(origin);
+      router_.route(others);
+      send(request.publisher, accepted{std::move(others), request.epoch});
+    }
+  } else {
+    house_.counts.add(&metrics::counters::publishes_dropped, lost.size());
+    if (!rest.empty()) router_.route(rest.seal(origin));
+  }
+  request.publisher = nullptr;
+  if (request.flow != nullptr) finish(request, true);
+}
+
+void shard_actor::change_live(set_live& request) {
+  hand_out();
+  if (const auto index = router_.find(request.session))
+    subscribers_[*index].live = request.request.live;
+  const log_offset head = house_.log_head.load(std::memory_order_acquire);
+  send(request.subscriber,
+       live_set{number_, request.request.number, request.epoch, appending_.routed_through(head)});
+}
+
+// -- subscriptions ------------------------------------------------------------------
+
 void shard_actor::subscribe(add_subscriptions& request) {
   hand_out();  // what came before the subscription does not match it
   const subscriber_index index = router_.join(request.session);
   if (index >= subscribers_.size()) subscribers_.resize(index + 1);
-  subscribers_[index] = {request.subscriber, request.request.epoch, std::move(request.flow)};
+  subscribers_[index] = {request.subscriber, request.request.epoch, std::move(request.flow),
+                         request.request.lasting, request.request.live};
 
   subscriptions_added reply{.shard = number_,
                             .number = request.request.number,
@@ -109,7 +187,7 @@ void shard_actor::subscribe(add_subscriptions& request) {
                             .retained_sequence = router_.retained_sequence()};
   for (const filter_request& wanted : request.request.filters) {
     const topic_filter filter = *parse_topic_filter(wanted.filter);
-    router_.subscribe(index, filter, wanted.options, wanted.identifier);
+    router_.subscribe(index, filter, wanted.options, wanted.identifier, request.request.lasting);
     if (router_.retained().may_match(filter.filter)) reply.with_retained.push_back(wanted.position);
   }
   send(request.subscriber, std::move(reply));
@@ -137,22 +215,36 @@ void shard_actor::request_flush() {
 
 void shard_actor::hand_out() {
   router_.flush(deliveries_);
-  const std::size_t credit = house_.settings.limits.delivery_credit;
-  for (routed& match : deliveries_) {
-    const subscriber& to = subscribers_[match.to];
-    const std::size_t waiting =
-        to.flow->delivering.fetch_add(match.messages->footprint(), std::memory_order_relaxed);
-    if (waiting > credit) {  // the session does not keep up: bounded rather than complete
-      to.flow->delivering.fetch_sub(match.messages->footprint(), std::memory_order_relaxed);
-      deliveries_dropped_ += match.messages->messages;
-      house_.counts.add(&metrics::counters::deliveries_dropped, match.messages->messages);
-      continue;
-    }
-    send(to.handle, deliver{std::move(match.messages), std::move(match.options), to.epoch});
-  }
+  for (routed& match : deliveries_)
+    hand_out(std::move(match));
   deliveries_.clear();
+  append_to_log();
   keep_retained_changes();
   return_credit();
+  deliver_settled();
+}
+
+void shard_actor::hand_out(routed&& match) {
+  subscriber& to = subscribers_[match.to];
+  // What it reads from the log later. Shared subscriptions do not go through the log.
+  const bool in_log = to.lasting && match.messages->all_logged &&
+                      !is_shared(match.options.details) &&
+                      match.options.maximum_qos != qos::at_most_once;
+  if (in_log && !to.live) return;
+  const std::size_t waiting =
+      to.flow->delivering.fetch_add(match.messages->footprint(), std::memory_order_relaxed);
+  if (waiting <= house_.settings.limits.delivery_credit) {
+    send(to.handle,
+         deliver{std::move(match.messages), std::move(match.options), to.epoch, number_});
+    return;
+  }
+  // The session does not keep up.
+  to.flow->delivering.fetch_sub(match.messages->footprint(), std::memory_order_relaxed);
+  if (to.lasting && std::exchange(to.live, false))
+    send(to.handle, deliveries_missed{number_, to.epoch});
+  if (in_log) return;
+  deliveries_dropped_ += match.messages->messages;
+  house_.counts.add(&metrics::counters::deliveries_dropped, match.messages->messages);
 }
 
 void shard_actor::keep_retained_changes() {
@@ -169,17 +261,33 @@ void shard_actor::on_kept(const kept& written) {
       finish(done, written.done);
     unkept_.pop_front();
   }
-  if (unkept_.empty() && settling_.pending()) settling_.deliver(settled{});
+  request_flush();
+}
+
+void shard_actor::deliver_settled() {
+  std::erase_if(settling_, [this](settling& waiting) {
+    const bool done = is_settled(waiting);
+    if (done) waiting.promise.deliver(settled{});
+    return done;
+  });
+}
+
+bool shard_actor::is_settled(const settling& waiting) const noexcept {
+  return appending_.popped() >= waiting.appended &&
+         (unkept_.empty() || unkept_.front().ticket > waiting.ticket);
 }
 
 caf::result<settled> shard_actor::settle_all() {
   hand_out();
-  if (unkept_.empty()) return settled{};
-  settling_ = make_response_promise<settled>();
-  return settling_;
+  settling now{.promise = {}, .appended = appending_.pushed(), .ticket = last_ticket_};
+  if (is_settled(now)) return settled{};
+  now.promise = make_response_promise<settled>();
+  settling_.push_back(now);
+  return now.promise;
 }
 
 void shard_actor::finish(route& done, bool kept) {
+  has_finished_some_ = true;
   const std::size_t bytes = done.block->bytes();
   house_.shard_load[number_].bytes.fetch_sub(bytes, std::memory_order_relaxed);
   done.flow->publishing.fetch_sub(bytes, std::memory_order_relaxed);
@@ -190,6 +298,8 @@ void shard_actor::return_credit() {
   for (route& done : routed_)
     finish(done, true);
   routed_.clear();
+  // Who asks while everything waits for the disk would only ask again.
+  if (!std::exchange(has_finished_some_, false) && !(appending_.empty() && unkept_.empty())) return;
   for (const session_handle& publisher : wait_for_credit_)
     send(publisher, credit_returned{});
   wait_for_credit_.clear();

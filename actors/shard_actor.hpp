@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/append_queue.hpp"
 #include "actors/homed.hpp"
 #include "actors/node_context.hpp"
 #include "actors/protocol.hpp"
@@ -27,13 +28,24 @@ private:
     session_handle handle;
     std::uint32_t epoch = 0;
     session_flow_ptr flow;
+    bool lasting = false;  ///< reads from the log what it was not sent
+    bool live = true;      ///< is sent what is in the log, too
   };
 
   void route_block(route& request);
+  /// Takes it in, if it has to wait for the log.
+  [[nodiscard]] bool waits_for_log(route& request);
+  void route_now(route&& request);
+  void route_rest(append_queue::waiting&& failed);
+  void on_appended(const appended& reply);
+  void append_to_log();
+  void change_live(set_live& request);
   void subscribe(add_subscriptions& request);
   void unsubscribe(const remove_subscriptions& request);
   void request_flush();
   void hand_out();
+  void hand_out(routed&& match);
+  void deliver_settled();
   void keep_retained_changes();
   void return_credit();
   /// `kept`: what was to be written is on the disk.
@@ -50,13 +62,23 @@ private:
   std::vector<route> routed_;
   /// Those of retained messages first when the store has them.
   std::vector<route> to_keep_;
+  append_queue appending_;
+  std::vector<std::uint32_t> logged_;  // scratch
   struct unkept {
     std::uint64_t ticket = 0;
     std::vector<route> blocks;
   };
   std::deque<unkept> unkept_;
   std::uint64_t last_ticket_ = 0;
-  caf::typed_response_promise<settled> settling_;
+  /// Waits for what was there when it was asked for.
+  struct settling {
+    caf::typed_response_promise<settled> promise;
+    std::uint64_t appended = 0;  ///< blocks that `appending_` had been given
+    std::uint64_t ticket = 0;    ///< of the last retained messages
+  };
+  [[nodiscard]] bool is_settled(const settling& waiting) const noexcept;
+  std::vector<settling> settling_;
+  bool has_finished_some_ = false;               ///< blocks, since credit was last returned
   std::vector<session_handle> wait_for_credit_;  ///< publishers that want to know of it
   std::uint64_t deliveries_dropped_ = 0;
   bool flush_requested_ = false;

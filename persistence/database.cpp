@@ -210,7 +210,7 @@ storage_result<void> database::commit(bool sync) {
   std::string number;
   append_big_endian(++commits_, number);
   put(keys::commits, number);
-  if (db_ == nullptr) reopen();
+  open_again();
   leveldb::Status status = leveldb::Status::IOError("the store is closed");
   if (db_ != nullptr) {
     leveldb::WriteOptions how;
@@ -224,6 +224,16 @@ storage_result<void> database::commit(bool sync) {
   // What a recovery found is on the disk.
   if (const auto last = last_commit(); last && *last == commits_) return {};
   return storage_error_of(status);
+}
+
+storage_error database::abandon() {
+  staged_.Clear();
+  staged_count_ = 0;
+  return {storage_error::kind::io, "the store cannot be read"};
+}
+
+void database::open_again() {
+  if (db_ == nullptr) reopen();
 }
 
 void database::reopen() {

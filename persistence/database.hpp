@@ -89,6 +89,11 @@ public:
   /// and turns out to be there all the same succeeded.
   [[nodiscard]] storage_result<void> commit(bool sync);
 
+  /// Forgets what was staged, as `commit` does when it fails.
+  [[nodiscard]] storage_error abandon();
+  /// Opens the store if it could not be opened after an error, so that it can be read.
+  void open_again();
+
   // -- reading; staged changes are not seen
 
   /// Nothing if there is no such key. Errors: damaged, io.

@@ -51,10 +51,21 @@ bool take(log_offset last, std::string_view bytes, const log_query& what, log_pa
     page_bytes += entry.size;
   }
   if (!found.empty())
-    page.runs.push_back({.publisher = std::string(record->origin().publisher),
-                         .received_at = record->origin().received_at,
-                         .block = found.seal({})});
+    page.runs.push_back(
+        {.publisher = std::string(record->origin().publisher),
+         .received_at = record->origin().received_at,
+         .block =
+             found.seal({.received_at = what.now.to_monotonic(record->origin().received_at)})});
   return page.reached >= end;
+}
+
+/// Damaged parts are passed over. Any other error says nothing about what is there.
+storage_result<void> count_damage(const store_scan& scan, log_page& page) {
+  const leveldb::Status status = scan->status();
+  if (status.ok()) return {};
+  if (!status.IsCorruption()) return storage_error_of(status);
+  ++page.damaged_records;
+  return {};
 }
 
 /// Nothing is left of what was asked for.
@@ -65,12 +76,14 @@ log_page complete(const log_query& what, log_page page) {
 
 }  // namespace
 
-storage_result<std::optional<log_run>> log_reader::get(log_offset offset) const {
+storage_result<std::optional<log_run>> log_reader::get(log_offset offset,
+                                                       const clock_reading& now) const {
   if (offset == 0) return std::optional<log_run>();
   log_query one;
   one.after = offset - 1;
   one.up_to = offset;
   one.most_records = 1;
+  one.now = now;
   auto page = read_in_order(one);
   if (!page) return page.error();
   if (page->runs.empty()) return std::optional<log_run>();
@@ -103,7 +116,7 @@ storage_result<log_page> log_reader::read_in_order(const log_query& what) const 
     ++page.records;
     if (page.reached >= what.up_to) break;
   }
-  if (!scan->status().ok()) ++page.damaged_records;
+  if (const auto failed = count_damage(scan, page); !failed) return failed.error();
   return complete(what, std::move(page));
 }
 
@@ -138,7 +151,10 @@ storage_result<log_page> log_reader::read_by_topic(const log_query& what,
 
   while (!is_full(what, page, bytes)) {
     const auto nearest = std::min_element(next.begin(), next.end());
-    if (nearest == next.end() || *nearest == none) return complete(what, std::move(page));
+    if (nearest == next.end() || *nearest == none) {
+      if (const auto failed = count_damage(scan, page); !failed) return failed.error();
+      return complete(what, std::move(page));
+    }
     const log_offset last = *nearest;
     ++page.records;
     const auto record = scan.get(keys::record(last));

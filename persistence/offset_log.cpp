@@ -109,6 +109,8 @@ topic_id offset_log::number_of(std::string_view topic) {
   if (topics_.size() >= cached_topics) topics_.clear();
   const auto kept = kept_number(store_, keys::topic(topic));
   topic_id number = kept ? *kept : 0;
+  // A damaged number is as good as none; else the topic may have one.
+  is_unsure_ |= !kept && kept.error().failure != storage_error::kind::damaged;
   if (number == 0) {
     number = next_topic_++;
     keep_number(store_, keys::topic(topic), number);
@@ -125,34 +127,40 @@ void offset_log::committed() noexcept {
 }
 
 void offset_log::failed() {
+  is_unsure_ = false;
   staged_ceiling_ = ceiling_;
   staged_trimmed_ = trimmed_;
   topics_.clear();  // some of them are not on disk
 }
 
-storage_result<std::size_t> offset_log::trim(log_offset passed, std::size_t most) {
-  std::size_t removed = 0;
+storage_result<offset_log::trim_figures> offset_log::trim(const trim_limits& limits) {
+  trim_figures gone;
   const store_scan scan = store_.scan();
-  for (scan->Seek(keys::record(staged_trimmed_ + 1)); scan->Valid() && removed != most;
-       scan->Next()) {
+  for (scan->Seek(keys::record(staged_trimmed_ + 1));
+       scan->Valid() && gone.records != limits.records; scan->Next()) {
     const std::string_view key(scan->key().data(), scan->key().size());
     const auto last = keys::last_of_record(key);
-    if (!last || *last > passed) break;
+    if (!last) break;
     const auto record = record_view::parse({scan->value().data(), scan->value().size()});
-    if (record) {
-      for (std::uint32_t i = 0; i != record->size(); ++i) {
-        const std::string_view topic = record->topic((*record)[i]);
-        const auto number = kept_number(scan, keys::topic(topic));
-        if (number && *number != 0) store_.remove(keys::index(*number, *last));
-      }
+    if (*last > limits.passed) {
+      if (!record || !limits.overdue || record->origin().received_at >= *limits.overdue) break;
+      gone.messages_overdue += record->size();
     }
+    if (record) remove_index(scan, *record);
     store_.remove(key);
     staged_trimmed_ = *last;
-    ++removed;
+    ++gone.records;
   }
   if (!scan->status().ok()) return storage_error_of(scan->status());
-  if (removed != 0) keep_number(store_, keys::trimmed, staged_trimmed_);
-  return removed;
+  if (gone.records != 0) keep_number(store_, keys::trimmed, staged_trimmed_);
+  return gone;
+}
+
+void offset_log::remove_index(const store_scan& scan, const record_view& record) {
+  for (std::uint32_t i = 0; i != record.size(); ++i) {
+    const auto number = kept_number(scan, keys::topic(record.topic(record[i])));
+    if (number && *number != 0) store_.remove(keys::index(*number, record.last()));
+  }
 }
 
 }  // namespace troupe

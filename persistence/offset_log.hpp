@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -32,14 +33,26 @@ public:
                     const record_origin& origin);
   /// Whether what is staged must be synced even if nobody asked for it.
   [[nodiscard]] bool needs_sync() const noexcept { return staged_ceiling_ != ceiling_; }
+  /// Whether the store could not be asked for what an append depends on: what is staged
+  /// must not be committed.
+  [[nodiscard]] bool is_unsure() const noexcept { return is_unsure_; }
   /// The commit with all that was staged succeeded.
   void committed() noexcept;
   /// … or failed: the offsets that `append` returned will never be used.
   void failed();
 
-  /// Stages the removal of all records that begin at or above the trimmed mark and end
-  /// at or below `passed`, up to `most` of them, and moves the mark. Returns how many.
-  [[nodiscard]] storage_result<std::size_t> trim(log_offset passed, std::size_t most);
+  struct trim_limits {
+    log_offset passed = 0;  ///< records that end at or below it go
+    /// … and those that were received before, needed or not.
+    std::optional<wall_time> overdue;
+    std::size_t records = 1000;  ///< so many at most
+  };
+  struct trim_figures {
+    std::size_t records = 0;
+    std::size_t messages_overdue = 0;  ///< above `passed`
+  };
+  /// Stages the removal of records above the trimmed mark and moves the mark.
+  [[nodiscard]] storage_result<trim_figures> trim(const trim_limits& limits);
 
   /// The last offset that was committed, or one above it. Any thread.
   [[nodiscard]] log_offset head() const noexcept { return head_.load(std::memory_order_acquire); }
@@ -53,6 +66,7 @@ private:
   [[nodiscard]] storage_result<log_offset> last_record() const;
   [[nodiscard]] topic_id number_of(std::string_view topic);
   void put_index(std::string_view topic, log_offset last);
+  void remove_index(const store_scan& scan, const record_view& record);
 
   database& store_;
   log_offset next_ = 1;
@@ -62,6 +76,7 @@ private:
   std::atomic<log_offset> trimmed_{0};
   log_offset staged_trimmed_ = 0;
 
+  bool is_unsure_ = false;
   topic_id next_topic_ = 1;
   /// Numbers of topics, as far as there is room; what is not here may be on disk.
   std::unordered_map<std::string, topic_id, text_hash, std::equal_to<>> topics_;

@@ -29,7 +29,22 @@ constexpr std::uint8_t will_bit = 0x08;
 // Places in a subscription.
 constexpr std::size_t options_at = 1;
 constexpr std::size_t identifier_at = 2;
-constexpr std::size_t subscription_size = 6;
+constexpr std::size_t begin_at = 6;
+constexpr std::size_t subscription_size = 14;
+
+// Places in what was sent of the log.
+constexpr std::uint8_t progress_format = 1;
+constexpr std::size_t position_count_at = 1;
+constexpr std::size_t positions_at = 2;  // and behind them what is in flight
+
+// Places in a message in flight.
+constexpr std::size_t in_flight_offset_at = 2;
+constexpr std::size_t in_flight_flags_at = 10;
+constexpr std::size_t in_flight_size = 11;
+
+constexpr std::uint8_t qos_mask = 0x03;
+constexpr std::uint8_t retain_bit = 0x04;
+constexpr std::uint8_t released_bit = 0x08;
 
 constexpr log_offset no_place = 1;
 
@@ -97,6 +112,7 @@ std::string encode(const kept_subscription& subscription) {
                         (options.retain_as_published ? 0x08U : 0U) |
                         (static_cast<unsigned>(options.retain_handling) << 4));
   put_big_endian(subscription.identifier, value.data() + identifier_at);
+  put_big_endian(subscription.begin, value.data() + begin_at);
   return value;
 }
 
@@ -114,8 +130,50 @@ std::optional<kept_subscription> decode_subscription(std::string_view filter,
                                        .no_local = (options & 0x04U) != 0,
                                        .retain_as_published = (options & 0x08U) != 0,
                                        .retain_handling = static_cast<retain_handling>(handling)},
-                           .identifier =
-                               get_big_endian<std::uint32_t>(value.substr(identifier_at))};
+                           .identifier = get_big_endian<std::uint32_t>(value.substr(identifier_at)),
+                           .begin = get_big_endian<log_offset>(value.substr(begin_at))};
+}
+
+std::string encode(const kept_progress& progress) {
+  std::string value;
+  value += static_cast<char>(progress_format);
+  value += static_cast<char>(progress.positions.size());
+  for (const log_offset position : progress.positions)
+    append_big_endian(position, value);
+  for (const kept_in_flight& each : progress.in_flight) {
+    append_big_endian(each.id, value);
+    append_big_endian(each.offset, value);
+    value += static_cast<char>(static_cast<unsigned>(each.qos) | (each.retain ? retain_bit : 0U) |
+                               (each.released ? released_bit : 0U));
+  }
+  return value;
+}
+
+std::optional<kept_progress> decode_progress(std::string_view value) {
+  if (value.size() < positions_at || static_cast<std::uint8_t>(value[0]) != progress_format)
+    return std::nullopt;
+  const std::size_t positions = static_cast<std::uint8_t>(value[position_count_at]);
+  const std::size_t in_flight_at = positions_at + positions * sizeof(log_offset);
+  if (positions == 0 || value.size() < in_flight_at ||
+      (value.size() - in_flight_at) % in_flight_size != 0)
+    return std::nullopt;
+  kept_progress progress;
+  for (std::size_t at = positions_at; at != in_flight_at; at += sizeof(log_offset))
+    progress.positions.push_back(get_big_endian<log_offset>(value.substr(at)));
+  for (std::size_t at = in_flight_at; at != value.size(); at += in_flight_size) {
+    const std::string_view part = value.substr(at, in_flight_size);
+    const auto flags = static_cast<std::uint8_t>(part[in_flight_flags_at]);
+    const auto id = get_big_endian<packet_id>(part);
+    const unsigned level = flags & qos_mask;
+    if (id == 0 || level == 0 || level > 2) return std::nullopt;
+    progress.in_flight.push_back(
+        {.id = id,
+         .offset = get_big_endian<log_offset>(part.substr(in_flight_offset_at)),
+         .qos = static_cast<qos>(level),
+         .retain = (flags & retain_bit) != 0,
+         .released = (flags & released_bit) != 0});
+  }
+  return progress;
 }
 
 /// Stages changes of one session; one overload for each kind.
@@ -139,8 +197,12 @@ struct stager {
   void operator()(const dropped_packet_id& packet) const {
     store.remove(keys::inbound_packet(client_id, packet.id));
   }
+  void operator()(const kept_progress& progress) const {
+    store.put(keys::progress(client_id), encode(progress));
+  }
   void operator()(const dropped_session& session) const {
     store.remove(keys::login(client_id));
+    store.remove(keys::progress(client_id));
     for (const std::string& filter : session.filters)
       store.remove(keys::subscription(client_id, filter));
     for (const packet_id id : session.inbound_qos2)
@@ -168,6 +230,12 @@ struct session_parts {
       auto subscription = decode_subscription(part.rest, value);
       if (!subscription) return false;
       session.subscriptions.push_back(*std::move(subscription));
+      return true;
+    }
+    case keys::progress_part: {
+      auto progress = decode_progress(value);
+      if (!progress) return false;
+      session.progress = *std::move(progress);
       return true;
     }
     case keys::inbound_part:

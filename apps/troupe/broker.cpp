@@ -5,10 +5,12 @@
 #include "actors/end_now.hpp"
 #include "actors/handshake_actor.hpp"
 #include "actors/inspector_actor.hpp"
+#include "actors/retention_actor.hpp"
 #include "actors/shard_actor.hpp"
 #include "actors/statistics_actor.hpp"
 #include "libbroker/topic.hpp"
 #include "net/io_scheduler.hpp"
+#include "persistence/log_reader_actor.hpp"
 #include "persistence/retained_table.hpp"
 #include "persistence/session_table.hpp"
 #include "persistence/store_actor.hpp"
@@ -89,6 +91,9 @@ void broker::open_store() {
   auto opened = database::open(node_.settings.node.data_dir, {});
   if (!opened) throw std::runtime_error(opened.error().what);
   store_ = *std::move(opened);
+  auto log = offset_log::open(*store_);
+  if (!log) throw std::runtime_error(log.error().what);
+  log_ = *std::move(log);
   const recovery_report& found = store_->recovered();
   if (found.is_damage())
     spdlog::error("event=store_damaged data_dir={} unreadable_bytes={} set_aside={}",
@@ -105,7 +110,11 @@ void broker::spawn_actors() {
   const auto home = [&](std::size_t i) { return homes_[i % homes_.size()]; };
 
   node_.shard_load = std::make_unique<shard_gauge[]>(shards);
-  if (store_ != nullptr) node_.store = system_->spawn<store_actor, caf::detached>(*store_);
+  if (store_ != nullptr) {
+    node_.store = system_->spawn<store_actor, caf::detached>(*store_, *log_, node_.log_head,
+                                                             node_.settings.store);
+    node_.log_reader = system_->spawn<log_reader_actor, caf::detached>(*store_, *log_);
+  }
   node_.authenticator = system_->spawn<authenticator_actor>();
   node_.shards.resize(shards);
   for (std::size_t i = 0; i != shards; ++i)
@@ -141,10 +150,25 @@ void broker::restore() {
     earlier.push_back({std::make_shared<const kept_session>(std::move(session))});
   });
   // Only now: sessions that go on write, and the store is the store actor's from then on.
-  for (restore_session& each : earlier)
-    caf::anon_send(node_.directory_of(each.earlier->client_id), std::move(each));
+  subscribe_again(earlier);
   spdlog::info("event=restored sessions={} retained={} expired={} damaged={}", sessions.sessions,
                retained.messages, retained.expired, sessions.damaged + retained.damaged);
+}
+
+/// Nobody publishes before the last of them has its subscriptions, not even a will.
+void broker::subscribe_again(const std::vector<restore_session>& earlier) {
+  caf::scoped_actor self(*system_);
+  const auto fail = [](const caf::error& reason) {
+    throw std::runtime_error("a session cannot be restored: " + caf::to_string(reason));
+  };
+  for (const restore_session& each : earlier)
+    self->request(node_.directory_of(each.earlier->client_id), caf::infinite, each)
+        .receive([](const session_restored&) {}, fail);
+  for (const shard_handle& each : node_.shards)
+    self->request(each, caf::infinite, settle{}).receive([](const settled&) {}, fail);
+  for (const directory_handle& each : node_.directories)
+    self->send(each, go_on{});
+  retention_ = system_->spawn<retention_actor>(node_);
 }
 
 void broker::open_listeners() {
@@ -202,6 +226,7 @@ void broker::stop() {
     each->stop();
   drain();
   end_now(statistics_);
+  end_now(retention_);
   end_now(inspector_);
   end_now(node_.authenticator);
   for (const handshake_handle& each : handshakes_)
@@ -211,7 +236,9 @@ void broker::stop() {
   for (const shard_handle& each : node_.shards)
     end_now(each);
   end_now(node_.store);
+  end_now(node_.log_reader);
   statistics_ = nullptr;
+  retention_ = nullptr;
   inspector_ = nullptr;
   system_->await_all_actors_done();  // they use the handles below to the last
   handshakes_.clear();
@@ -219,6 +246,7 @@ void broker::stop() {
   node_.directories.clear();
   node_.shards.clear();
   node_.store = nullptr;
+  node_.log_reader = nullptr;
   system_.reset();
   listeners_.clear();
 }
@@ -235,6 +263,10 @@ void broker::drain() {
   ask_all<all_done>(self, node_.directories, stop_all_reading{}, settled_by);
   const bool settled = ask_all<troupe::settled>(self, node_.shards, settle{}, settled_by);
   ask_all<all_done>(self, node_.directories, dismiss_all{.at_once = !settled}, dismissed_by);
+  if (!settled || store_ == nullptr) return;
+  // Sessions have published wills and written down where they are.
+  ask_all<troupe::settled>(self, node_.shards, settle{}, dismissed_by);
+  ask_all<troupe::settled>(self, std::vector{node_.store}, settle{}, dismissed_by);
 }
 
 }  // namespace troupe

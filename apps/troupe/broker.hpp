@@ -4,6 +4,7 @@
 #include "libbroker/config/config.hpp"
 #include "net/listener.hpp"
 #include "persistence/database.hpp"
+#include "persistence/offset_log.hpp"
 
 #include <caf/actor_system.hpp>
 
@@ -40,6 +41,7 @@ private:
   void open_store();
   void spawn_actors();
   void restore();
+  void subscribe_again(const std::vector<restore_session>& earlier);
   void open_listeners();
   void admit(std::unique_ptr<connection> socket, const listener_config& from,
              const listener& through);
@@ -47,12 +49,14 @@ private:
 
   node_context node_;
   std::unique_ptr<database> store_;  ///< null: everything is in memory
+  std::unique_ptr<offset_log> log_;  ///< null as `store_`
   io_scheduler_config system_config_;
   std::vector<std::shared_ptr<listener>> listeners_;
   std::unique_ptr<caf::actor_system> system_;
   std::vector<caf::execution_unit*> homes_;   ///< the workers
   std::vector<handshake_handle> handshakes_;  ///< by worker
   inspector_handle inspector_;
+  retention_handle retention_;  ///< null as `store_`
   statistics_handle statistics_;
   bool stopped_ = false;
 };

@@ -116,6 +116,23 @@ struct sys_config {
   friend bool operator==(const sys_config&, const sys_config&) = default;
 };
 
+/// When what is acknowledged is on the disk.
+enum class durability : std::uint8_t {
+  sync,
+  interval,
+  os
+};
+
+/// [store]
+struct store_config {
+  troupe::durability durability = durability::sync;
+  std::chrono::milliseconds sync_interval{1000};  ///< if `durability` is `interval`
+  std::chrono::seconds max_age{0};         ///< of messages that wait for sessions; 0 = no limit
+  std::chrono::seconds trim_interval{60};  ///< between two looks at what is still needed
+
+  friend bool operator==(const store_config&, const store_config&) = default;
+};
+
 /// How important a log line must be to be written.
 enum class log_level : std::uint8_t {
   trace,
@@ -164,6 +181,7 @@ struct config {
   session_config session;
   features_config features;
   scheduler_config scheduler;
+  store_config store;
   sys_config sys;
   log_config log;
   shutdown_config shutdown;

@@ -24,6 +24,8 @@ constexpr std::array<std::string_view, 6> words_of<log_level>{"trace", "debug", 
                                                               "warn",  "error", "off"};
 template <>
 constexpr std::array<std::string_view, 2> words_of<log_format>{"text", "json"};
+template <>
+constexpr std::array<std::string_view, 3> words_of<durability>{"sync", "interval", "os"};
 
 template <class T>
 constexpr bool is_word = !words_of<T>.empty();

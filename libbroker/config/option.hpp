@@ -22,7 +22,8 @@ struct option {
   std::variant<field_of<bool>, field_of<std::optional<bool>>, field_of<std::string>,
                field_of<std::uint16_t>, field_of<std::size_t>, field_of<qos>,
                field_of<std::chrono::seconds>, field_of<std::chrono::milliseconds>,
-               field_of<log_level>, field_of<log_format>, field_of<listener_address>>
+               field_of<log_level>, field_of<log_format>, field_of<durability>,
+               field_of<listener_address>>
       field;
   std::string_view unit;     ///< of a number: "bytes", "seconds", "connections"; else empty
   std::uint64_t least = 0;   ///< of a number, in its unit

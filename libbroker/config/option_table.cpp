@@ -31,6 +31,7 @@ constexpr auto limits = &config::limits;
 constexpr auto session_ = &config::session;
 constexpr auto features = &config::features;
 constexpr auto scheduler = &config::scheduler;
+constexpr auto store = &config::store;
 constexpr auto sys = &config::sys;
 constexpr auto log_ = &config::log;
 constexpr auto shutdown_ = &config::shutdown;
@@ -46,6 +47,7 @@ constexpr std::array section_table{
     section{"features", section_form::table,
             "What clients may use; MQTT 5 clients are told on connecting."},
     section{"scheduler", section_form::table, "Threads and batches."},
+    section{"store", section_form::table, "What is kept in node.data-dir."},
     section{"sys", section_form::table, "Statistics as messages on $SYS topics."},
     section{"log", section_form::table, "The log."},
     section{"shutdown", section_form::table, "Leaving in order."},
@@ -204,6 +206,19 @@ constexpr std::array option_table{
            1, any_size, "Bytes that are collected for one batch at most."},
     option{"scheduler", "batch-messages", &member<scheduler, &scheduler_config::batch_messages>,
            "messages", 1, any_count, "Messages that are collected for one batch at most."},
+
+    option{"store", "durability", &member<store, &store_config::durability>, "", 0, 0,
+           "When clients are told that something is safe. \"sync\": when it is on the disk; a "
+           "power cut loses nothing. \"interval\": before; a power cut loses up to sync-interval. "
+           "\"os\": before; a power cut loses what the operating system has not written. A crash "
+           "of the broker alone loses nothing in any case."},
+    option{"store", "sync-interval", &member<store, &store_config::sync_interval>, "milliseconds",
+           1, any_day * 1000, "Time between two syncs with durability = \"interval\"."},
+    option{"store", "max-age", &member<store, &store_config::max_age>, "seconds", 0, any_year,
+           "Messages that wait for longer are dropped though sessions have not got them. 0: no "
+           "limit but their own expiry."},
+    option{"store", "trim-interval", &member<store, &store_config::trim_interval>, "seconds", 1,
+           any_day, "Time between two removals of messages that no session needs any more."},
 
     option{"sys", "interval", &member<sys, &sys_config::interval>, "seconds", 0, any_year,
            "Time between two publications. 0: off."},

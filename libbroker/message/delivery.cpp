@@ -19,6 +19,7 @@ void delivery::add(const message_block_ptr& block, std::uint32_t index) {
   payload_bytes += entry.payload_size();
   largest = std::max(largest, entry.size);
   has_acknowledged_qos |= entry.qos != qos::at_most_once;
+  all_logged &= entry.log_offset != 0;
   has_retain |= entry.retain;
   expires |= entry.expires;
 }

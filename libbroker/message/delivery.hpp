@@ -18,6 +18,7 @@ struct delivery final : ref_counted {
   std::uint64_t payload_bytes = 0;
   std::uint32_t largest = 0;          ///< wire form of a single message, in bytes
   bool has_acknowledged_qos = false;  ///< one of them was published with QoS 1 or 2
+  bool all_logged = true;             ///< each of them is in the log
   bool has_retain = false;            ///< one of them was published with RETAIN 1
   bool expires = false;               ///< one of them has a message expiry interval
   bool mixed_versions = false;        ///< the blocks differ in protocol version

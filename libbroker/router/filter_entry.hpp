@@ -19,6 +19,8 @@ struct subscription {
   subscriber_index subscriber = 0;
   std::uint32_t identifier = 0;  ///< subscription identifier; 0 = none
   subscription_options options;
+  /// The subscriber reads from the log what it misses: messages for it are to be in there.
+  bool logged = false;
   /// Messages collected for this member of a share group alone since the last
   /// flush, as `filter_entry::batch`.
   mutable std::uint32_t batch = 0;
@@ -32,6 +34,12 @@ public:
   bool put(const subscription& member);
   /// Returns whether the subscriber was there.
   bool erase(subscriber_index subscriber);
+
+  /// Null if the subscriber is not there.
+  [[nodiscard]] const subscription* get(subscriber_index subscriber) const noexcept {
+    const std::size_t at = find(subscriber);
+    return at == npos ? nullptr : &members_[at];
+  }
 
   [[nodiscard]] bool empty() const noexcept { return members_.empty(); }
   [[nodiscard]] std::size_t size() const noexcept { return members_.size(); }
@@ -68,6 +76,7 @@ public:
   /// Messages collected for `subscriptions` since the last flush: position in
   /// the router's list of batches, plus one; 0 = none yet.
   std::uint32_t batch = 0;
+  std::uint32_t logged = 0;  ///< of `subscriptions`
 
   [[nodiscard]] bool unused() const noexcept { return subscriptions.empty() && groups == nullptr; }
   [[nodiscard]] share_group* find_group(std::string_view name) const noexcept;

@@ -44,8 +44,10 @@ bool retained_store::store(const message_block& block, std::uint32_t index,
     if (found != messages_.end()) remove(found);
     return true;
   }
+  message_entry own = entry;
+  own.log_offset = 0;  // it stays when the log is trimmed
   message_block_builder builder;
-  builder.add(block, entry);
+  builder.add(own, block.wire(entry), block.version());
   message_block_ptr copy = builder.seal({.publisher = block.publisher(),
                                          .connection_epoch = block.connection_epoch(),
                                          .received_at = block.received_at()});

@@ -2,6 +2,7 @@
 
 #include "libbroker/router/merge_matches.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -51,7 +52,8 @@ void router::set_online(subscriber_index index, bool online) noexcept {
 // -- subscriptions --------------------------------------------------------------
 
 bool router::subscribe(subscriber_index index, const topic_filter& filter,
-                       const subscription_options& options, std::uint32_t identifier) {
+                       const subscription_options& options, std::uint32_t identifier,
+                       bool lasting) {
   assert(!pending());
   auto at = filters_.find(filter.filter);
   if (at == filters_.end()) {
@@ -62,8 +64,10 @@ bool router::subscribe(subscriber_index index, const topic_filter& filter,
   subscription_list& list = filter.is_shared()
                                 ? at->second.make_group(filter.group, filter.filter).members
                                 : at->second.subscriptions;
-  const bool existed =
-      list.put({.subscriber = index, .identifier = identifier, .options = options});
+  const bool logged = lasting && !filter.is_shared() && options.qos != qos::at_most_once;
+  count_logged(at->second, list.get(index), logged);
+  const bool existed = list.put(
+      {.subscriber = index, .identifier = identifier, .options = options, .logged = logged});
   if (!existed) {
     ++subscriptions_;
     ++subscribers_[index].subscriptions;
@@ -79,6 +83,7 @@ bool router::unsubscribe(subscriber_index index, const topic_filter& filter) {
   share_group* const group = filter.is_shared() ? entry.find_group(filter.group) : nullptr;
   if (filter.is_shared() && group == nullptr) return false;
   subscription_list& list = group != nullptr ? group->members : entry.subscriptions;
+  count_logged(entry, list.get(index), false);
   if (!list.erase(index)) return false;  // [MQTT5-3.10.4-2], [MQTT311-3.10.4-2]
   --subscriptions_;
   --subscribers_[index].subscriptions;
@@ -91,6 +96,13 @@ bool router::unsubscribe(subscriber_index index, const topic_filter& filter) {
   return true;
 }
 
+void router::count_logged(filter_entry& entry, const subscription* before, bool after) noexcept {
+  const bool was = before != nullptr && before->logged;
+  if (was == after) return;
+  entry.logged = after ? entry.logged + 1 : entry.logged - 1;
+  logged_ = after ? logged_ + 1 : logged_ - 1;
+}
+
 // -- messages -------------------------------------------------------------------
 
 // [MQTT5-3.3.2-3], [MQTT311-3.3.2-3]
@@ -100,17 +112,33 @@ void router::find_matches(std::string_view topic, std::vector<filter_entry*>& fo
   wildcards_.match(topic, found);
 }
 
+const std::vector<filter_entry*>& router::matches_of(std::string_view topic) {
+  return cache_.lookup(topic, [this](std::string_view name, std::vector<filter_entry*>& found) {
+    find_matches(name, found);
+  });
+}
+
+void router::find_logged(const message_block& block, std::vector<std::uint32_t>& which) {
+  which.clear();
+  if (logged_ == 0) return;
+  for (std::uint32_t i = 0; i != block.size(); ++i) {
+    const message_entry& entry = block[i];
+    if (entry.qos == qos::at_most_once) continue;
+    const auto& filters = matches_of(block.topic(entry));
+    if (std::any_of(filters.begin(), filters.end(),
+                    [](const filter_entry* filter) { return filter->logged != 0; }))
+      which.push_back(i);
+  }
+}
+
 // [MQTT5-4.5.0-1], [MQTT311-4.5.0-1]
 void router::route(const message_block_ptr& block) {
-  const auto finder = [this](std::string_view topic, std::vector<filter_entry*>& found) {
-    find_matches(topic, found);
-  };
   bool matched = false;
   for (std::uint32_t i = 0; i != block->size(); ++i) {
     const message_entry& entry = (*block)[i];
     // [MQTT5-3.3.1-8], [MQTT311-3.3.1-12]
     if (entry.retain) retain(block, i);
-    for (filter_entry* const filter : cache_.lookup(block->topic(entry), finder)) {
+    for (filter_entry* const filter : matches_of(block->topic(entry))) {
       collect(*filter, block, i);
       matched = true;
     }

@@ -59,14 +59,20 @@ public:
 
   // -- subscriptions
 
-  /// Returns whether the subscription existed and was replaced [MQTT5-3.8.4-3].
+  /// `lasting`: the session outlives the process. Returns whether the subscription existed
+  /// and was replaced [MQTT5-3.8.4-3].
   bool subscribe(subscriber_index index, const topic_filter& filter,
-                 const subscription_options& options, std::uint32_t identifier);
+                 const subscription_options& options, std::uint32_t identifier,
+                 bool lasting = false);
   /// Returns whether there was such a subscription.
   bool unsubscribe(subscriber_index index, const topic_filter& filter);
 
   // -- messages
 
+  /// Sets `which` to the messages of `block` that are to be in the log before they are
+  /// routed: QoS 1 and 2 that a lasting session has subscribed to at such a level. Messages
+  /// of shared subscriptions are not among them.
+  void find_logged(const message_block& block, std::vector<std::uint32_t>& which);
   /// Collects what `block`'s messages match and updates the retained messages.
   void route(const message_block_ptr& block);
   /// Collects `block`'s messages for members of the shared subscription `filter`
@@ -123,6 +129,8 @@ private:
   };
 
   void find_matches(std::string_view topic, std::vector<filter_entry*>& found);
+  [[nodiscard]] const std::vector<filter_entry*>& matches_of(std::string_view topic);
+  void count_logged(filter_entry& entry, const subscription* before, bool after) noexcept;
   void collect(filter_entry& filter, const message_block_ptr& block, std::uint32_t index);
   void collect_shared(filter_entry& filter, share_group& group, const message_block_ptr& block,
                       std::uint32_t index);
@@ -145,6 +153,7 @@ private:
   std::vector<subscriber_index> free_;
   std::unordered_map<std::uint64_t, subscriber_index> by_session_;
   std::size_t subscriptions_ = 0;
+  std::size_t logged_ = 0;  ///< of these, the ones whose messages are logged
 
   // Since the last flush.
   std::vector<message_block_ptr> blocks_;

@@ -27,6 +27,22 @@ struct kept_subscription {
   std::string filter;  ///< as the client wrote it, `$share/…` included
   subscription_options options;
   std::uint32_t identifier = 0;  ///< 0 = none
+  log_offset begin = 0;          ///< what lies in the log at or below it came before
+};
+
+/// A QoS 1 or 2 message on its way to the client.
+struct kept_in_flight {
+  packet_id id = 0;
+  log_offset offset = 0;  ///< 0: not in the log
+  troupe::qos qos = qos::at_least_once;
+  bool retain = false;    ///< as sent
+  bool released = false;  ///< PUBREC came
+};
+
+/// What the client was sent of the log.
+struct kept_progress {
+  std::vector<log_offset> positions;      ///< see log_cursor.hpp
+  std::vector<kept_in_flight> in_flight;  ///< in the order in which they were sent
 };
 
 struct kept_session {
@@ -34,6 +50,7 @@ struct kept_session {
   kept_login login;
   std::vector<kept_subscription> subscriptions;
   std::vector<packet_id> inbound_qos2;  ///< received and not released
+  kept_progress progress;
 };
 
 // What changes of it.
@@ -52,8 +69,9 @@ struct dropped_session {
   std::vector<packet_id> inbound_qos2;
 };
 
-using session_change = std::variant<kept_login, kept_subscription, dropped_subscription,
-                                    kept_packet_id, dropped_packet_id, dropped_session>;
+using session_change =
+    std::variant<kept_login, kept_subscription, dropped_subscription, kept_packet_id,
+                 dropped_packet_id, kept_progress, dropped_session>;
 
 /// Numbers the writes of one session, so that their completion finds what waits for it.
 using write_number = std::uint32_t;

@@ -12,6 +12,22 @@ bool same(const delivery_options& left, const delivery_options& right) noexcept 
 
 }  // namespace
 
+bool message_queue::is_from_log(const run& waiting) noexcept {
+  const message_run& messages = waiting.messages;
+  return (*messages.block)[messages.first].log_offset != 0 && !waiting.options.retained &&
+         !is_shared(waiting.options.details);
+}
+
+void message_queue::leave_to_log() {
+  for (const run& waiting : runs_) {
+    if (!is_from_log(waiting)) continue;
+    const message_run& messages = waiting.messages;
+    messages_ -= messages.count;
+    bytes_ -= messages.wire().size();
+  }
+  std::erase_if(runs_, is_from_log);
+}
+
 void message_queue::push(const message_block_ptr& block, std::uint32_t index,
                          const delivery_options& options) {
   ++messages_;
@@ -19,7 +35,8 @@ void message_queue::push(const message_block_ptr& block, std::uint32_t index,
   if (!runs_.empty()) {
     run& last = runs_.back();
     if (last.messages.block == block && last.messages.first + last.messages.count == index &&
-        same(last.options, options)) {
+        same(last.options, options) &&
+        ((*block)[index].log_offset != 0) == ((*block)[last.messages.first].log_offset != 0)) {
       ++last.messages.count;
       return;
     }

@@ -29,10 +29,23 @@ public:
   /// Drops the next message. REQUIRES: !empty().
   void pop() noexcept;
 
+  /// Calls `action(topic, offset)` for the first message of each run that is in the log.
+  template <class Action>
+  void for_each_logged(Action action) const {
+    for (const run& waiting : runs_) {
+      const message_entry& first = (*waiting.messages.block)[waiting.messages.first];
+      if (is_from_log(waiting)) action(waiting.messages.block->topic(first), first.log_offset);
+    }
+  }
+  /// Drops what can be read from the log again.
+  void leave_to_log();
+
   /// Makes the queue keep nothing alive but what is in it.
   void detach_blocks();
 
 private:
+  [[nodiscard]] static bool is_from_log(const run& waiting) noexcept;
+
   std::deque<run> runs_;
   std::size_t messages_ = 0;
   std::size_t bytes_ = 0;

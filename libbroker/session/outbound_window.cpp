@@ -52,6 +52,27 @@ void outbound_window::detach_blocks() {
   }
 }
 
+void outbound_window::leave_to_log() noexcept {
+  for (message& held : messages_)
+    if (held.offset != 0) held.block = nullptr;
+}
+
+void outbound_window::restore(const std::vector<std::pair<packet_id, message>>& earlier) {
+  for (const auto& [id, sent] : earlier) {
+    if (messages_.size() < id) messages_.resize(id);
+    messages_[id - 1U] = sent;
+    messages_[id - 1U].order = order_++;
+    ++size_;
+  }
+  for (std::size_t i = messages_.size(); i-- != 0;) {
+    if (messages_[i].stage != stage::free) continue;
+    const auto id = static_cast<packet_id>(i + 1);
+    messages_[i].next_free = first_free_;
+    if (first_free_ == 0) last_free_ = id;
+    first_free_ = id;
+  }
+}
+
 void outbound_window::clear() noexcept {
   std::vector<message>().swap(messages_);
   first_free_ = last_free_ = 0;

@@ -3,6 +3,7 @@
 #include "libbroker/message/delivery.hpp"
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace troupe {
@@ -20,13 +21,16 @@ public:
   };
 
   struct message {
+    /// Null: the message is to be read from the log first.
     message_block_ptr block;
+    log_offset offset = 0;      ///< in the log; 0: not there
     match_details_ptr details;  ///< as in `delivery_options`
     std::uint32_t index = 0;    ///< in `block`
     std::uint32_t order = 0;    ///< rises with each message; for resending
     outbound_window::stage stage = stage::free;
     troupe::qos qos = qos::at_least_once;
     bool retain = false;
+    bool was_sent = false;    ///< perhaps: what is sent again has DUP 1
     bool charged = false;     ///< sent over this connection: takes part of the send quota
     packet_id next_free = 0;  ///< counts if `stage` is free
   };
@@ -60,6 +64,12 @@ public:
 
   /// Makes each message the only one that its block keeps alive.
   void detach_blocks();
+  /// Lets go of the messages that can be read from the log.
+  void leave_to_log() noexcept;
+
+  /// Puts back what was in flight in an earlier life, in the order in which it was sent.
+  /// REQUIRES: empty, identifiers differ and are not 0.
+  void restore(const std::vector<std::pair<packet_id, message>>& earlier);
 
   void clear() noexcept;
 

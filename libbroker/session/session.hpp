@@ -5,6 +5,7 @@
 #include "libbroker/message/delivery.hpp"
 #include "libbroker/output_queue.hpp"
 #include "libbroker/packet.hpp"
+#include "libbroker/session/log_cursor.hpp"
 #include "libbroker/session/message_queue.hpp"
 #include "libbroker/session/outbound_window.hpp"
 #include "libbroker/session/packet_id_set.hpp"
@@ -14,6 +15,7 @@
 #include "libbroker/session/topic_aliases.hpp"
 #include "libbroker/topic.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -34,14 +36,17 @@ struct delivery_header;
 /// caller serialises the calls. Source: MQTT5 §3, §4; MQTT311 §3, §4.
 class session {
 public:
-  /// `number`: unique in this process. `settings` outlives the session.
-  session(std::string client_id, std::uint64_t number, std::uint32_t shards,
-          const config& settings);
+  /// `number`: unique in this process. `settings` outlives the session, and so does
+  /// `log_head`, the last offset that is in the log; null: there is none.
+  session(std::string client_id, std::uint64_t number, std::uint32_t shards, const config& settings,
+          const std::atomic<log_offset>* log_head = nullptr);
   ~session();
 
-  /// Goes on with a session of an earlier life of the process, whose client is away.
+  /// Becomes a session of an earlier life of the process, whose client is away.
   /// REQUIRES: nothing was done with this one.
-  void restore(const kept_session& kept, time_point now, session_effects& effects);
+  void restore(const kept_session& kept, session_effects& effects);
+  /// Does what was due while the process was down. REQUIRES: restored, not attached to yet.
+  void go_on(time_point now, session_effects& effects);
 
   // -- the connection
 
@@ -76,14 +81,17 @@ public:
   // -- replies and messages of the shards
 
   /// Messages that matched the session's subscriptions.
-  void deliver(const delivery& messages, const delivery_options& options, time_point now,
-               session_effects& effects);
+  void deliver(const delivery& messages, const delivery_options& options, shard_index from,
+               time_point now, session_effects& effects);
   /// Messages that were sent to an earlier epoch of this session: those of share groups
   /// go to other members [MQTT5-4.8.2-5].
   void return_delivery(const delivery& messages, const delivery_options& options,
                        session_effects& effects) const;
   /// A shard has taken all messages of `block`, one of this session's.
   void accepted(const message_block& block, session_effects& effects);
+  /// The same for a block of a session that this one replaced: its packet identifiers were
+  /// written down as this one's.
+  void forget_packet_ids(const message_block& block, session_effects& effects);
   /// The disk failed to keep messages of `block`: the client is told, if its protocol
   /// allows, and may send them again.
   void not_kept(const message_block& block, session_effects& effects);
@@ -95,7 +103,21 @@ public:
                   const std::vector<std::uint32_t>& with_retained, session_effects& effects);
   void unsubscribed(request_number number, session_effects& effects);
   /// The write `number` of `session_effects::write` is on the disk, or failed.
-  void written(write_number number, bool done, session_effects& effects);
+  void written(write_number number, bool done, time_point now, session_effects& effects);
+  /// A shard left messages to the log.
+  void deliveries_missed(shard_index from, session_effects& effects);
+  /// A shard's answer to `shard_set_live`.
+  void live_set(shard_index from, request_number number, log_offset through, time_point now,
+                session_effects& effects);
+  /// The answer to `session_effects::read_log`.
+  void log_read(request_number number, log_page&& page, bool failed, time_point now,
+                session_effects& effects);
+  /// Everything in the log up to `head` has been handed out: returns the offset up to which
+  /// the session needs nothing of it any more.
+  [[nodiscard]] log_offset passed(log_offset head);
+  /// To be called after all others, before `effects` are carried out: has written down how
+  /// far the client is in the log, if it is time.
+  void keep_progress(time_point now, session_effects& effects);
   void retained_read(request_number number, const retained_store::page& page, time_point now,
                      session_effects& effects);
 
@@ -114,6 +136,8 @@ public:
   [[nodiscard]] bool has_shared_subscriptions() const noexcept {
     return shared_subscriptions_ != 0;
   }
+  /// Whether it outlives the process.
+  [[nodiscard]] bool is_durable() const noexcept { return cursor_ != nullptr; }
   [[nodiscard]] std::uint16_t keep_alive() const noexcept { return keep_alive_; }
   /// SUBSCRIBE and UNSUBSCRIBE packets under way.
   [[nodiscard]] std::size_t pending_requests() const noexcept {
@@ -133,6 +157,18 @@ private:
   struct subscription_state {
     subscription_options options;
     std::uint32_t identifier = 0;
+    log_offset begin = 0;  ///< what lies in the log at or below it came before
+  };
+  /// A message, or its PUBREL, that is sent once that is on the disk.
+  struct unkept_message {
+    write_number number = 0;  ///< 0: not asked for yet
+    packet_id id = 0;
+  };
+  /// What of the session's progress in the log is to be written down.
+  struct progress_state {
+    std::vector<unkept_message> unkept;  ///< in order
+    std::optional<time_point> due;
+    bool wanted = false;  ///< at once
   };
   /// A SUBSCRIBE or UNSUBSCRIBE that waits for its shards.
   struct pending_request {
@@ -189,10 +225,10 @@ private:
                       session_effects& effects);
   bool register_publish(const publish& packet, time_point now, session_effects& effects);
   void on_acknowledgement(const frame& packet, time_point now, session_effects& effects);
-  void on_puback(const publish_response& packet);
-  void on_pubrec(const publish_response& packet, session_effects& effects);
+  void on_puback(const publish_response& packet, time_point now);
+  void on_pubrec(const publish_response& packet, time_point now, session_effects& effects);
   void on_pubrel(const publish_response& packet, session_effects& effects);
-  void on_pubcomp(const publish_response& packet);
+  void on_pubcomp(const publish_response& packet, time_point now);
   void on_disconnect(const frame& packet, time_point now, session_effects& effects);
   void collect_publish(const publish& packet, std::size_t more, session_effects& effects);
   void seal_publishes(time_point now, session_effects& effects);
@@ -202,6 +238,12 @@ private:
   void on_unsubscribe(const frame& packet, time_point now, session_effects& effects);
   [[nodiscard]] result<topic_filter> check_filter(std::string_view text,
                                                   const subscribe& packet) const;
+  [[nodiscard]] shard_subscribe empty_request() const noexcept {
+    return {.epoch = epoch_,
+            .lasting = cursor_ != nullptr,
+            .live = cursor_ == nullptr || cursor_->wants_live(),
+            .filters = {}};
+  }
   template <class Request>
   void dispatch(shard_parts<Request>& parts, pending_request&& pending, session_effects& effects);
   [[nodiscard]] pending_request* find_request(request_number number);
@@ -215,10 +257,6 @@ private:
   void read_retained(session_effects& effects);
 
   // session_durable.cpp
-  /// Whether it outlives the process.
-  [[nodiscard]] bool is_durable() const noexcept {
-    return expiry_ != 0 && !settings_.node.data_dir.empty();
-  }
   write_number write(session_change&& change, session_effects& effects);
   void write_login(session_effects& effects);
   void write_end(session_effects& effects);
@@ -226,11 +264,52 @@ private:
   void respond_when_written(packet_type type, packet_id id, session_change&& change,
                             session_effects& effects);
   void finish_response(const unwritten_response& waiting, bool done, session_effects& effects);
+  void restore_in_flight(const std::vector<kept_in_flight>& kept);
   void restore_subscriptions(const std::vector<kept_subscription>& kept, session_effects& effects);
 
+  /// Of QoS 2: sent again it would be there twice.
+  [[nodiscard]] static bool is_in_log(const message_entry& entry) noexcept {
+    return entry.qos == qos::exactly_once && entry.log_offset != 0;
+  }
+
+  // session_log.cpp
+  [[nodiscard]] bool comes_from_log(const message_entry& entry,
+                                    const delivery_options& options) const noexcept;
+  void deliver_logged(const message_block_ptr& block, std::uint32_t index,
+                      const delivery_options& options, shard_index from, time_point now,
+                      session_effects& effects);
+  void fall_behind(std::optional<shard_index> missed, session_effects& effects);
+  void leave_log(session_effects& effects);
+  void leave_to_log(message_queue& waiting);
+  void set_live(request_number number, bool live, session_effects& effects);
+  void follow_log(time_point now, session_effects& effects);
+  void send_from_log(const log_run& run, std::uint32_t index, time_point now,
+                     session_effects& effects);
+  void become_live(time_point now, session_effects& effects);
+  [[nodiscard]] log_offset log_head() const noexcept {
+    return log_head_ == nullptr ? 0 : log_head_->load(std::memory_order_acquire);
+  }
+  [[nodiscard]] std::vector<std::string> logged_filters() const;
+  /// How a message of the log is to be delivered; nothing if no subscription wants it.
+  [[nodiscard]] std::optional<delivery_options> match(std::string_view topic, log_offset offset,
+                                                      bool own) const;
+  [[nodiscard]] static bool is_to_be_fetched(const outbound_window::message& sent) noexcept {
+    return sent.stage == outbound_window::stage::published && sent.block == nullptr;
+  }
+  void fetch_in_flight(session_effects& effects);
+  void take_in_flight(const log_page& page);
+  /// Something changed that is to be kept, some time.
+  void progressed(time_point now) noexcept;
+  void send_when_kept(packet_id id);
+  void forget_unkept(packet_id id) noexcept;
+  [[nodiscard]] bool is_unkept(packet_id id) const noexcept;
+  [[nodiscard]] std::vector<log_offset> positions() const;
+  void write_progress(session_effects& effects);
+  void progress_written(write_number number, bool done, time_point now, session_effects& effects);
+
   // session_outbound.cpp
-  void deliver_run(const message_run& run, const delivery_options& options, time_point now,
-                   session_effects& effects);
+  void deliver_run(const message_run& run, const delivery_options& options, shard_index from,
+                   time_point now, session_effects& effects);
   void send_qos0(const message_block& block, const message_entry& entry,
                  const delivery_options& options, time_point now, session_effects& effects);
   void send_queued(time_point now, session_effects& effects);
@@ -249,8 +328,11 @@ private:
   void choose_alias(const message_block& block, const message_entry& entry,
                     delivery_header& header);
   void tidy(time_point now);
-  void send_or_queue(const message_block_ptr& block, std::uint32_t index,
-                     const delivery_options& options, time_point now, session_effects& effects);
+  [[nodiscard]] bool has_room(const message_queue& queue, std::size_t size) const noexcept;
+  /// Returns false if there is no room for it.
+  [[nodiscard]] bool send_or_queue(const message_block_ptr& block, std::uint32_t index,
+                                   const delivery_options& options, time_point now,
+                                   session_effects& effects);
   void send_first_time(const message_block_ptr& block, std::uint32_t index,
                        const delivery_options& options, time_point now, session_effects& effects);
   /// `what`, or nothing if it makes a packet of `size` bytes longer than the client takes.
@@ -269,6 +351,7 @@ private:
   const std::string client_id_;
   const std::uint64_t number_;
   const std::uint32_t shards_;
+  const std::atomic<log_offset>* const log_head_;
   std::uint32_t epoch_ = 0;
   bool exists_ = false;                 ///< there is state of a session to resume
   std::uint32_t first_connection_ = 0;  ///< its epoch; what came over earlier ones is not ours
@@ -287,6 +370,8 @@ private:
   write_number last_write_ = 0;
   bool is_written_ = false;  ///< something of it is on the disk, or soon will be
   std::unique_ptr<std::deque<unwritten_response>> unwritten_;
+  std::unique_ptr<log_cursor> cursor_;        ///< null: it does not outlive the process
+  std::unique_ptr<progress_state> progress_;  ///< null as `cursor_`
 
   // -- the connection
   output_queue output_;
@@ -300,6 +385,7 @@ private:
   std::uint16_t send_quota_ = 0;           ///< QoS 1 and 2 PUBLISH packets it still takes
   protocol_version version_ = protocol_version::v3_1_1;
   bool connected_ = false;
+  bool was_connected_ = false;  ///< when the process went down
   bool problem_information_ = true;
   bool expiry_was_zero_ = true;  ///< in CONNECT
 };

@@ -59,8 +59,12 @@ message_block_ptr make_will(const will& last_words, const connect& request,
 }  // namespace
 
 session::session(std::string client_id, std::uint64_t number, std::uint32_t shards,
-                 const config& settings)
-    : settings_(settings), client_id_(std::move(client_id)), number_(number), shards_(shards) {}
+                 const config& settings, const std::atomic<log_offset>* log_head)
+    : settings_(settings),
+      client_id_(std::move(client_id)),
+      number_(number),
+      shards_(shards),
+      log_head_(log_head) {}
 
 session::~session() = default;
 
@@ -109,7 +113,14 @@ void session::attach(const connect& request, bool assigned_id, time_point now,
     return end_connection(now, false, effects);
   }
   write_login(effects);
+  const bool is_new = cursor_ == nullptr;
+  if (is_new && expiry_ != 0 && !settings_.node.data_dir.empty()) {
+    cursor_ = std::make_unique<log_cursor>(shards_, log_head());
+    progress_ = std::make_unique<progress_state>();
+    write_progress(effects);
+  }
   if (session_present) {
+    if (!is_new) cursor_->read_on();
     begin_resend();
     if (pulls_ != nullptr) pulls_->interrupt();
     send_queued(now, effects);
@@ -175,6 +186,8 @@ void session::discard_state(time_point now, session_effects& effects) {
   return_shared(effects);
   write_end(effects);
   unwritten_.reset();
+  cursor_.reset();
+  progress_.reset();
   ++epoch_;
   exists_ = false;
   subscriptions_.clear();
@@ -280,6 +293,7 @@ void session::end_connection(time_point now, bool will_wanted, session_effects& 
   effects.presence_changed = has_shared_subscriptions();
   inbound_qos2_.trim();
   accepted_qos2_.trim();
+  leave_log(effects);
   window_.detach_blocks();
   if (queue_ != nullptr) queue_->detach_blocks();
   write_login(effects);
@@ -317,7 +331,9 @@ void session::tick(time_point now, session_effects& effects) {
 }
 
 std::optional<time_point> session::deadline() const noexcept {
-  return connected_ ? earlier(keep_alive_due(), tidy_due_) : earlier(will_due_, expires_at_);
+  const auto progress_due = progress_ == nullptr ? std::nullopt : progress_->due;
+  return earlier(progress_due, connected_ ? earlier(keep_alive_due(), tidy_due_)
+                                          : earlier(will_due_, expires_at_));
 }
 
 std::optional<time_point> session::keep_alive_due() const noexcept {

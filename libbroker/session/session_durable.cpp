@@ -69,7 +69,7 @@ void session::finish_response(const unwritten_response& waiting, bool done,
             effects);  // [MQTT5-4.3.3-11], [MQTT311-4.3.3-2]
 }
 
-void session::written(write_number number, bool done, session_effects& effects) {
+void session::written(write_number number, bool done, time_point now, session_effects& effects) {
   while (pending_request* const request = find_unwritten(number)) {
     if (!done) refuse_request(*request, effects);
     request->write = 0;
@@ -80,11 +80,12 @@ void session::written(write_number number, bool done, session_effects& effects) 
     unwritten_->pop_front();
   }
   if (unwritten_ != nullptr && unwritten_->empty()) unwritten_.reset();
+  if (cursor_ != nullptr) progress_written(number, done, now, effects);
 }
 
 // -- an earlier life --------------------------------------------------------------
 
-void session::restore(const kept_session& kept, time_point now, session_effects& effects) {
+void session::restore(const kept_session& kept, session_effects& effects) {
   exists_ = is_written_ = true;
   first_connection_ = ++connection_epoch_;
   expiry_ = kept.login.expiry;
@@ -97,25 +98,50 @@ void session::restore(const kept_session& kept, time_point now, session_effects&
     inbound_qos2_.insert(id);
     accepted_qos2_.insert(id);
   }
-  restore_subscriptions(kept.subscriptions, effects);
-  if (kept.login.connected) {  // the broker went down under it
-    connected_ = true;
-    return end_connection(now, true, effects);
+  if (expiry_ != 0) {
+    cursor_ = std::make_unique<log_cursor>(shards_, kept.progress.positions);
+    progress_ = std::make_unique<progress_state>();
+    restore_in_flight(kept.progress.in_flight);
   }
+  restore_subscriptions(kept.subscriptions, effects);
+  effects.presence_changed = has_shared_subscriptions();
+  was_connected_ = kept.login.connected;
   expires_at_ = kept.login.expires_at;
   will_due_ = kept.login.will_due;
-  effects.presence_changed = has_shared_subscriptions();
+}
+
+void session::go_on(time_point now, session_effects& effects) {
+  if (std::exchange(was_connected_, false)) return end_connection(now, true, effects);
   tick(now, effects);
+}
+
+void session::restore_in_flight(const std::vector<kept_in_flight>& kept) {
+  std::vector<std::pair<packet_id, outbound_window::message>> earlier;
+  for (const kept_in_flight& each : kept) {
+    // A retained message is gone; at QoS 2 its exchange is to be ended all the same, for the
+    // client may have it.
+    const bool is_gone = each.offset == 0;
+    if (is_gone && each.qos == qos::at_least_once) continue;
+    outbound_window::message sent;
+    sent.stage = each.released || is_gone ? outbound_window::stage::released
+                                          : outbound_window::stage::published;
+    sent.offset = each.offset;
+    sent.qos = each.qos;
+    sent.retain = each.retain;
+    sent.was_sent = true;
+    earlier.emplace_back(each.id, std::move(sent));
+  }
+  window_.restore(earlier);
 }
 
 void session::restore_subscriptions(const std::vector<kept_subscription>& kept,
                                     session_effects& effects) {
-  shard_parts<shard_subscribe> parts(shards_, {.epoch = epoch_});
+  shard_parts<shard_subscribe> parts(shards_, empty_request());
   for (const kept_subscription& each : kept) {
     const auto filter = parse_topic_filter(each.filter);
     if (!filter) continue;  // the rules have changed
     const auto [at, is_new] = subscriptions_.try_emplace(each.filter);
-    at->second = {.options = each.options, .identifier = each.identifier};
+    at->second = {.options = each.options, .identifier = each.identifier, .begin = each.begin};
     if (is_new && filter->is_shared()) ++shared_subscriptions_;
     parts.with(*filter, [&](shard_subscribe& part) {
       part.filters.push_back(

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "libbroker/message/log_page.hpp"
 #include "libbroker/message/message_block.hpp"
 #include "libbroker/packet.hpp"
 #include "libbroker/result.hpp"
@@ -31,6 +32,8 @@ struct shard_subscribe {
   shard_index shard = 0;
   request_number number = 0;  ///< 0: nobody waits for it
   std::uint32_t epoch = 0;    ///< of the session, when the client asked
+  bool lasting = false;       ///< the session outlives the process
+  bool live = true;           ///< what is in the log is to be sent, too
   std::vector<filter_request> filters;
 };
 
@@ -60,9 +63,24 @@ struct shard_redeliver {
   message_block_ptr block;
 };
 
+/// From now on the session is, or is not, sent what is in the log. Answered with the
+/// offset up to which everything was sent before.
+struct shard_set_live {
+  shard_index shard = 0;
+  request_number number = 0;
+  bool live = false;
+};
+
 /// What changes or uses a shard's routing; order matters among these.
-using shard_request =
-    std::variant<shard_publish, shard_subscribe, shard_unsubscribe, shard_redeliver>;
+using shard_request = std::variant<shard_publish, shard_subscribe, shard_unsubscribe,
+                                   shard_redeliver, shard_set_live>;
+
+/// Asks for a page of the log, or for single messages.
+struct log_request {
+  request_number number = 0;
+  log_query page;                   ///< if `offsets` is empty
+  std::vector<log_offset> offsets;  ///< of the messages
+};
 
 /// What a session wants done after it handled an input; the caller owns and
 /// reuses it, carries everything out and calls `clear`.
@@ -70,6 +88,7 @@ struct session_effects {
   std::vector<shard_request> requests;  ///< to be sent in this order
   std::optional<shard_read_retained> read_retained;
   session_write write;
+  std::optional<log_request> read_log;
 
   /// Write what is queued, then close the connection.
   bool close_connection = false;
@@ -98,6 +117,7 @@ struct session_effects {
     read_retained.reset();
     write.number = 0;
     write.changes.clear();
+    read_log.reset();
     close_connection = presence_changed = session_ended = false;
     close_reason.reset();
     counted = {};

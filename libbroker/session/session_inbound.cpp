@@ -204,7 +204,8 @@ void session::seal_publishes(time_point now, session_effects& effects) {
 
 // [MQTT5-3.3.4-1], [MQTT311-3.3.4-1]
 void session::accepted(const message_block& block, session_effects& effects) {
-  if (block.connection_epoch() < first_connection_) return;  // an ended session's
+  if (block.connection_epoch() < first_connection_)
+    return forget_packet_ids(block, effects);  // an ended session's
   const bool same_connection = connected_ && block.connection_epoch() == connection_epoch_;
   for (std::uint32_t i = 0; i != block.size(); ++i) {
     const message_entry& entry = block[i];
@@ -214,19 +215,38 @@ void session::accepted(const message_block& block, session_effects& effects) {
       respond(packet_type::puback, entry.id, reason_code::success, effects);  // [MQTT5-4.3.2-4]
     } else if (entry.qos == qos::exactly_once && inbound_qos2_.contains(entry.id) &&
                !accepted_qos2_.contains(entry.id)) {
-      respond_when_written(packet_type::pubrec, entry.id, kept_packet_id{entry.id}, effects);
+      if (entry.log_offset != 0)  // written together with the message
+        finish_response({.type = packet_type::pubrec, .id = entry.id}, true, effects);
+      else
+        respond_when_written(packet_type::pubrec, entry.id, kept_packet_id{entry.id}, effects);
     }
   }
 }
 
+void session::forget_packet_ids(const message_block& block, session_effects& effects) {
+  if (!is_durable()) return;
+  for (std::uint32_t i = 0; i != block.size(); ++i) {
+    const message_entry& entry = block[i];
+    if (entry.qos == qos::exactly_once && entry.log_offset != 0 &&
+        !inbound_qos2_.contains(entry.id))
+      (void)write(dropped_packet_id{entry.id}, effects);
+  }
+}
+
 void session::not_kept(const message_block& block, session_effects& effects) {
+  if (block.connection_epoch() < first_connection_) return forget_packet_ids(block, effects);
   not_routed(block);
   const bool same_connection = connected_ && block.connection_epoch() == connection_epoch_;
-  if (!same_connection) return;
   constexpr std::string_view why = "the server cannot store messages";
   for (std::uint32_t i = 0; i != block.size(); ++i) {
     const message_entry& entry = block[i];
     if (entry.qos == qos::at_most_once) continue;
+    if (is_in_log(entry)) {
+      if (inbound_qos2_.contains(entry.id) && !accepted_qos2_.contains(entry.id))
+        finish_response({.type = packet_type::pubrec, .id = entry.id}, true, effects);
+      continue;
+    }
+    if (!same_connection) continue;
     --unacknowledged_;
     if (version_ != protocol_version::v5) continue;  // the missing answer has to do
     respond(entry.qos == qos::at_least_once ? packet_type::puback : packet_type::pubrec, entry.id,
@@ -237,7 +257,8 @@ void session::not_kept(const message_block& block, session_effects& effects) {
 void session::not_routed(const message_block& block) {
   if (block.connection_epoch() < first_connection_) return;  // an ended session's
   for (std::uint32_t i = 0; i != block.size(); ++i)
-    if (block[i].qos == qos::exactly_once && !accepted_qos2_.contains(block[i].id))
+    if (block[i].qos == qos::exactly_once && !is_in_log(block[i]) &&
+        !accepted_qos2_.contains(block[i].id))
       inbound_qos2_.erase(block[i].id);
 }
 
@@ -247,21 +268,23 @@ void session::on_acknowledgement(const frame& packet, time_point now, session_ef
   const auto decoded = decode_publish_response(packet, version_);
   if (!decoded) return fail(decoded.error(), now, effects);
   switch (packet.type) {
-  case packet_type::puback: on_puback(*decoded); break;
-  case packet_type::pubrec: on_pubrec(*decoded, effects); break;
+  case packet_type::puback: on_puback(*decoded, now); break;
+  case packet_type::pubrec: on_pubrec(*decoded, now, effects); break;
   case packet_type::pubrel: on_pubrel(*decoded, effects); break;
-  default: on_pubcomp(*decoded); break;
+  default: on_pubcomp(*decoded, now); break;
   }
-  if (queue_ != nullptr || is_resending()) send_queued(now, effects);
+  if (queue_ != nullptr || is_resending() || cursor_ != nullptr) send_queued(now, effects);
 }
 
-void session::on_puback(const publish_response& packet) {
+void session::on_puback(const publish_response& packet, time_point now) {
   const outbound_window::message* const sent = window_.find(packet.id);
   // Whatever its code [MQTT5-4.4.0-2], [MQTT5-4.8.2-6].
-  if (sent != nullptr && sent->qos == qos::at_least_once) complete(packet.id, *sent);
+  if (sent == nullptr || sent->qos != qos::at_least_once) return;
+  complete(packet.id, *sent);
+  if (cursor_ != nullptr) progressed(now);
 }
 
-void session::on_pubrec(const publish_response& packet, session_effects& effects) {
+void session::on_pubrec(const publish_response& packet, time_point now, session_effects& effects) {
   outbound_window::message* const sent = window_.find(packet.id);
   if (sent == nullptr || sent->qos != qos::exactly_once) {
     if (!is_error(packet.code))
@@ -271,29 +294,38 @@ void session::on_pubrec(const publish_response& packet, session_effects& effects
   // [MQTT5-4.3.3-4] applies to success only; [MQTT5-4.4.0-2], [MQTT5-4.8.2-6].
   if (is_error(packet.code)) {
     complete(packet.id, *sent);
+    if (cursor_ != nullptr) progressed(now);
     return;
   }
+  const bool was_released = sent->stage == outbound_window::stage::released;
   // [MQTT5-4.3.3-5], [MQTT5-4.3.3-6], [MQTT311-4.3.3-1]
   sent->stage = outbound_window::stage::released;
   sent->block = nullptr;
   sent->details = nullptr;
+  // From PUBREL on the client may take the identifier for another message.
+  if (cursor_ != nullptr && !was_released) return send_when_kept(packet.id);
+  if (is_unkept(packet.id)) return;
   respond(packet_type::pubrel, packet.id, reason_code::success, effects);  // [MQTT5-4.3.3-4]
 }
 
 void session::on_pubrel(const publish_response& packet, session_effects& effects) {
   const bool known = inbound_qos2_.erase(packet.id);  // [MQTT5-4.3.3-12]
   accepted_qos2_.erase(packet.id);
-  if (!known)
+  if (!known) {
+    // An earlier release may not have got to the disk.
+    if (is_durable()) (void)write(dropped_packet_id{packet.id}, effects);
     return respond(packet_type::pubcomp, packet.id, reason_code::packet_identifier_not_found,
                    effects);
+  }
   if (unacknowledged_ != 0) --unacknowledged_;
   respond_when_written(packet_type::pubcomp, packet.id, dropped_packet_id{packet.id}, effects);
 }
 
-void session::on_pubcomp(const publish_response& packet) {
+void session::on_pubcomp(const publish_response& packet, time_point now) {
   const outbound_window::message* const sent = window_.find(packet.id);
-  if (sent != nullptr && sent->stage == outbound_window::stage::released)
-    complete(packet.id, *sent);
+  if (sent == nullptr || sent->stage != outbound_window::stage::released) return;
+  complete(packet.id, *sent);
+  if (cursor_ != nullptr) progressed(now);
 }
 
 }  // namespace troupe

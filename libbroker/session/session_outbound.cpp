@@ -8,8 +8,8 @@
 
 namespace troupe {
 
-void session::deliver(const delivery& messages, const delivery_options& options, time_point now,
-                      session_effects& effects) {
+void session::deliver(const delivery& messages, const delivery_options& options, shard_index from,
+                      time_point now, session_effects& effects) {
   if (!connected_ && (options.maximum_qos == qos::at_most_once || !messages.has_acknowledged_qos))
     return;  // not kept for who is away
   const bool as_kept =
@@ -23,7 +23,7 @@ void session::deliver(const delivery& messages, const delivery_options& options,
       output_.size() + messages.bytes <= settings_.limits.output_buffer;
   if (!as_kept) {
     for (const message_run& run : messages.runs)
-      deliver_run(run, options, now, effects);
+      deliver_run(run, options, from, now, effects);
     return;
   }
   for (const message_run& run : messages.runs)
@@ -33,11 +33,11 @@ void session::deliver(const delivery& messages, const delivery_options& options,
   effects.counted.publish_bytes_sent += messages.payload_bytes;
 }
 
-void session::deliver_run(const message_run& run, const delivery_options& options, time_point now,
-                          session_effects& effects) {
+void session::deliver_run(const message_run& run, const delivery_options& options, shard_index from,
+                          time_point now, session_effects& effects) {
   // A message that waits for a client to return keeps only itself alive.
   if (!connected_ && run.count != run.block->size())
-    return deliver_run({copy_run(run), 0, run.count}, options, now, effects);
+    return deliver_run({copy_run(run), 0, run.count}, options, from, now, effects);
   const message_block& block = *run.block;
   if (options.no_local && block.publisher() == number_) return;  // [MQTT5-3.8.3-3]
   for (std::uint32_t i = run.first; i != run.first + run.count; ++i) {
@@ -45,10 +45,12 @@ void session::deliver_run(const message_run& run, const delivery_options& option
     // [MQTT5-3.8.4-8], [MQTT311-3.8.4-6]
     if (std::min(entry.qos, options.maximum_qos) == qos::at_most_once)
       send_qos0(block, entry, options, now, effects);
-    else if (!block.expired(entry, now))
-      send_or_queue(run.block, i, options, now, effects);
-    else
+    else if (block.expired(entry, now))
       ++effects.counted.dropped_expired;
+    else if (comes_from_log(entry, options))
+      deliver_logged(run.block, i, options, from, now, effects);
+    else if (!send_or_queue(run.block, i, options, now, effects))
+      ++effects.counted.dropped_queue_full;
   }
   if (queue_ != nullptr) send_queued(now, effects);
 }
@@ -93,25 +95,29 @@ void session::choose_alias(const message_block& block, const message_entry& entr
   header.omit_topic = known;
 }
 
-void session::send_or_queue(const message_block_ptr& block, std::uint32_t index,
+bool session::has_room(const message_queue& queue, std::size_t size) const noexcept {
+  const session_config& limits = settings_.session;
+  return (limits.max_queued_messages == 0 || queue.messages() < limits.max_queued_messages) &&
+         (limits.max_queued_bytes == 0 || queue.bytes() + size <= limits.max_queued_bytes);
+}
+
+bool session::send_or_queue(const message_block_ptr& block, std::uint32_t index,
                             const delivery_options& options, time_point now,
                             session_effects& effects) {
-  if (connected_ && queue_ == nullptr && window_is_open())
-    return send_first_time(block, index, options, now, effects);
-  const session_config& limits = settings_.session;
-  const std::size_t size = (*block)[index].size;
-  const auto has_room = [&] {
-    return (limits.max_queued_messages == 0 || queued_messages() < limits.max_queued_messages) &&
-           (limits.max_queued_bytes == 0 || queued_bytes() + size <= limits.max_queued_bytes);
-  };
-  // What the window has room for does not wait, and so does not count.
-  if (!has_room()) send_queued(now, effects);
-  if (!has_room()) {
-    ++effects.counted.dropped_queue_full;
-    return;
+  if (connected_ && queue_ == nullptr && window_is_open()) {
+    send_first_time(block, index, options, now, effects);
+    return true;
   }
+  const std::size_t size = (*block)[index].size;
+  // What the window has room for does not wait, and so does not count.
+  if (queue_ != nullptr && !has_room(*queue_, size)) send_queued(now, effects);
   if (queue_ == nullptr) queue_ = std::make_unique<message_queue>();
+  if (!has_room(*queue_, size)) {
+    if (queue_->empty()) queue_.reset();
+    return false;
+  }
   queue_->push(block, index, options);  // [MQTT311-3.1.2-5]
+  return true;
 }
 
 bool session::window_is_open() const noexcept {
@@ -128,27 +134,31 @@ void session::complete(packet_id id, const outbound_window::message& sent) noexc
   // What an earlier connection sent takes nothing of this one's quota.
   if (sent.charged) ++send_quota_;
   window_.complete(id);
+  // The client may do so before it was sent anything.
+  forget_unkept(id);
 }
 
 void session::resend(time_point now, session_effects& effects) {
   auto& resends = extras_->resends;
   while (!resends.empty() && may_send()) {
     const packet_id id = resends.front();
-    resends.pop_front();
     outbound_window::message* const sent = window_.find(id);
+    if (is_unkept(id)) return;
+    if (sent != nullptr && is_to_be_fetched(*sent)) return fetch_in_flight(effects);
+    resends.pop_front();
     if (sent == nullptr) continue;  // the client completed it without waiting
     if (sent->stage == outbound_window::stage::released)
       respond(packet_type::pubrel, id, reason_code::success, effects);
     else
       // Though it expired [MQTT5-4.3.3-7]; DUP [MQTT5-3.3.1-1], [MQTT311-3.3.1-1].
-      send_in_flight(id, *sent, true, now, effects);
+      send_in_flight(id, *sent, sent->was_sent, now, effects);
   }
 }
 
 void session::send_queued(time_point now, session_effects& effects) {
   if (!connected_) return;
   if (is_resending()) resend(now, effects);
-  if (queue_ == nullptr) return;
+  if (queue_ == nullptr) return follow_log(now, effects);
   for (; !queue_->empty() && window_is_open(); queue_->pop()) {
     const auto& [messages, options] = queue_->front();
     if (messages.block->expired((*messages.block)[messages.first], now))  // [MQTT5-3.3.2-5]
@@ -159,6 +169,7 @@ void session::send_queued(time_point now, session_effects& effects) {
   if (queue_->empty()) {
     queue_.reset();
     read_retained(effects);
+    follow_log(now, effects);
   }
 }
 
@@ -168,11 +179,16 @@ void session::send_first_time(const message_block_ptr& block, std::uint32_t inde
   const message_entry& entry = (*block)[index];
   const auto [id, sent] = window_.add();
   sent.block = block;
+  sent.offset = comes_from_log(entry, options) ? entry.log_offset : 0;
   sent.details = options.details;
   sent.index = index;
   sent.qos = std::min(entry.qos, options.maximum_qos);
   // [MQTT5-3.3.1-12], [MQTT5-3.3.1-13], [MQTT311-3.3.1-9]
   sent.retain = options.retained || (options.retain_as_published && entry.retain);
+  sent.charged = true;
+  --send_quota_;
+  // A crash must not have the client take another message for this one.
+  if (cursor_ != nullptr && sent.qos == qos::exactly_once) return send_when_kept(id);
   // [MQTT5-4.3.2-2], [MQTT5-4.3.3-2], [MQTT311-4.3.2-1]
   send_in_flight(id, sent, false, now, effects);
 }
@@ -190,11 +206,10 @@ void session::send_in_flight(packet_id id, outbound_window::message& sent, bool 
   if (maximum_packet_size_ != 0 && delivery_size(entry, header) > maximum_packet_size_) {
     // Not sent, and treated as if it had been [MQTT5-3.1.2-25].
     ++effects.counted.dropped_too_large;
-    window_.complete(id);
-    return;
+    return complete(id, sent);
   }
-  --send_quota_;
-  sent.charged = true;
+  if (!sent.charged) --send_quota_;
+  sent.charged = sent.was_sent = true;
   if (!tidy_due_) tidy_due_ = now + tidy_interval;
   choose_alias(block, entry, header);
   encode_delivery(block, entry, header, now, output_.tail());

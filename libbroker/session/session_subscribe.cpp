@@ -67,7 +67,7 @@ void session::on_subscribe(const frame& packet, time_point now, session_effects&
 
   // One answer for all [MQTT5-3.8.4-5], [MQTT311-3.8.4-4].
   pending_request pending{.number = ++last_request_, .id = decoded.id};
-  shard_parts<shard_subscribe> parts(shards_, {.epoch = epoch_});
+  shard_parts<shard_subscribe> parts(shards_, empty_request());
   for (std::size_t position = 0; position != decoded.entries.size(); ++position) {
     const std::string_view text = decoded.entries[position].filter;
     const auto filter = check_filter(text, decoded);
@@ -82,11 +82,15 @@ void session::on_subscribe(const frame& packet, time_point now, session_effects&
     pending.codes.push_back(granted(options.qos));  // [MQTT5-3.8.4-7], [MQTT311-3.8.4-5]
 
     const auto [at, is_new] = subscriptions_.try_emplace(std::string(text));
-    at->second = {.options = options, .identifier = decoded.subscription_identifier};
+    // What is in the log already came before, also for who wanted none of it so far.
+    if (is_new || at->second.options.qos == qos::at_most_once) at->second.begin = log_head();
+    at->second.options = options;
+    at->second.identifier = decoded.subscription_identifier;
     if (is_new && filter->is_shared()) ++shared_subscriptions_;
     if (is_durable()) {
-      pending.write = write(
-          kept_subscription{std::string(text), options, decoded.subscription_identifier}, effects);
+      pending.write = write(kept_subscription{std::string(text), options,
+                                              decoded.subscription_identifier, at->second.begin},
+                            effects);
       pending.filters.emplace_back(text);
     }
     // Also when the filter was there [MQTT5-3.8.4-4], [MQTT311-3.8.4-3], [MQTT311-3.3.1-6].
@@ -250,13 +254,13 @@ void session::retained_read(request_number number, const retained_store::page& p
                             session_effects& effects) {
   if (!connected_ || pulls_ == nullptr) return;
   if (const auto filter = pulls_->answered(number, page)) {
-    const auto& [options, identifier] = subscriptions_.find(*filter)->second;
+    const auto& [options, identifier, begin] = subscriptions_.find(*filter)->second;
     delivery_options how{.maximum_qos = options.qos,
                          .no_local = options.no_local,
                          .retained = true};  // [MQTT311-3.3.1-8]
     if (identifier != 0) how.details = make_match_details({identifier});
     for (const message_block_ptr& block : page.messages)
-      deliver_run({block, 0, block->size()}, how, now, effects);
+      deliver_run({block, 0, block->size()}, how, 0, now, effects);
   }
   read_retained(effects);
 }

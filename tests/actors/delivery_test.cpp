@@ -1,6 +1,7 @@
 // The main path: a publisher's session, the shards, the subscriber's session.
 
 #include "libbroker/topic.hpp"
+#include "tests/actors/collector.hpp"
 #include "tests/actors/stage.hpp"
 #include "tests/support/seed.hpp"
 
@@ -32,48 +33,6 @@ std::vector<std::string> one_topic_per_shard(std::size_t shards) {
   }
   return topics;
 }
-
-/// A subscriber that completes every exchange and keeps the payloads that are
-/// new to it, across its connections.
-class collector {
-public:
-  explicit collector(player first) : at_(std::move(first)) {}
-
-  void reconnect(player next) {
-    at_ = std::move(next);
-    welcome = false;
-  }
-  void answer(std::string_view lines) {
-    for (std::size_t end; (end = lines.find('\n')) != lines.npos; lines.remove_prefix(end + 1)) {
-      const std::string line(lines.substr(0, end));
-      int message = 0;
-      unsigned level = 0;
-      unsigned id = 0;
-      welcome |= line.starts_with("CONNACK");
-      if (std::sscanf(line.c_str(), "PUBLISH %*s %d q%u id=%u", &message, &level, &id) == 3) {
-        const auto number = static_cast<packet_id>(id);
-        if (level == 1) {
-          payloads.push_back(message);
-          at_.respond(packet_type::puback, number);
-        } else {
-          if (unreleased_.insert(number).second) payloads.push_back(message);
-          at_.respond(packet_type::pubrec, number);
-        }
-      } else if (std::sscanf(line.c_str(), "PUBREL %u", &id) == 1) {
-        unreleased_.erase(static_cast<packet_id>(id));
-        at_.respond(packet_type::pubcomp, static_cast<packet_id>(id));
-      }
-    }
-  }
-  player& at() { return at_; }
-
-  std::vector<int> payloads;
-  bool welcome = true;  ///< CONNACK has come
-
-private:
-  player at_;
-  std::set<packet_id> unreleased_;
-};
 
 }  // namespace
 

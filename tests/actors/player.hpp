@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/protocol.hpp"
 #include "tests/actors/scripted_connection.hpp"
 #include "tests/libbroker/codec/any_packet.hpp"
 

@@ -46,8 +46,13 @@ session_handle::behavior_type note_taker(std::shared_ptr<notes> into) {
       [into](const subscriptions_added& reply) { into->added.push_back(reply); },
       [into](const subscriptions_removed& reply) { into->removed.push_back(reply); },
       [into](const retained_read& reply) { into->pages.push_back(reply); },
-      [](const restore_session&) {},
+      [](const restore_session&) { return session_restored{}; },
+      [](const go_on&) {},
       [](const session_written&) {},
+      [](const deliveries_missed&) {},
+      [](const live_set&) {},
+      [](const log_read&) {},
+      [](const ask_passed& question) { return passed{question.head}; },
       [](const retired&) {},
       [](const stop_reading&) {},
       [](const dismiss&) {},
@@ -106,7 +111,7 @@ public:
   }
   session_handle handle() const { return handle_; }
 
-  session_flow_ptr flow = std::make_shared<session_flow>();
+  session_flow_ptr flow = std::make_shared<session_flow>("publisher");
 
 private:
   stage& stage_;

@@ -45,7 +45,7 @@ stage::stage(config settings, std::size_t shards, std::size_t directories,
 
   node_.settings = std::move(settings);
   node_.shard_load = std::make_unique<shard_gauge[]>(shards);
-  if (make_store) node_.store = make_store(*system_);
+  if (make_store) make_store(*system_, node_);
   node_.authenticator = system_->spawn<authenticator_actor>();
   node_.shards.resize(shards);
   for (std::size_t i = 0; i != shards; ++i)
@@ -68,6 +68,7 @@ stage::~stage() {
   }
   end_now(node_.authenticator);
   end_now(node_.store);
+  end_now(node_.log_reader);
   for (const handshake_handle& each : handshakes_)
     end_now(each);
   for (const directory_handle& each : node_.directories)
@@ -85,6 +86,7 @@ stage::~stage() {
   handshakes_.clear();
   node_.authenticator = nullptr;
   node_.store = nullptr;
+  node_.log_reader = nullptr;
   node_.directories.clear();
   node_.shards.clear();
   cables_.clear();

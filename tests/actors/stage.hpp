@@ -22,8 +22,8 @@ namespace troupe::test {
 /// that stands still, and the test decides who runs.
 class stage {
 public:
-  /// Makes the node's store; without one everything is in memory.
-  using store_maker = std::function<store_handle(caf::actor_system&)>;
+  /// Makes the node's store and log reader; without them everything is in memory.
+  using store_maker = std::function<void(caf::actor_system&, node_context&)>;
   explicit stage(config settings = {}, std::size_t shards = 1, std::size_t directories = 1,
                  const store_maker& make_store = {});
   /// Ends all actors and checks that none is left.

@@ -13,14 +13,19 @@ namespace {
 struct disk {
   std::vector<keep_retained> asked;
   std::vector<write_session> written;
+  std::vector<append> appends;
 
   stage::store_maker maker() {
-    return [this](caf::actor_system& system) -> store_handle {
-      return system.spawn([this]() -> store_handle::behavior_type {
+    return [this](caf::actor_system& system, node_context& node) {
+      node.store = system.spawn([this]() -> store_handle::behavior_type {
         return {
+            [this](const append& request) { appends.push_back(request); },
             [this](const keep_retained& request) { asked.push_back(request); },
             [this](const write_session& request) { written.push_back(request); },
+            [](const trim&) {},
+            [](const sync_now&) {},
             [](const flush&) {},
+            [](const settle&) { return settled{}; },
         };
       });
     };
@@ -153,6 +158,58 @@ BOOST_AUTO_TEST_CASE(retained_messages_of_an_earlier_life_are_there) {
   ann.subscribe("#", qos::at_most_once, 1);
   BOOST_TEST(ann.received() == "SUBACK 1 00\nPUBLISH t old retain\n");
   BOOST_TEST(store.asked.empty());
+}
+
+BOOST_AUTO_TEST_CASE(settling_waits_for_what_was_there_and_not_for_what_comes) {
+  disk store;
+  stage node(with_data_dir(), 1, 1, store.maker());
+  player bob = node.online(lasting("bob"));
+  bob.subscribe("t", qos::at_least_once, 1);
+  node.run();
+  store.write(node);
+  player ann = node.online(passing("ann"));
+  ann.publish("t", "1", qos::at_least_once, 1);
+  node.run();
+  std::size_t settled_at = 0;
+  const auto asked = node.system().spawn([&](caf::event_based_actor* self) {
+    self->request(node.node().shards[0], caf::infinite, settle{}).then([&](const settled&) {
+      settled_at = store.appends.size();
+    });
+  });
+  node.run();
+  ann.publish("t", "2", qos::at_least_once, 2);
+  node.run();
+  BOOST_TEST(store.appends.size() == 2U);
+  BOOST_TEST(settled_at == 0U);
+  for (log_offset at = 1; at != 3; ++at) {
+    caf::anon_send(store.appends[at - 1].reply_to,
+                   appended{store.appends[at - 1].ticket, true, {at}});
+    node.run();
+    BOOST_TEST(settled_at == 2U);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(publisher_out_of_credit_does_not_ask_in_circles) {
+  disk store;
+  config settings = with_data_dir();
+  settings.limits.publish_credit = 1;
+  stage node(settings, 1, 1, store.maker());
+  player bob = node.online(lasting("bob"));
+  bob.subscribe("t", qos::at_least_once, 1);
+  node.run();
+  store.write(node);
+  player ann = node.online(passing("ann"));
+  for (packet_id id = 1; id != 3; ++id) {
+    ann.publish("t", "1", qos::at_least_once, id);
+    node.run();
+  }
+  BOOST_TEST(node.handled<ask_credit>(node.node().shards[0]) == 1U);
+  BOOST_TEST(store.appends.size() == 1U);
+  caf::anon_send(store.appends[0].reply_to, appended{store.appends[0].ticket, true, {1}});
+  node.run();
+  BOOST_TEST(store.appends.size() == 2U);
+  caf::anon_send(store.appends[1].reply_to, appended{store.appends[1].ticket, true, {2}});
+  BOOST_TEST(ann.received() == "PUBACK 1\nPUBACK 2\n");
 }
 
 BOOST_AUTO_TEST_CASE(durable_session_is_written_before_it_is_acknowledged) {

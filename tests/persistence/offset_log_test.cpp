@@ -127,8 +127,8 @@ BOOST_AUTO_TEST_CASE(message_is_found_by_its_offset_until_it_is_trimmed) {
   for (const log_offset none : {0U, 4U, 99U})
     BOOST_TEST(!opened.reader().get(none)->has_value());
 
-  BOOST_TEST(*opened.log->trim(1, 10) == 0U);  // the record goes on behind it
-  BOOST_TEST(*opened.log->trim(2, 10) == 1U);
+  BOOST_TEST(opened.log->trim({.passed = 1})->records == 0U);  // the record goes on behind it
+  BOOST_TEST(opened.log->trim({.passed = 2})->records == 1U);
   BOOST_TEST(opened.log->trimmed() == 0U);
   BOOST_TEST(opened.commit());
   BOOST_TEST(opened.log->trimmed() == 2U);
@@ -156,7 +156,7 @@ BOOST_AUTO_TEST_CASE(log_holds_what_a_map_holds_however_it_is_read) {
         break;
       case 1: {
         const log_offset passed = random() % (opened.log->head() + 1);
-        BOOST_TEST(opened.log->trim(passed, 1 + random() % 5).has_value());
+        BOOST_TEST(opened.log->trim({.passed = passed, .records = 1 + random() % 5}).has_value());
         BOOST_TEST(opened.commit());
         expected.erase(expected.begin(), expected.upper_bound(opened.log->trimmed()));
         break;

@@ -29,7 +29,8 @@ connect request_with_will(std::uint32_t expiry, std::uint32_t delay) {
 
 /// Plays the disk: what of a session is there after the writes.
 struct kept {
-  kept_session session{.client_id = "client", .login = {}, .subscriptions = {}, .inbound_qos2 = {}};
+  kept_session session{
+      .client_id = "client", .login = {}, .subscriptions = {}, .inbound_qos2 = {}, .progress = {}};
   bool exists = false;
 
   void operator()(const kept_login& login) {
@@ -45,6 +46,7 @@ struct kept {
                   [&](const kept_subscription& each) { return each.filter == gone.filter; });
   }
   void operator()(const kept_packet_id& packet) { session.inbound_qos2.push_back(packet.id); }
+  void operator()(const kept_progress& progress) { session.progress = progress; }
   void operator()(const dropped_packet_id& packet) { std::erase(session.inbound_qos2, packet.id); }
   void operator()(const dropped_session& gone) {
     for (const std::string& filter : gone.filters)
@@ -69,7 +71,9 @@ struct after_restart : scene {
   explicit after_restart(const kept& disk, std::chrono::milliseconds down = 0ms)
       : scene(with_data_dir()) {
     now += down;
-    machine.restore(disk.session, now, effects);
+    machine.restore(disk.session, effects);
+    collect();
+    machine.go_on(now, effects);
     collect();
   }
 };

@@ -222,7 +222,7 @@ private:
     delivery messages;
     for (std::uint32_t i = 0; i != block->size(); ++i)
       messages.add(block, i);
-    machine_->deliver(messages, {.maximum_qos = qos::exactly_once}, now_, effects_);
+    machine_->deliver(messages, {.maximum_qos = qos::exactly_once}, 0, now_, effects_);
     collect();
   }
 

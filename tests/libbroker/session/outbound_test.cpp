@@ -358,7 +358,7 @@ BOOST_AUTO_TEST_CASE(expired_message_is_not_delivered_at_all) {
   batch.add(block, 0);
   batch.add(block, 1);
   s.now += 1s;
-  s.machine.deliver(batch, {.maximum_qos = qos2}, s.now, s.effects);
+  s.machine.deliver(batch, {.maximum_qos = qos2}, 0, s.now, s.effects);
   s.collect();
   BOOST_TEST(s.received() == "");
   BOOST_TEST(s.counted.dropped_expired == 2U);

@@ -164,6 +164,7 @@ void scene::collect() {
   while (drained) {
     for (shard_request& each : effects.requests)
       requests.push_back({std::move(each), machine.epoch()});
+    machine.keep_progress(now, effects);
     if (effects.write.number != 0) writes.push_back(std::exchange(effects.write, {}));
     if (effects.read_retained) {
       BOOST_TEST(!read.has_value(), "one page at a time");
@@ -249,7 +250,7 @@ void scene::write(bool done) {
   while (!writes.empty()) {
     const write_number number = writes.front().number;
     writes.pop_front();
-    machine.written(number, done, effects);
+    machine.written(number, done, now, effects);
     collect();
   }
 }
@@ -280,7 +281,7 @@ void scene::deliver(const std::vector<script_message>& messages, delivery_option
   delivery batch;
   for (std::uint32_t i = 0; i != block->size(); ++i)
     batch.add(block, i);
-  machine.deliver(batch, options, now, effects);
+  machine.deliver(batch, options, 0, now, effects);
   collect();
 }
 

@@ -1,0 +1,74 @@
+#include "actors/retention_actor.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace troupe {
+
+namespace {
+
+constexpr std::chrono::seconds answer_timeout{30};
+
+}  // namespace
+
+struct retention_actor::round {
+  log_offset passed = 0;
+  std::size_t waiting_for = 0;
+  bool failed = false;
+};
+
+retention_actor::retention_actor(caf::actor_config& config, const node_context& house)
+    : retention_handle::base(config), house_(house) {
+  delayed_send(this, house_.settings.store.trim_interval, look_for_passed{});
+}
+
+retention_actor::behavior_type retention_actor::make_behavior() {
+  return {[this](const look_for_passed&) { ask_shards(); }};
+}
+
+void retention_actor::on_exit() {}
+
+void retention_actor::ask_shards() {
+  auto at = std::make_shared<round>();
+  at->passed = house_.log_head.load(std::memory_order_acquire);
+  at->waiting_for = house_.shards.size();
+  const auto done = [this, at] {
+    if (--at->waiting_for == 0) ask_sessions(at);
+  };
+  for (const shard_handle& shard : house_.shards)
+    request(shard, answer_timeout, settle{})
+        .then([done](const settled&) { done(); },
+              [done, at](const caf::error&) {
+                at->failed = true;
+                done();
+              });
+}
+
+void retention_actor::ask_sessions(const std::shared_ptr<round>& at) {
+  at->waiting_for = house_.directories.size();
+  const auto done = [this, at] {
+    if (--at->waiting_for == 0) finish(*at);
+  };
+  for (const directory_handle& directory : house_.directories)
+    request(directory, answer_timeout, ask_passed{at->passed})
+        .then(
+            [done, at](const passed& answer) {
+              at->passed = std::min(at->passed, answer.offset);
+              done();
+            },
+            [done, at](const caf::error&) {
+              at->failed = true;
+              done();
+            });
+}
+
+void retention_actor::finish(const round& done) {
+  if (done.failed)
+    spdlog::warn("event=trim_skipped reason=\"not everybody answered\"");
+  else
+    send(house_.store, trim{done.passed});
+  delayed_send(this, house_.settings.store.trim_interval, look_for_passed{});
+}
+
+}  // namespace troupe
