@@ -39,6 +39,7 @@ class Scenario:
     lower_is_better: bool = False
     also: tuple = ()  # further figures to show: (name, goal ratio, lower is better)
     at_most: float = None  # an absolute goal for `figure`
+    durable: bool = False  # the brokers keep what they have on the disk
 
 
 def measured(seconds, *arguments):
@@ -77,6 +78,20 @@ def scenarios(seconds):
     ]
 
 
+def durable_scenarios(seconds):
+    """Mosquitto writes its whole state down now and then and never syncs."""
+    def durable(name, goal, *arguments):
+        return dataclasses.replace(flat_out(f"durable, {name}", goal, *measured(seconds, *arguments), "--persistent"),
+                                   durable=True)
+
+    return [
+        durable("50 pairs, QoS 1, window 100", 6, "pairs", "-q", "1"),
+        durable("50 pairs, QoS 2", None, "pairs", "-q", "2"),
+        durable("fan-out 1 → 500, QoS 1", None, "fan-out", "-q", "1"),
+        durable("50 pairs, one message in flight each, QoS 1", None, "pairs", "-q", "1", "--closed-loop", "1"),
+    ]
+
+
 def figure(result, name):
     for part in name.split("."):
         result = result.get(part) if isinstance(result, dict) else None
@@ -90,9 +105,9 @@ class Broker:
         self.name, self.command, self.cores, self.load_cores = name, command, cores, load_cores
 
     @contextlib.contextmanager
-    def running(self, port):
+    def running(self, port, durable):
         with tempfile.TemporaryDirectory() as folder:
-            process = subprocess.Popen(["taskset", "-c", self.cores, *self.command(port, folder)],
+            process = subprocess.Popen(["taskset", "-c", self.cores, *self.command(port, folder, durable)],
                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             try:
                 self.wait(port, process)
@@ -116,20 +131,21 @@ class Broker:
 
 
 def troupe(workers):
-    def command(port, _):
+    def command(port, folder, durable):
         return [str(BIN / "troupe"), "--listen", f"tcp://127.0.0.1:{port}", "--log-level", "warn",
                 "--set", f"scheduler.workers={workers}", "--set", "session.max-queued-messages=0",
-                "--set", "session.max-queued-bytes=0"]
+                "--set", "session.max-queued-bytes=0", *(("--data-dir", folder) if durable else ())]
     return command
 
 
-def mosquitto(port, folder):
+def mosquitto(port, folder, durable):
     config = pathlib.Path(folder) / "mosquitto.conf"
     config.write_text(f"""listener {port} 127.0.0.1
 allow_anonymous true
 max_queued_messages 0
 max_inflight_messages 0
-persistence false
+persistence {"true" if durable else "false"}
+persistence_location {folder}/
 log_type none
 set_tcp_nodelay true
 """)
@@ -137,7 +153,7 @@ set_tcp_nodelay true
 
 
 def run(broker, scenario, port):
-    with broker.running(port) as pid:
+    with broker.running(port, scenario.durable) as pid:
         done = subprocess.run(
             ["taskset", "-c", broker.load_cores, str(BIN / "troupe-bench"), "--port", str(port), "--pid", str(pid),
              "--json", "--quiet", *scenario.arguments],
@@ -211,11 +227,12 @@ def main():
                Broker("troupe, 1 worker, both cores", troupe(1), both, both),
                Broker("troupe, 2 workers, both cores", troupe(2), both, both)]
     wanted = [one for one in scenarios(given.seconds) if given.only in one.name]
-    results = {broker.name: {one.name: [] for one in wanted} for broker in brokers}
+    durable = [one for one in durable_scenarios(given.seconds) if given.only in one.name]
+    results = {broker.name: {one.name: [] for one in wanted + durable} for broker in brokers}
     port = 21883
     for number in range(given.rounds):
-        for one in wanted:
-            for broker in brokers:
+        for one in wanted + durable:
+            for broker in brokers[:2] if one.durable else brokers:
                 port += 1
                 result = run(broker, one, port)
                 results[broker.name][one.name].append(result)
@@ -224,8 +241,9 @@ def main():
 
     ours, theirs, single, double = (results[broker.name] for broker in brokers)
     against = table(wanted, ("Troupe", "mosquitto"), ours, theirs)
+    kept = table(durable, ("Troupe", "mosquitto"), ours, theirs)
     workers = table(without_goals(wanted), ("two workers", "one worker"), double, single)
-    print(against, workers, sep="\n\n")
+    print(against, kept, workers, sep="\n\n")
     if given.no_page or given.only:
         return
     PAGE.write_text(f"""# Benchmarks
@@ -242,6 +260,13 @@ payloads over loopback. A ratio above 1 is in the first column's favour.
 The broker on one core (Troupe with one worker), the load generator on the other.
 
 {against}
+
+## Durable sessions
+
+Persistent sessions on both sides. Troupe syncs before it acknowledges (`durability = "sync"`, the default); mosquitto
+(`persistence true`) writes its state down every half an hour and at the end, and syncs nothing.
+
+{kept}
 
 ## Two workers and one
 
