@@ -257,4 +257,31 @@ BOOST_AUTO_TEST_CASE(what_was_acknowledged_survives_every_crash) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(closed_store_is_not_an_empty_one) {
+  faulty_disk disk;
+  opened_log opened(disk);
+  opened.append({{.topic = "a", .payload = "1"}});
+  BOOST_TEST(opened.commit());
+  disk.fail_writes_from(1);  // LevelDB cannot be opened again either
+  opened.append({{.topic = "a", .payload = "2"}});
+  BOOST_TEST(!opened.commit());
+  for (const char* filter : {"a", "#"})
+    BOOST_TEST(!opened.reader().read({.filters = {filter}, .up_to = 10}).has_value());
+  BOOST_TEST(!opened.reader().get(1).has_value());
+  // The topic has a number, which nobody can look up now.
+  opened.append({{.topic = "a", .payload = "3"}});
+  BOOST_TEST(opened.log->is_unsure());
+  (void)opened.store->abandon();
+  opened.log->failed();
+
+  disk.heal();
+  opened.store->open_again();
+  opened.append({{.topic = "a", .payload = "4"}});
+  BOOST_TEST(!opened.log->is_unsure());
+  BOOST_TEST(opened.commit());
+  const auto page = opened.reader().read({.filters = {"a"}, .up_to = opened.log->head()});
+  BOOST_TEST_REQUIRE(page.has_value());
+  BOOST_TEST(page->messages == 2U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
