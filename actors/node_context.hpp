@@ -4,6 +4,7 @@
 #include "actors/protocol.hpp"
 #include "libbroker/config/config.hpp"
 #include "libbroker/text_hash.hpp"
+#include "libbroker/wall_clock.hpp"
 
 #include <atomic>
 #include <memory>
@@ -41,6 +42,13 @@ struct node_context {
     return directories[hash_text(client_id) % directories.size()];
   }
 };
+
+/// Both clocks at `now`, which is the monotonic one's time.
+[[nodiscard]] inline clock_reading read_wall_clock(time_point now) noexcept {
+  using std::chrono::floor;
+  return {.monotonic = now,
+          .wall = floor<std::chrono::milliseconds>(std::chrono::system_clock::now())};
+}
 
 /// The time that `asking` passes to its state machine: that of its system's clock.
 [[nodiscard]] inline time_point current_time(const caf::local_actor& asking) noexcept {

@@ -27,8 +27,6 @@ retention_actor::behavior_type retention_actor::make_behavior() {
   return {[this](const look_for_passed&) { ask_shards(); }};
 }
 
-void retention_actor::on_exit() {}
-
 void retention_actor::ask_shards() {
   auto at = std::make_shared<round>();
   at->passed = house_.log_head.load(std::memory_order_acquire);

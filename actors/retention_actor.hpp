@@ -3,7 +3,7 @@
 #include "actors/node_context.hpp"
 #include "actors/protocol.hpp"
 
-#include <vector>
+#include <memory>
 
 namespace troupe {
 
@@ -18,7 +18,6 @@ public:
 
 protected:
   behavior_type make_behavior() override;
-  void on_exit() override;
 
 private:
   struct round;

@@ -353,9 +353,7 @@ void session_actor::apply_effects(time_point now) {
 }
 
 void session_actor::read_log_for(log_request&& what, time_point now) {
-  what.page.now = {
-      .monotonic = now,
-      .wall = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now())};
+  what.page.now = read_wall_clock(now);
   send(house_.log_reader, read_log{std::move(what), self(), machine_.epoch()});
 }
 

@@ -148,4 +148,12 @@ message_entry record_view::operator[](std::uint32_t index) const noexcept {
   };
 }
 
+message_block_ptr single_message(const record_view& record, time_point received_at) {
+  message_entry entry = record[0];
+  entry.log_offset = 0;
+  message_block_builder builder;
+  builder.add(entry, record.wire(entry), record.version());
+  return builder.seal({.received_at = received_at});
+}
+
 }  // namespace troupe

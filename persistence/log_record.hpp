@@ -24,6 +24,9 @@ struct record_origin {
 void encode_record(const message_block& block, std::span<const std::uint32_t> which,
                    log_offset first, const record_origin& origin, std::string& out);
 
+/// The first offset of records that are no part of the log.
+inline constexpr log_offset no_place = 1;
+
 /// A record as it lies in memory; views live as long as that.
 class record_view {
 public:
@@ -54,5 +57,8 @@ private:
   std::uint32_t size_ = 0;
   protocol_version version_ = protocol_version::v3_1_1;
 };
+
+/// The only message of a record that is no part of the log, in a block of its own.
+[[nodiscard]] message_block_ptr single_message(const record_view& record, time_point received_at);
 
 }  // namespace troupe

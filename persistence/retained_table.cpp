@@ -7,13 +7,6 @@
 
 namespace troupe {
 
-namespace {
-
-/// Retained messages are records, too, but have no place in the log.
-constexpr log_offset no_place = 1;
-
-}  // namespace
-
 void retained_table::keep(const message_block& block, std::uint32_t index,
                           const clock_reading& now) {
   record_.clear();
@@ -36,12 +29,8 @@ retained_table::figures retained_table::load(const clock_reading& now,
       ++found.damaged;
       continue;
     }
-    message_entry entry = (*record)[0];
-    entry.log_offset = 0;
-    message_block_builder builder;
-    builder.add(entry, record->wire(entry), record->version());
     message_block_ptr block =
-        builder.seal({.received_at = now.to_monotonic(record->origin().received_at)});
+        single_message(*record, now.to_monotonic(record->origin().received_at));
     if (block->expired((*block)[0], now.monotonic)) {
       ++found.expired;
       store_.remove(key);

@@ -46,8 +46,6 @@ constexpr std::uint8_t qos_mask = 0x03;
 constexpr std::uint8_t retain_bit = 0x04;
 constexpr std::uint8_t released_bit = 0x08;
 
-constexpr log_offset no_place = 1;
-
 std::uint64_t number_of(wall_time at) noexcept {
   return static_cast<std::uint64_t>(at.time_since_epoch().count());
 }
@@ -93,11 +91,7 @@ std::optional<kept_login> decode_login(std::string_view value, const clock_readi
   if ((flags & will_bit) != 0) {
     const auto record = record_view::parse(value.substr(login_size));
     if (!record) return std::nullopt;
-    message_entry entry = (*record)[0];
-    entry.log_offset = 0;
-    message_block_builder builder;
-    builder.add(entry, record->wire(entry), record->version());
-    login.will = builder.seal({});
+    login.will = single_message(*record, {});
   }
   return login;
 }

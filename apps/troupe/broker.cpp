@@ -131,10 +131,8 @@ void broker::spawn_actors() {
 
 void broker::restore() {
   if (store_ == nullptr) return;
-  using std::chrono::floor;
-  using std::chrono::milliseconds;
-  const clock_reading now{.monotonic = floor<milliseconds>(system_->clock().now()),
-                          .wall = floor<milliseconds>(std::chrono::system_clock::now())};
+  const clock_reading now =
+      read_wall_clock(std::chrono::floor<std::chrono::milliseconds>(system_->clock().now()));
 
   const auto shards = static_cast<std::uint32_t>(node_.shards.size());
   std::vector<restore_retained> by_shard(shards);
