@@ -17,7 +17,7 @@ public:
   /// `origins` may be null. REQUIRES: both outlive this object.
   assigner(config& into, option_origins* origins) noexcept : into_(into), origins_(origins) {}
 
-  /// Sets one option; `item` counts only for listeners and must exist.
+  /// Sets one option; `item` counts only for options of lists and must exist.
   void set(const option& option, std::size_t item, std::string_view text, std::string_view source);
 
   /// Sets one entry of [caf] and replaces an earlier one of the same key.
@@ -36,7 +36,7 @@ private:
   std::vector<config_error> errors_;
 };
 
-/// "listener.1.address" for options of listeners, else the dotted name.
+/// "listener.1.address" for options of lists, else the dotted name.
 [[nodiscard]] std::string place_of(const option& option, std::size_t item);
 
 /// "unknown key "x"; did you mean "y"?", without the question when `nearest` is

@@ -54,11 +54,12 @@ struct limits_config {
   std::size_t max_connect_size = 64 * kibibyte;        ///< bytes of a CONNECT packet
   std::size_t max_packet_size = 16 * mebibyte;         ///< bytes of any packet, with its header
   std::size_t max_subscriptions_per_session = 10'000;  ///< filters; 0 = no limit
-  std::size_t max_filter_levels = 128;                 ///< levels of a topic filter
-  std::size_t max_topic_levels = 128;                  ///< levels of a topic name
-  std::size_t max_topic_length = 65'535;               ///< bytes of a topic name or filter
-  std::size_t output_buffer = 4 * mebibyte;            ///< bytes for one socket; then QoS 0 drops
-  std::size_t publish_credit = mebibyte;         ///< bytes of a session's unprocessed publishes
+  std::size_t max_replays_per_session = 16;  ///< $replay/ subscriptions; 0 = replay is switched off
+  std::size_t max_filter_levels = 128;       ///< levels of a topic filter
+  std::size_t max_topic_levels = 128;        ///< levels of a topic name
+  std::size_t max_topic_length = 65'535;     ///< bytes of a topic name or filter
+  std::size_t output_buffer = 4 * mebibyte;  ///< bytes for one socket; then QoS 0 drops
+  std::size_t publish_credit = mebibyte;     ///< bytes of a session's unprocessed publishes
   std::size_t publish_backlog = 256 * kibibyte;  ///< bytes held when that credit is used up
   std::size_t shard_credit = 64 * mebibyte;      ///< bytes of all unprocessed publishes of a shard
   std::size_t delivery_credit = 16 * mebibyte;   ///< bytes handed to a session and not yet taken
@@ -128,9 +129,20 @@ struct store_config {
   troupe::durability durability = durability::sync;
   std::chrono::milliseconds sync_interval{1000};  ///< if `durability` is `interval`
   std::chrono::seconds max_age{0};         ///< of messages that wait for sessions; 0 = no limit
+  std::size_t max_bytes = 0;               ///< of messages that wait for sessions; 0 = no limit
   std::chrono::seconds trim_interval{60};  ///< between two looks at what is still needed
 
   friend bool operator==(const store_config&, const store_config&) = default;
+};
+
+/// One of [[stream]]: topics whose messages are kept whether anybody subscribes or not. A
+/// message belongs to the first stream whose filter matches its topic.
+struct stream_config {
+  std::string filter;               ///< topic filter, without `$share/…`
+  std::chrono::seconds max_age{0};  ///< older messages go; 0 = no limit
+  std::size_t max_bytes = 0;        ///< beyond it the oldest go; 0 = no limit
+
+  friend bool operator==(const stream_config&, const stream_config&) = default;
 };
 
 /// How important a log line must be to be written.
@@ -182,6 +194,7 @@ struct config {
   features_config features;
   scheduler_config scheduler;
   store_config store;
+  std::vector<stream_config> streams;
   sys_config sys;
   log_config log;
   shutdown_config shutdown;

@@ -21,13 +21,14 @@ inline constexpr std::size_t max_config_errors = 20;
 using option_origins = std::map<std::string, std::string, std::less<>>;
 
 /// Applies the text of a TOML file. `file_name` appears in errors as
-/// "troupe.toml:12". Any [[listener]] in it replaces all that `into` has.
+/// "troupe.toml:12". Any [[listener]] in it replaces all that `into` has, and so
+/// with the other lists.
 [[nodiscard]] std::vector<config_error> load_toml(std::string_view text, std::string_view file_name,
                                                   config& into, option_origins* origins = nullptr);
 
 /// Applies environment variables given as "NAME=value". Options are
-/// TROUPE_<SECTION>__<KEY> with `_` for `-`, listeners
-/// TROUPE_LISTENER__<INDEX>__<KEY>. Other names are ignored, also those with the
+/// TROUPE_<SECTION>__<KEY> with `_` for `-`, those of lists
+/// TROUPE_<SECTION>__<INDEX>__<KEY>. Other names are ignored, also those with the
 /// prefix and without two underscores, which container platforms invent
 /// (TROUPE_SERVICE_HOST), unless they read like an option.
 [[nodiscard]] std::vector<config_error> load_environment(std::span<const std::string> variables,
@@ -36,7 +37,7 @@ using option_origins = std::map<std::string, std::string, std::less<>>;
 
 /// Applies what stood behind each `--set`: "limits.max-packet-size=1MiB",
 /// "listener.0.address=tcp://0.0.0.0:1883", "caf.scheduler.max-throughput=64".
-/// The index behind the last listener adds one.
+/// The index behind the last item of a list adds one.
 [[nodiscard]] std::vector<config_error> load_overrides(std::span<const std::string> assignments,
                                                        config& into,
                                                        option_origins* origins = nullptr);

@@ -28,7 +28,7 @@ std::pair<std::string_view, std::string_view> split(std::string_view path) {
   return {path.substr(0, dot), path.substr(std::min(dot + 1, path.size()))};
 }
 
-/// The position of a listener in "listener.<index>.<key>", 0 for other paths.
+/// The index in "listener.<index>.<key>", 0 for other paths.
 std::uint64_t item_of(const assignment& each) {
   return parse_count(split(split(each.path).second).first).value_or(0);
 }
@@ -38,7 +38,7 @@ public:
   override_loader(config& into, option_origins* origins) : into_(into), assigner_(into, origins) {}
 
   std::vector<config_error> load(std::vector<assignment> assignments) {
-    // Listeners are added one by one, so the first index has to come first; an environment has
+    // Items are added one by one, so the first index has to come first; an environment has
     // no order of its own.
     std::ranges::stable_sort(assignments, {}, item_of);
     for (const auto& each : assignments)
@@ -66,16 +66,19 @@ private:
   void apply_to_list(const section& list, std::string_view path, const assignment& each) {
     const auto [index, key] = split(path);
     const auto item = parse_count(index);
+    const auto count = list.items.count(into_);
     if (!item) {
-      const auto example = std::string(list.name) + ".0." + std::string(key.empty() ? index : key);
-      assigner_.fail(each.source, "say which " + std::string(list.name) + " is meant, as in " +
-                                      quoted(each.spell(example)));
-    } else if (*item > into_.listeners.size()) {
+      const auto name = std::string(list.name);
+      const auto first_key = std::ranges::find(options(), list.name, &option::section)->key;
+      const auto meant = !key.empty() ? key : !index.empty() ? index : first_key;
+      assigner_.fail(each.source, "say which " + name + " is meant, as in " +
+                                      quoted(each.spell(name + ".0." + std::string(meant))));
+    } else if (*item > count) {
       assigner_.fail(each.source, "there is no such " + std::string(list.name) +
                                       "; the next one to add has the index " +
-                                      std::to_string(into_.listeners.size()));
+                                      std::to_string(count));
     } else {
-      if (*item == into_.listeners.size()) into_.listeners.emplace_back();
+      if (*item == count) list.items.resize(into_, count + 1);
       apply_to_option(list.name, key, *item, each);
     }
   }
@@ -86,10 +89,17 @@ private:
       assigner_.set(*known, item, each.value, each.source);
       return;
     }
-    const auto* nearest = nearest_option(section, key.empty() ? section : key);
     assigner_.fail(each.source,
-                   unknown("key", each.spell(each.path),
-                           nearest == nullptr ? "" : each.spell(place_of(*nearest, item))));
+                   unknown("key", each.spell(each.path), suggestion(section, key, item, each)));
+  }
+
+  /// The nearest option as the operator spells it, empty when none is near.
+  static std::string suggestion(std::string_view section, std::string_view key, std::size_t item,
+                                const assignment& each) {
+    const auto* nearest = nearest_option(section, key.empty() ? section : key);
+    if (nearest == nullptr) return {};
+    // An index of one list says nothing about another.
+    return each.spell(place_of(*nearest, nearest->section == section ? item : 0));
   }
 
   config& into_;
@@ -128,7 +138,7 @@ std::string read_variable(std::string_view name) {
 }
 
 /// A variable's name with nothing left that tells one underscore from two, or
-/// one listener from another.
+/// one item of a list from another.
 std::string blurred(std::string_view name) {
   std::string result;
   for (const char c : name) {

@@ -144,7 +144,8 @@ private:
                          "]] with two brackets, once for each, and its keys below");
       return;
     }
-    into_.listeners.assign(array->size(), listener_config{});
+    list.items.resize(into_, 0);
+    list.items.resize(into_, array->size());
     for (std::size_t item = 0; item < array->size(); ++item) {
       load_table(list, item, *array->get_as<toml::table>(item));
     }

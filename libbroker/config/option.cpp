@@ -114,7 +114,7 @@ std::string expected_number(const option& option) {
           std::to_string(option.most - (takes_never<T>(option) ? 1 : 0));
   if (takes_never<T>(option)) text += " or " + quoted(never);
   if (std::is_same_v<T, milliseconds>) return text + ", or with a unit as in \"500ms\", \"10s\"";
-  if (std::is_same_v<T, seconds>) return text + ", or with a unit as in \"10s\", \"1h30m\"";
+  if (std::is_same_v<T, seconds>) return text + ", or with a unit as in \"10s\", \"1h30m\", \"7d\"";
   return is_size(option) ? text + R"(, or with a unit as in "64 KiB", "10 MB")" : text;
 }
 
@@ -187,6 +187,15 @@ const option* find_option(std::string_view section, std::string_view key) noexce
 const section* find_section(std::string_view name) noexcept {
   const auto found = std::ranges::find(sections(), name, &section::name);
   return found == sections().end() ? nullptr : &*found;
+}
+
+config default_with_items() {
+  config result;
+  for (const auto& section : sections()) {
+    const bool lacks_items = section.form == section_form::list && section.items.count(result) == 0;
+    if (lacks_items) section.items.resize(result, 1);
+  }
+  return result;
 }
 
 std::string dotted_name(const option& option) {

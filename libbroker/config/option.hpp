@@ -10,8 +10,8 @@
 
 namespace troupe {
 
-/// Finds the field of an option. `item` says which listener is meant and counts
-/// only for options of [[listener]]. REQUIRES: that listener exists.
+/// Finds the field of an option. `item` says which [[listener]], [[stream]] … is
+/// meant and counts only for options of such lists. REQUIRES: that item exists.
 template <class T>
 using field_of = T& (*)(config&, std::size_t item);
 
@@ -38,10 +38,18 @@ enum class section_form : std::uint8_t {
   open,   ///< [name] with keys that the broker does not know
 };
 
+/// The items of a list section.
+struct item_list {
+  std::size_t (*count)(const config&) = nullptr;
+  /// Drops the last items or adds new ones, which have every option at its default.
+  void (*resize)(config&, std::size_t count) = nullptr;
+};
+
 struct section {
   std::string_view name;
   section_form form;
   std::string_view comment;  ///< for users
+  item_list items = {};      ///< null pointers unless `form` is `list`
 };
 
 /// Every option; those of one section stand together, in the order of `sections`.
@@ -53,11 +61,16 @@ struct section {
 /// Null when there is no such section.
 [[nodiscard]] const section* find_section(std::string_view name) noexcept;
 
+/// The default with one item at least in each list, so that every option has a
+/// field, at its default, in item 0.
+[[nodiscard]] config default_with_items();
+
 /// "limits.max-packet-size"
 [[nodiscard]] std::string dotted_name(const option& option);
 
 /// Sets the option's field from text as it stands behind `--set key=`. Returns
-/// what is wrong with `text`, and then leaves the field alone.
+/// what is wrong with `text`, and then leaves the field alone. REQUIRES, like all
+/// that reads or writes a field: the item exists.
 [[nodiscard]] std::optional<std::string> assign(const option& option, std::string_view text,
                                                 config& into, std::size_t item = 0);
 

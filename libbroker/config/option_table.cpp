@@ -12,26 +12,43 @@ auto& member(config& from, std::size_t) {
   return (from.*Section).*Member;
 }
 
-template <auto Member>
-auto& listener_member(config& from, std::size_t item) {
-  return from.listeners[item].*Member;
+template <auto List, auto Member>
+auto& item_member(config& from, std::size_t item) {
+  return (from.*List)[item].*Member;
 }
+
+template <auto List>
+std::size_t count_items(const config& from) {
+  return (from.*List).size();
+}
+
+template <auto List>
+void resize_items(config& in, std::size_t count) {
+  (in.*List).resize(count);
+}
+
+template <auto List>
+constexpr item_list items_of{&count_items<List>, &resize_items<List>};
 
 constexpr std::uint64_t any_count = 0xFFFFFFFF;
 constexpr std::uint64_t any_size = 1024 * gibibyte;
 constexpr std::uint64_t any_day = 86'400;
 constexpr std::uint64_t any_year = 365 * any_day;
+// A time before now is still one behind 1970.
+constexpr std::uint64_t any_retention = 50 * any_year;
 constexpr std::uint64_t u16_max = 0xFFFF;
 
 // The largest Remaining Length and its five bytes of fixed header. Source: MQTT5 §2.1.4.
 constexpr std::uint64_t protocol_max_packet_size = 268'435'455 + 5;
 
 constexpr auto node = &config::node;
+constexpr auto listeners = &config::listeners;
 constexpr auto limits = &config::limits;
 constexpr auto session_ = &config::session;
 constexpr auto features = &config::features;
 constexpr auto scheduler = &config::scheduler;
 constexpr auto store = &config::store;
+constexpr auto streams = &config::streams;
 constexpr auto sys = &config::sys;
 constexpr auto log_ = &config::log;
 constexpr auto shutdown_ = &config::shutdown;
@@ -40,7 +57,8 @@ constexpr std::array section_table{
     section{"node", section_form::table, "This node."},
     section{"listener", section_form::list,
             "Where clients connect; repeat the section for more. With none in the file, "
-            "this one is there."},
+            "this one is there.",
+            items_of<listeners>},
     section{"limits", section_form::table,
             "What one client, or all of them together, can make the broker hold."},
     section{"session", section_form::table, "What holds for each client's session."},
@@ -48,6 +66,11 @@ constexpr std::array section_table{
             "What clients may use; MQTT 5 clients are told on connecting."},
     section{"scheduler", section_form::table, "Threads and batches."},
     section{"store", section_form::table, "What is kept in node.data-dir."},
+    section{"stream", section_form::list,
+            "Topics whose messages are kept in node.data-dir whether anybody subscribes or not; "
+            "repeat the section for more. A message belongs to the first stream whose filter "
+            "matches its topic. With none in the file, there is none.",
+            items_of<streams>},
     section{"sys", section_form::table, "Statistics as messages on $SYS topics."},
     section{"log", section_form::table, "The log."},
     section{"shutdown", section_form::table, "Leaving in order."},
@@ -63,19 +86,19 @@ constexpr std::array option_table{
            "Directory for what outlives a restart: retained messages, sessions and their "
            "subscriptions. Empty: everything is in memory and a restart forgets it."},
 
-    option{"listener", "address", &listener_member<&listener_config::address>, "", 0, 0,
+    option{"listener", "address", &item_member<listeners, &listener_config::address>, "", 0, 0,
            "Where to accept connections. IPv6 goes in brackets; a name is looked up at start; "
            "port 0 stands for any free one."},
-    option{"listener", "allow-anonymous", &listener_member<&listener_config::allow_anonymous>, "",
-           0, 0,
+    option{"listener", "allow-anonymous",
+           &item_member<listeners, &listener_config::allow_anonymous>, "", 0, 0,
            "Whether clients may connect without authenticating. \"auto\": only where no other "
            "machine can reach the listener (loopback and UNIX-domain sockets)."},
-    option{"listener", "max-connections", &listener_member<&listener_config::max_connections>,
-           "connections", 0, any_count,
+    option{"listener", "max-connections",
+           &item_member<listeners, &listener_config::max_connections>, "connections", 0, any_count,
            "Most connections through this listener at a time. 0: only limits.max-connections "
            "counts."},
-    option{"listener", "backlog", &listener_member<&listener_config::backlog>, "connections", 1,
-           u16_max, "Most connections that the kernel holds until the broker accepts them."},
+    option{"listener", "backlog", &item_member<listeners, &listener_config::backlog>, "connections",
+           1, u16_max, "Most connections that the kernel holds until the broker accepts them."},
 
     option{"limits", "max-connections", &member<limits, &limits_config::max_connections>,
            "connections", 0, any_count,
@@ -103,6 +126,10 @@ constexpr std::array option_table{
            "Most subscriptions of one session. A filter costs some hundred bytes, one with a "
            "wildcard in each shard, so the default lets one client hold a few megabytes; who "
            "needs more is better served by a wildcard. 0: no limit."},
+    option{"limits", "max-replays-per-session",
+           &member<limits, &limits_config::max_replays_per_session>, "subscriptions", 0, any_count,
+           "Most subscriptions of one session to $replay/, each of which reads a stream from the "
+           "disk. 0: replay is switched off."},
     option{"limits", "max-filter-levels", &member<limits, &limits_config::max_filter_levels>,
            "levels", 1, u16_max + 1, "Most levels of a topic filter."},
     option{"limits", "max-topic-levels", &member<limits, &limits_config::max_topic_levels>,
@@ -215,10 +242,22 @@ constexpr std::array option_table{
     option{"store", "sync-interval", &member<store, &store_config::sync_interval>, "milliseconds",
            1, any_day * 1000, "Time between two syncs with durability = \"interval\"."},
     option{"store", "max-age", &member<store, &store_config::max_age>, "seconds", 0, any_year,
-           "Messages that wait for longer are dropped though sessions have not got them. 0: no "
-           "limit but their own expiry."},
+           "Messages that wait for sessions are dropped after this time though sessions have not "
+           "got them. Streams have limits of their own. 0: no limit but the messages' own expiry."},
+    option{"store", "max-bytes", &member<store, &store_config::max_bytes>, "bytes", 0, any_size,
+           "Most bytes of messages that wait for sessions; beyond it the oldest are dropped though "
+           "sessions have not got them. Streams have limits of their own. 0: no limit."},
     option{"store", "trim-interval", &member<store, &store_config::trim_interval>, "seconds", 1,
            any_day, "Time between two removals of messages that no session needs any more."},
+
+    option{"stream", "filter", &item_member<streams, &stream_config::filter>, "", 0, 0,
+           "Which topics: a filter as for subscriptions, like \"plant/+/measurements/#\", without "
+           "$share/. It has to be given."},
+    option{"stream", "max-age", &item_member<streams, &stream_config::max_age>, "seconds", 0,
+           any_retention, "Messages that are older are dropped. 0: no limit."},
+    option{"stream", "max-bytes", &item_member<streams, &stream_config::max_bytes>, "bytes", 0,
+           any_size,
+           "Most bytes of the stream's messages; beyond it the oldest are dropped. 0: no limit."},
 
     option{"sys", "interval", &member<sys, &sys_config::interval>, "seconds", 0, any_year,
            "Time between two publications. 0: off."},

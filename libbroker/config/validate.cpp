@@ -2,10 +2,12 @@
 
 #include "libbroker/config/assigner.hpp"
 #include "libbroker/config/option.hpp"
+#include "libbroker/config/value_text.hpp"
 #include "libbroker/topic.hpp"
 
 #include <array>
 #include <cassert>
+#include <unordered_map>
 #include <utility>
 
 namespace troupe {
@@ -36,6 +38,12 @@ constexpr std::array order_rules{
                "every connection needs a session"},
 };
 
+/// A message's stream is looked for among all of them.
+constexpr std::size_t max_streams = 1000;
+
+/// What begins a filter and is for subscriptions alone.
+constexpr std::array<std::string_view, 2> subscription_prefixes{"$share/", "$replay/"};
+
 class validator {
 public:
   validator(const config& values, const option_origins& origins)
@@ -45,6 +53,7 @@ public:
     for (const auto& rule : order_rules)
       check_order(rule);
     check_listeners();
+    check_streams();
     check_response_prefix();
     return std::move(findings_);
   }
@@ -102,6 +111,64 @@ private:
       if (values_.listeners[i].address == address) return true;
     }
     return false;
+  }
+
+  void check_streams() {
+    const auto count = values_.streams.size();
+    if (count == 0) return;
+    if (values_.node.data_dir.empty())
+      fail_stream(0, "streams are kept in node.data-dir, which is empty");
+    if (count > max_streams) {
+      fail_stream(max_streams, "there are " + std::to_string(count) + " streams; " +
+                                   std::to_string(max_streams) + " are the most");
+      return;
+    }
+    std::unordered_map<std::string_view, std::size_t> seen;
+    for (std::size_t item = 0; item < count; ++item) {
+      const auto& stream = values_.streams[item];
+      if (const auto problem = problem_with_filter(stream.filter)) {
+        fail_stream(item, *problem);
+      } else if (const auto [first, is_new] = seen.try_emplace(stream.filter, item); !is_new) {
+        fail_stream(item, "stream." + std::to_string(first->second) + " has the filter " +
+                              quoted(stream.filter) + " too");
+      } else {
+        warn_of_stream(stream, item);
+      }
+    }
+  }
+
+  [[nodiscard]] static std::optional<std::string> problem_with_filter(const std::string& filter) {
+    if (filter.empty()) return "it is missing; say which topics are kept, as in \"plant/#\"";
+    for (const auto prefix : subscription_prefixes) {
+      if (filter.starts_with(prefix))
+        return quoted(filter) + ": " + std::string(prefix) + " is for subscriptions only";
+    }
+    const auto parsed = parse_topic_filter(filter);
+    if (!parsed) return quoted(filter) + ": " + std::string(parsed.error().what);
+    return std::nullopt;
+  }
+
+  void warn_of_stream(const stream_config& stream, std::size_t item) {
+    if (stream.filter.starts_with('$'))
+      findings_.warnings.push_back(
+          about_stream(item, quoted(stream.filter) +
+                                 " begins with $: such topics are for what a broker says about "
+                                 "itself"));
+    if (stream.max_age.count() == 0 && stream.max_bytes == 0)
+      findings_.warnings.push_back(
+          about_stream(item, "the stream has neither max-age nor max-bytes: it grows until the "
+                             "disk is full"));
+  }
+
+  void fail_stream(std::size_t item, std::string_view what) {
+    findings_.errors.push_back(about_stream(item, what));
+  }
+
+  [[nodiscard]] config_error about_stream(std::size_t item, std::string_view what) const {
+    const auto filter = place_of(known("stream", "filter"), item);
+    const auto source = source_of({filter, place_of(known("stream", "max-age"), item),
+                                   place_of(known("stream", "max-bytes"), item)});
+    return {source, filter + ": " + std::string(what)};
   }
 
   void check_response_prefix() {

@@ -113,6 +113,28 @@ max-connections = 5
   BOOST_TEST(values.listeners.empty());
 }
 
+BOOST_AUTO_TEST_CASE(streams_of_a_file_replace_the_earlier_ones) {
+  config values;
+  expect(load_file(R"(
+[[stream]]
+filter = "plant/+/measurements/#"
+max-age = "7d"
+max-bytes = "10 GiB"
+[[stream]]
+filter = "alarms/#"
+)",
+                   values),
+         {});
+  const std::vector<stream_config> wanted{{"plant/+/measurements/#", 7 * 24h, 10 * gibibyte},
+                                          {"alarms/#", 0s, 0}};
+  BOOST_TEST((values.streams == wanted));
+  BOOST_TEST((values.listeners == config{}.listeners));
+  expect(load_file("[[stream]]\nmax-age = 5\n", values), {});
+  BOOST_TEST((values.streams == std::vector<stream_config>{{"", 5s, 0}}));
+  expect(load_file("stream = []", values), {});
+  BOOST_TEST((values == config{}));
+}
+
 BOOST_AUTO_TEST_CASE(the_caf_section_is_passed_on_as_text) {
   config values;
   expect(load_file(R"(
@@ -157,6 +179,8 @@ BOOST_AUTO_TEST_CASE(an_unknown_key_is_an_error_that_suggests_the_nearest) {
          {R"(troupe.toml:2: unknown key "level"; did you mean "log.level"?)"});
   expect(errors_in("[[listener]]\nadress = \"tcp://[::1]\"\n"),
          {R"(troupe.toml:2: unknown key "listener.adress"; did you mean "listener.address"?)"});
+  expect(errors_in("[[stream]]\nfiler = \"a\"\n"),
+         {R"(troupe.toml:2: unknown key "stream.filer"; did you mean "stream.filter"?)"});
   expect(errors_in("[log]\nfile.path = \"x\"\n"),
          {"troupe.toml:2: log.file: expected text in quotes, got a value of type table"});
 }
@@ -166,6 +190,8 @@ BOOST_AUTO_TEST_CASE(an_unknown_section_is_an_error_that_suggests_the_nearest) {
          {R"(troupe.toml:2: unknown section "limit"; did you mean "limits"?)"});
   expect(errors_in("[[listeners]]\n"),
          {R"(troupe.toml:1: unknown section "listeners"; did you mean "listener"?)"});
+  expect(errors_in("[[streams]]\n"),
+         {R"(troupe.toml:1: unknown section "streams"; did you mean "stream"?)"});
   expect(errors_in("[banana]\n"), {R"(troupe.toml:1: unknown section "banana")"});
 }
 
@@ -179,6 +205,8 @@ BOOST_AUTO_TEST_CASE(a_section_in_the_wrong_form_is_an_error) {
   expect(errors_in("[listener]"), two_brackets);
   expect(errors_in("listener = [1]"), two_brackets);
   expect(errors_in("listener = [{}, 1]"), two_brackets);
+  expect(errors_in("[stream]"), {"troupe.toml:1: write [[stream]] with two brackets, once for "
+                                 "each, and its keys below"});
 }
 
 BOOST_AUTO_TEST_CASE(a_value_that_an_option_does_not_take_is_an_error_that_says_what_it_takes) {
@@ -191,10 +219,10 @@ BOOST_AUTO_TEST_CASE(a_value_that_an_option_does_not_take_is_an_error_that_says_
           R"(or with a unit as in "64 KiB", "10 MB", got "1 GiB")"});
   expect(errors_in("[sys]\ninterval = \"500ms\"\n"),
          {R"(troupe.toml:2: sys.interval: expected seconds from 0 to 31536000, )"
-          R"(or with a unit as in "10s", "1h30m", got "500ms")"});
+          R"(or with a unit as in "10s", "1h30m", "7d", got "500ms")"});
   expect(errors_in("[session]\nmax-expiry = 4294967296\n"),
          {R"(troupe.toml:2: session.max-expiry: expected seconds from 0 to 4294967294 or "never", )"
-          R"(or with a unit as in "10s", "1h30m", got "4294967296")"});
+          R"(or with a unit as in "10s", "1h30m", "7d", got "4294967296")"});
   expect(errors_in("[features]\nmax-qos = 3\n"),
          {R"(troupe.toml:2: features.max-qos: expected a whole number from 0 to 2, got "3")"});
   expect(errors_in("[features]\nretain-available = \"yes\"\n"),
@@ -207,6 +235,15 @@ BOOST_AUTO_TEST_CASE(a_value_that_an_option_does_not_take_is_an_error_that_says_
   expect(errors_in("[[listener]]\nallow-anonymous = \"maybe\"\n"),
          {R"(troupe.toml:2: listener.0.allow-anonymous: expected true, false or "auto", )"
           R"(got "maybe")"});
+}
+
+BOOST_AUTO_TEST_CASE(wrong_values_of_a_stream_are_errors_that_say_which_stream) {
+  expect(errors_in("[[stream]]\n[[stream]]\nmax-age = \"1 y\"\nmax-bytes = -1\nfilter = 1\n"),
+         {R"(troupe.toml:3: stream.1.max-age: expected seconds from 0 to 1576800000, )"
+          R"(or with a unit as in "10s", "1h30m", "7d", got "1 y")",
+          R"(troupe.toml:4: stream.1.max-bytes: expected bytes from 0 to 1099511627776, )"
+          R"(or with a unit as in "64 KiB", "10 MB", got "-1")",
+          "troupe.toml:5: stream.1.filter: expected text in quotes, got a value of type integer"});
 }
 
 BOOST_AUTO_TEST_CASE(a_value_of_a_type_that_an_option_does_not_take_is_an_error) {
@@ -225,7 +262,7 @@ BOOST_AUTO_TEST_CASE(all_errors_of_a_file_are_reported_in_its_order_and_the_rest
   expect(
       load_file("[sys]\ninterval = \"x\"\n[log]\nlevel = \"x\"\nfile = \"f\"\n[node]\nnam = 1\n",
                 values),
-      {R"(troupe.toml:2: sys.interval: expected seconds from 0 to 31536000, or with a unit as in "10s", "1h30m", got "x")",
+      {R"(troupe.toml:2: sys.interval: expected seconds from 0 to 31536000, or with a unit as in "10s", "1h30m", "7d", got "x")",
        R"(troupe.toml:4: log.level: expected one of "trace", "debug", "info", "warn", "error", "off", got "x")",
        R"(troupe.toml:7: unknown key "node.nam"; did you mean "node.name"?)"});
   BOOST_TEST(values.log.file == "f");
@@ -263,6 +300,15 @@ BOOST_AUTO_TEST_CASE(overrides_change_listeners_and_add_one_behind_the_last) {
   BOOST_TEST(values.listeners[1].backlog == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(overrides_change_streams_of_the_file_and_add_one_behind_the_last) {
+  config values;
+  expect(load_file("[[stream]]\nfilter = \"a/#\"\nmax-age = \"1h\"\n", values), {});
+  expect(set({"stream.1.filter=b/#", "stream.0.max-age=7d", "stream.1.max-bytes=1MiB"}, values),
+         {});
+  const std::vector<stream_config> wanted{{"a/#", 7 * 24h, 0}, {"b/#", 0s, mebibyte}};
+  BOOST_TEST((values.streams == wanted));
+}
+
 BOOST_AUTO_TEST_CASE(wrong_overrides_are_errors_that_repeat_them) {
   config values;
   expect(
@@ -275,7 +321,7 @@ BOOST_AUTO_TEST_CASE(wrong_overrides_are_errors_that_repeat_them) {
        R"(--set max-packet-size: unknown key "max-packet-size"; did you mean "limits.max-packet-size"?)",
        R"(--set limits: unknown key "limits")",
        R"(--set banana.banana: unknown key "banana.banana")", R"(--set : unknown key "")",
-       R"(--set sys.interval: sys.interval: expected seconds from 0 to 31536000, or with a unit as in "10s", "1h30m", got "x")",
+       R"(--set sys.interval: sys.interval: expected seconds from 0 to 31536000, or with a unit as in "10s", "1h30m", "7d", got "x")",
        R"(--set caf: unknown key "caf")"});
   BOOST_TEST((values == config{}));
 }
@@ -291,6 +337,25 @@ BOOST_AUTO_TEST_CASE(overrides_of_listeners_need_an_index_that_exists_or_is_the_
        R"(--set listener.99999999999999999999.backlog: say which listener is meant, as in "listener.0.backlog")",
        "--set listener.2.backlog: there is no such listener; the next one to add has the index 1"});
   BOOST_TEST((values == config{}));
+}
+
+BOOST_AUTO_TEST_CASE(overrides_of_streams_need_an_index_that_exists_or_is_the_next) {
+  config values;
+  expect(set({"stream.filter=a", "stream.1.filter=a", "stream=a", "stream.0.filter=a",
+              "stream.3.filter=a"},
+             values),
+         {R"(--set stream.filter: say which stream is meant, as in "stream.0.filter")",
+          R"(--set stream: say which stream is meant, as in "stream.0.filter")",
+          "--set stream.3.filter: there is no such stream; the next one to add has the index 2"});
+  BOOST_TEST((values.streams == std::vector<stream_config>{{"a", 0s, 0}, {"a", 0s, 0}}));
+}
+
+BOOST_AUTO_TEST_CASE(a_suggested_option_of_the_same_list_keeps_its_index_and_no_other_does) {
+  config values;
+  expect(
+      set({"stream.0.filter=a", "stream.1.filer=a", "stream.1.backlg=1"}, values),
+      {R"(--set stream.1.filer: unknown key "stream.1.filer"; did you mean "stream.1.filter"?)",
+       R"(--set stream.1.backlg: unknown key "stream.1.backlg"; did you mean "listener.0.backlog"?)"});
 }
 
 BOOST_AUTO_TEST_CASE(variables_set_options_in_any_order) {
@@ -312,17 +377,29 @@ BOOST_AUTO_TEST_CASE(variables_set_options_in_any_order) {
   BOOST_TEST(values.listeners[10].backlog == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(variables_add_streams_with_topics_as_they_are_written) {
+  config values;
+  expect(environment({"TROUPE_STREAM__1__FILTER=My_Plant/+/A-b", "TROUPE_STREAM__0__MAX_AGE=30d",
+                      "TROUPE_STREAM__0__FILTER=a/#", "TROUPE_STREAM__1__MAX_BYTES=5"},
+                     values),
+         {});
+  const std::vector<stream_config> wanted{{"a/#", 30 * 24h, 0}, {"My_Plant/+/A-b", 0s, 5}};
+  BOOST_TEST((values.streams == wanted));
+}
+
 BOOST_AUTO_TEST_CASE(every_option_can_be_set_by_a_variable) {
+  const auto defaults = default_with_items();
   for (const auto& each : options()) {
-    std::string name = "TROUPE_" + std::string(each.section) +
-                       (each.section == "listener" ? "__0__" : "__") + std::string(each.key);
+    const bool is_item = find_section(each.section)->form == section_form::list;
+    std::string name =
+        "TROUPE_" + std::string(each.section) + (is_item ? "__0__" : "__") + std::string(each.key);
     for (char& c : name)
       c = c == '-' ? '_' : static_cast<char>(std::toupper(c));
-    config values;
-    auto text = show(each, values);
+    auto text = show(each, defaults);
     std::erase(text, '"');
+    auto values = defaults;
     expect(environment({name + "=" + text}, values), {});
-    BOOST_TEST((values == config{}));
+    BOOST_TEST((values == defaults));
   }
 }
 
@@ -330,14 +407,17 @@ BOOST_AUTO_TEST_CASE(wrong_variables_are_errors_in_their_own_spelling) {
   config values;
   expect(
       environment({"TROUPE_LIMITS__MAX_PAKET_SIZE=1", "TROUPE_BANANA__X=1",
-                   "TROUPE_LIMITS__MAX_PACKET_SIZE=x", "TROUPE_LISTENER__ADDRESS=tcp://[::1]"},
+                   "TROUPE_LIMITS__MAX_PACKET_SIZE=x", "TROUPE_LISTENER__ADDRESS=tcp://[::1]",
+                   "TROUPE_STREAM__FILTER=a", "TROUPE_STREAM__1__FILTER=a"},
                   values),
       {"TROUPE_LIMITS__MAX_PAKET_SIZE: unknown key \"TROUPE_LIMITS__MAX_PAKET_SIZE\"; did you mean "
        "\"TROUPE_LIMITS__MAX_PACKET_SIZE\"?",
        "TROUPE_BANANA__X: unknown key \"TROUPE_BANANA__X\"",
        R"(TROUPE_LIMITS__MAX_PACKET_SIZE: limits.max-packet-size: expected bytes from 128 to 268435460, or with a unit as in "64 KiB", "10 MB", got "x")",
        "TROUPE_LISTENER__ADDRESS: say which listener is meant, as in "
-       "\"TROUPE_LISTENER__0__ADDRESS\""});
+       "\"TROUPE_LISTENER__0__ADDRESS\"",
+       "TROUPE_STREAM__FILTER: say which stream is meant, as in \"TROUPE_STREAM__0__FILTER\"",
+       "TROUPE_STREAM__1__FILTER: there is no such stream; the next one to add has the index 0"});
 }
 
 BOOST_AUTO_TEST_CASE(variables_that_platforms_invent_are_ignored_but_a_missing_underscore_is_not) {
@@ -346,11 +426,15 @@ BOOST_AUTO_TEST_CASE(variables_that_platforms_invent_are_ignored_but_a_missing_u
                       "TROUPE_PORT_1883_TCP=x", "TROUPE_=", "TROUPE_X", ""},
                      values),
          {});
-  expect(environment({"TROUPE_LIMITS_MAX_PACKET_SIZE=1", "TROUPE_LISTENER_0_ADDRESS=x"}, values),
+  expect(environment({"TROUPE_LIMITS_MAX_PACKET_SIZE=1", "TROUPE_LISTENER_0_ADDRESS=x",
+                      "TROUPE_STREAM_0_FILTER=x"},
+                     values),
          {"TROUPE_LIMITS_MAX_PACKET_SIZE: unknown variable \"TROUPE_LIMITS_MAX_PACKET_SIZE\"; did "
           "you mean \"TROUPE_LIMITS__MAX_PACKET_SIZE\"?",
           "TROUPE_LISTENER_0_ADDRESS: unknown variable \"TROUPE_LISTENER_0_ADDRESS\"; did you mean "
-          "\"TROUPE_LISTENER__0__ADDRESS\"?"});
+          "\"TROUPE_LISTENER__0__ADDRESS\"?",
+          "TROUPE_STREAM_0_FILTER: unknown variable \"TROUPE_STREAM_0_FILTER\"; did you mean "
+          "\"TROUPE_STREAM__0__FILTER\"?"});
   BOOST_TEST((values == config{}));
 }
 
@@ -397,9 +481,10 @@ BOOST_AUTO_TEST_CASE(random_text_never_crashes_the_loaders) {
     for (char& c : noise)
       c = static_cast<char>(random());
     const strings variables{"TROUPE_" + text, "TROUPE_LIMITS__" + noise + "=1",
-                            "TROUPE_LISTENER__0__ADDRESS=tcp://" + noise};
+                            "TROUPE_LISTENER__0__ADDRESS=tcp://" + noise,
+                            "TROUPE_STREAM__0__FILTER=" + noise};
     const strings overrides{text, noise + "=" + noise, "listener.0.address=tcp://" + noise,
-                            "sys.interval=" + noise};
+                            "stream.1.filter=" + noise, "sys.interval=" + noise};
     const auto loaded = load_config({pick(2) == 0 ? text : noise, "f", variables, overrides});
     BOOST_TEST(loaded.errors.size() <= 3 * max_config_errors, "seed " << seed);
   }

@@ -6,6 +6,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <set>
+#include <sstream>
 
 using namespace troupe;
 using namespace std::chrono_literals;
@@ -58,6 +59,8 @@ BOOST_AUTO_TEST_CASE(every_field_has_an_option) {
   BOOST_TEST(option_count("session") == field_count<session_config>());
   BOOST_TEST(option_count("features") == field_count<features_config>());
   BOOST_TEST(option_count("scheduler") == field_count<scheduler_config>());
+  BOOST_TEST(option_count("store") == field_count<store_config>());
+  BOOST_TEST(option_count("stream") == field_count<stream_config>());
   BOOST_TEST(option_count("sys") == field_count<sys_config>());
   BOOST_TEST(option_count("log") == field_count<log_config>());
   BOOST_TEST(option_count("shutdown") == field_count<shutdown_config>());
@@ -66,7 +69,7 @@ BOOST_AUTO_TEST_CASE(every_field_has_an_option) {
 BOOST_AUTO_TEST_CASE(option_names_are_unique_and_match_their_fields_one_to_one) {
   std::set<std::string> names;
   std::set<const void*> fields;
-  config values;
+  auto values = default_with_items();
   for (const auto& each : options()) {
     BOOST_TEST((find_section(each.section) != nullptr), each.section);
     BOOST_TEST(find_option(each.section, each.key) == &each);
@@ -77,13 +80,14 @@ BOOST_AUTO_TEST_CASE(option_names_are_unique_and_match_their_fields_one_to_one) 
 }
 
 BOOST_AUTO_TEST_CASE(every_default_is_taken_as_it_is_shown) {
+  const auto defaults = default_with_items();
   for (const auto& each : options()) {
-    config values;
+    auto values = defaults;
     auto text = show(each, values);
     if (text.starts_with('"')) text = text.substr(1, text.size() - 2);
     const auto problem = assign(each, text, values);
     BOOST_TEST(!problem, dotted_name(each) << ": " << problem.value_or(""));
-    BOOST_TEST((values == config{}), dotted_name(each));
+    BOOST_TEST((values == defaults), dotted_name(each));
   }
 }
 
@@ -92,7 +96,7 @@ BOOST_AUTO_TEST_CASE(numbers_are_taken_up_to_both_ends_of_their_range_and_not_be
   for (const auto& each : options()) {
     if (each.most == 0) continue;
     ++numbers;
-    config values;
+    auto values = default_with_items();
     BOOST_TEST(!assign(each, std::to_string(each.least), values), dotted_name(each));
     BOOST_TEST(number_of(each, values) == each.least, dotted_name(each));
     BOOST_TEST(!assign(each, std::to_string(each.most), values), dotted_name(each));
@@ -107,10 +111,34 @@ BOOST_AUTO_TEST_CASE(numbers_are_taken_up_to_both_ends_of_their_range_and_not_be
   BOOST_TEST(numbers > 30U);
 }
 
+BOOST_AUTO_TEST_CASE(every_list_can_be_counted_emptied_and_filled_and_nothing_else_can) {
+  for (const auto& each : sections()) {
+    const bool is_list = each.form == section_form::list;
+    BOOST_TEST((each.items.count != nullptr) == is_list, each.name);
+    BOOST_TEST((each.items.resize != nullptr) == is_list, each.name);
+    if (!is_list) continue;
+    config values;
+    each.items.resize(values, 0);
+    BOOST_TEST(each.items.count(values) == 0U, each.name);
+    each.items.resize(values, 3);
+    BOOST_TEST(each.items.count(values) == 3U, each.name);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_default_with_items_has_one_in_each_list_and_is_the_default_otherwise) {
+  auto values = default_with_items();
+  for (const auto& each : sections()) {
+    if (each.form == section_form::list) BOOST_TEST(each.items.count(values) == 1U, each.name);
+  }
+  values.streams.clear();
+  BOOST_TEST((values == config{}));
+}
+
 BOOST_AUTO_TEST_CASE(the_printed_default_configuration_loads_to_the_default) {
   config values;
   values.listeners.clear();
   values.limits.max_packet_size = 1;
+  values.store.max_bytes = 1;
   const auto errors = load_toml(print_default_config(), "default.toml", values);
   BOOST_TEST(errors.empty());
   for (const auto& error : errors)
@@ -119,11 +147,37 @@ BOOST_AUTO_TEST_CASE(the_printed_default_configuration_loads_to_the_default) {
   BOOST_TEST((values == config{}));
 }
 
+BOOST_AUTO_TEST_CASE(a_list_that_is_empty_by_default_is_printed_commented_out) {
+  const auto text = print_default_config();
+  const auto begin = text.find("\n# [[stream]]\n");
+  BOOST_TEST_REQUIRE(begin != std::string::npos);
+  BOOST_TEST(text.find("\n[[stream]]\n") == std::string::npos);
+  auto item = text.substr(begin, text.find("\n[", begin) - begin);
+  std::istringstream lines(item);
+  for (std::string line; std::getline(lines, line);)
+    BOOST_TEST((line.empty() || line.starts_with("# ")), line);
+
+  // Without the comment signs before what is not prose, it is one stream.
+  for (const std::string start : {"[[stream]]", "filter = ", "max-age = ", "max-bytes = "}) {
+    const auto at = item.find("\n# " + start);
+    BOOST_TEST_REQUIRE(at != std::string::npos, start);
+    item.erase(at + 1, 2);
+  }
+  config values;
+  BOOST_TEST(load_toml(item, "default.toml", values).empty());
+  BOOST_TEST((values == default_with_items()));
+}
+
 BOOST_AUTO_TEST_CASE(the_printed_default_configuration_explains_every_option) {
   const auto text = print_default_config();
+  const auto defaults = default_with_items();
   std::size_t position = 0;
   for (const auto& each : options()) {
-    const auto line = "\n" + std::string(each.key) + " = " + show(each, config{}) + "\n";
+    const auto* section = find_section(each.section);
+    const bool is_empty_list =
+        section->form == section_form::list && section->items.count(config{}) == 0;
+    const auto line = (is_empty_list ? "\n# " : "\n") + std::string(each.key) + " = " +
+                      show(each, defaults) + "\n";
     const auto found = text.find(line, position);
     BOOST_TEST_REQUIRE(found != std::string::npos, dotted_name(each));
     const auto comment = text.substr(position, found - position);
@@ -186,6 +240,7 @@ BOOST_AUTO_TEST_CASE(suggestions_name_the_nearest_option_in_any_section) {
   BOOST_TEST(nearest("limits", std::string(100'000, 'x')) == "");
   BOOST_TEST(nearest_section("limit") == "limits");
   BOOST_TEST(nearest_section("listeners") == "listener");
+  BOOST_TEST(nearest_section("streams") == "stream");
   BOOST_TEST(nearest_section("banana") == "");
 }
 

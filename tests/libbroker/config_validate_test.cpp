@@ -12,6 +12,11 @@ loaded_config load(std::string_view text, const strings& overrides = {}) {
   return load_config({text, "troupe.toml", {}, overrides});
 }
 
+/// Loads `overrides` of streams, with a directory for them.
+loaded_config load_streams(const strings& overrides) {
+  return load("[node]\ndata-dir = \"data\"\n", overrides);
+}
+
 void expect(const std::vector<config_error>& got, const strings& wanted) {
   strings lines;
   for (const auto& each : got)
@@ -72,6 +77,90 @@ BOOST_AUTO_TEST_CASE(a_listener_that_nobody_can_use_is_warned_of) {
   expect(load("[[listener]]\naddress = \"tcp://0.0.0.0:1883\"\nallow-anonymous = true\n").warnings,
          {});
   expect(load("listener = []").warnings, {"listener: there is no listener, so nobody can connect"});
+}
+
+BOOST_AUTO_TEST_CASE(streams_with_a_limit_and_a_data_directory_are_fine) {
+  const auto loaded = load(R"(
+[node]
+data-dir = "data"
+[[stream]]
+filter = "plant/+/measurements/#"
+max-age = "7d"
+[[stream]]
+filter = "plant/#"
+max-bytes = "1 GiB"
+[[stream]]
+filter = "#"
+max-age = 1
+)");
+  expect(loaded.errors, {});
+  expect(loaded.warnings, {});
+}
+
+BOOST_AUTO_TEST_CASE(a_stream_needs_a_filter) {
+  expect(load_streams({"stream.0.max-age=1"}).errors,
+         {"--set stream.0.max-age: stream.0.filter: it is missing; say which topics are kept, as "
+          "in \"plant/#\""});
+  expect(load_streams({"stream.0.filter="}).errors,
+         {"--set stream.0.filter: stream.0.filter: it is missing; say which topics are kept, as "
+          "in \"plant/#\""});
+  expect(load("[[stream]]\n", {"node.data-dir=data"}).errors,
+         {"stream.0.filter: stream.0.filter: it is missing; say which topics are kept, as in "
+          "\"plant/#\""});
+}
+
+BOOST_AUTO_TEST_CASE(the_filter_of_a_stream_has_to_be_one) {
+  expect(load_streams({"stream.0.filter=a/#/b"}).errors,
+         {R"(--set stream.0.filter: stream.0.filter: "a/#/b": '#' is not the whole last level)"});
+  expect(load_streams({"stream.0.filter=a", "stream.1.filter=b+"}).errors,
+         {R"(--set stream.1.filter: stream.1.filter: "b+": '+' is not a whole level)"});
+  expect(load_streams({"stream.0.filter=\xFF"}).errors,
+         {"--set stream.0.filter: stream.0.filter: \"\xFF\": topic filter is not UTF-8 or has "
+          "U+0000"});
+}
+
+BOOST_AUTO_TEST_CASE(the_filter_of_a_stream_has_no_prefix_of_subscriptions) {
+  expect(
+      load_streams({"stream.0.filter=$share/g/a", "stream.1.filter=$replay/a"}).errors,
+      {R"(--set stream.0.filter: stream.0.filter: "$share/g/a": $share/ is for subscriptions only)",
+       R"(--set stream.1.filter: stream.1.filter: "$replay/a": $replay/ is for subscriptions only)"});
+}
+
+BOOST_AUTO_TEST_CASE(two_streams_cannot_have_one_filter) {
+  expect(load_streams({"stream.0.filter=a/#", "stream.1.filter=b", "stream.2.filter=a/#"}).errors,
+         {R"(--set stream.2.filter: stream.2.filter: stream.0 has the filter "a/#" too)"});
+}
+
+BOOST_AUTO_TEST_CASE(streams_need_a_data_directory) {
+  expect(load("[[stream]]\nfilter = \"a\"\n[[stream]]\nfilter = \"b\"\n").errors,
+         {"troupe.toml:2: stream.0.filter: streams are kept in node.data-dir, which is empty"});
+}
+
+BOOST_AUTO_TEST_CASE(there_are_a_thousand_streams_at_most) {
+  config values;
+  values.node.data_dir = "data";
+  for (int i = 0; i < 1000; ++i)
+    values.streams.push_back({std::to_string(i), std::chrono::seconds{1}, 0});
+  expect(validate(values).errors, {});
+  values.streams.push_back({"one-more", {}, 1});
+  values.streams.push_back({"", {}, 1});
+  expect(validate(values).errors,
+         {"stream.1000.filter: stream.1000.filter: there are 1002 streams; 1000 are the most"});
+}
+
+BOOST_AUTO_TEST_CASE(a_stream_without_a_limit_is_warned_of) {
+  const auto loaded = load_streams({"stream.0.filter=a", "stream.1.filter=b", "stream.1.max-age=1",
+                                    "stream.2.filter=c", "stream.2.max-bytes=1"});
+  expect(loaded.errors, {});
+  expect(loaded.warnings, {"--set stream.0.filter: stream.0.filter: the stream has neither max-age "
+                           "nor max-bytes: it grows until the disk is full"});
+}
+
+BOOST_AUTO_TEST_CASE(a_stream_of_topics_of_the_broker_is_warned_of) {
+  const auto loaded = load_streams({"stream.0.filter=$SYS/#", "stream.0.max-age=1d"});
+  expect(loaded.errors, {});
+  expect(loaded.warnings, {R"(--set stream.0.filter: stream.0.filter: "$SYS/#" begins with $: )"
+                           "such topics are for what a broker says about itself"});
 }
 
 BOOST_AUTO_TEST_CASE(the_response_prefix_has_to_start_a_topic) {

@@ -50,6 +50,8 @@ BOOST_AUTO_TEST_CASE(durations_are_sums_of_units_or_plain_in_the_unit_of_the_opt
   BOOST_TEST((parse_duration("1h30m", 1s) == 5'400U));
   BOOST_TEST((parse_duration("1 d 2 h 3 min 4 s", 1s) == 93'784U));
   BOOST_TEST((parse_duration("2000ms", 1s) == 2U));
+  BOOST_TEST((parse_duration("7d", 1s) == 604'800U));
+  BOOST_TEST((parse_duration("1d12h", 1s) == 129'600U));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_a_whole_number_of_time_units_is_refused) {
@@ -69,6 +71,7 @@ BOOST_AUTO_TEST_CASE(numbers_are_shown_in_the_largest_unit_that_fits_exactly) {
   BOOST_TEST(show_duration(10s) == "10s");
   BOOST_TEST(show_duration(90min) == "90m");
   BOOST_TEST(show_duration(48h) == "2d");
+  BOOST_TEST(show_duration(36h) == "36h");
 }
 
 BOOST_AUTO_TEST_CASE(booleans_are_spelled_as_in_toml) {
