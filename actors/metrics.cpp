@@ -15,9 +15,9 @@ constexpr std::uint64_t traffic_counters::*traffic_fields[] = {
     &traffic_counters::dropped_expired,        &traffic_counters::dropped_too_large,
 };
 constexpr std::uint64_t counters::*own_fields[] = {
-    &counters::bytes_received,      &counters::bytes_sent,        &counters::connections_accepted,
-    &counters::connections_refused, &counters::handshakes_failed, &counters::deliveries_dropped,
-    &counters::publishes_dropped,   &counters::publishes_held,
+    &counters::bytes_received,      &counters::bytes_sent,          &counters::connections_accepted,
+    &counters::connections_refused, &counters::handshakes_failed,   &counters::deliveries_dropped,
+    &counters::publishes_dropped,   &counters::messages_not_logged, &counters::publishes_held,
 };
 
 std::uint64_t read(std::uint64_t& counter) noexcept {

@@ -23,6 +23,7 @@ public:
     std::uint64_t handshakes_failed = 0;    ///< bad or late CONNECT, bad credentials
     std::uint64_t deliveries_dropped = 0;   ///< messages over a session's delivery credit
     std::uint64_t publishes_dropped = 0;    ///< messages that a client left behind, over the limit
+    std::uint64_t messages_not_logged = 0;  ///< that the disk failed to take
     std::uint64_t publishes_held = 0;       ///< blocks that waited for publish credit
   };
 

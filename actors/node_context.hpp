@@ -25,8 +25,9 @@ struct node_context {
   std::vector<shard_handle> shards;
   std::vector<directory_handle> directories;
   authenticator_handle authenticator;
-  store_handle store;            ///< null: everything is in memory
-  log_reader_handle log_reader;  ///< null as `store`
+  store_handle store;               ///< null: everything is in memory
+  log_reader_handle log_reader;     ///< for sessions that are behind; null as `store`
+  log_reader_handle replay_reader;  ///< for replays; null as `store`
 
   /// The last offset of the log that is on the disk.
   mutable std::atomic<log_offset> log_head{0};

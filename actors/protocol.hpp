@@ -166,6 +166,12 @@ struct log_read {
   log_page page;
   bool failed = false;  ///< nothing could be read; the answer took its time
 };
+/// Where a replay begins.
+struct replay_found {
+  request_number number = 0;
+  std::uint32_t epoch = 0;
+  replay_beginning where;
+};
 /// Which messages of the log are not needed any more? All that lie at or below `head`
 /// have been handed out by the shards. Answered with `passed`.
 struct ask_passed {
@@ -201,6 +207,8 @@ using session_handle = connection_owner::extend<
     caf::reacts_to<live_set>,
     // A page of the log.
     caf::reacts_to<log_read>,
+    // Begin a replay.
+    caf::reacts_to<replay_found>,
     // Acknowledge to the client.
     caf::reacts_to<accepted>,
     // Publish what waited for credit.
@@ -400,17 +408,25 @@ using store_handle = caf::typed_actor<
 
 // -- log reader ---------------------------------------------------------------------
 
-/// Answered with `log_read`, in its time: a session has one under way.
+/// Answered with `log_read` or `replay_found`, in its time: a session has a few under way.
 struct read_log {
   log_request what;
   session_handle reader;
   std::uint32_t epoch = 0;
 };
+/// The log has grown, and somebody waited for it.
+struct log_grown {};
+/// To itself: who has waited for long is told that there was nothing.
+struct end_long_waits {};
 
 /// Reads the log while others append.
 using log_reader_handle = caf::typed_actor<
     // A page for a session.
-    caf::reacts_to<read_log>>;
+    caf::reacts_to<read_log>,
+    // Look again for those who wait.
+    caf::reacts_to<log_grown>,
+    // Let go of sessions that may be gone.
+    caf::reacts_to<end_long_waits>>;
 
 // -- directory ----------------------------------------------------------------------
 
@@ -536,6 +552,9 @@ TROUPE_LOCAL_MESSAGE(ask_passed)
 TROUPE_LOCAL_MESSAGE(passed)
 TROUPE_LOCAL_MESSAGE(look_for_passed)
 TROUPE_LOCAL_MESSAGE(read_log)
+TROUPE_LOCAL_MESSAGE(log_grown)
+TROUPE_LOCAL_MESSAGE(end_long_waits)
+TROUPE_LOCAL_MESSAGE(replay_found)
 TROUPE_LOCAL_MESSAGE(restore_session)
 TROUPE_LOCAL_MESSAGE(session_restored)
 TROUPE_LOCAL_MESSAGE(go_on)

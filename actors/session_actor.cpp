@@ -68,6 +68,7 @@ session_actor::behavior_type session_actor::make_behavior() {
       [](const deliveries_missed& event) { running->handle(event); },
       [](const live_set& reply) { running->handle(reply); },
       [](log_read& reply) { running->handle(reply); },
+      [](const replay_found& reply) { running->handle(reply); },
       [](const restore_session& kept) { return running->handle(kept); },
       [](const go_on& request) { running->handle(request); },
       [](const ask_passed& question) { return passed{running->machine_.passed(question.head)}; },
@@ -330,7 +331,9 @@ void session_actor::apply_effects(time_point now) {
   machine_.keep_progress(now, wanted);
   house_.counts.add(wanted.counted);
   send_requests();
-  if (wanted.read_log) read_log_for(*std::exchange(wanted.read_log, {}), now);
+  for (log_request& each : wanted.read_log)
+    read_log_for(std::move(each), now);
+  wanted.read_log.clear();
   if (wanted.write.number != 0)
     send(house_.store, write_session{machine_.client_id(), std::exchange(wanted.write, {}),
                                      machine_.epoch(), self()});
@@ -354,7 +357,9 @@ void session_actor::apply_effects(time_point now) {
 
 void session_actor::read_log_for(log_request&& what, time_point now) {
   what.page.now = read_wall_clock(now);
-  send(house_.log_reader, read_log{std::move(what), self(), machine_.epoch()});
+  const bool is_replay = what.start || what.follows;
+  send(is_replay ? house_.replay_reader : house_.log_reader,
+       read_log{std::move(what), self(), machine_.epoch()});
 }
 
 void session_actor::tell_presence() {
@@ -587,6 +592,14 @@ void session_actor::handle(log_read& reply) {
   const time_point now = current_time(*this);
   machine_.log_read(reply.number, std::move(reply.page), reply.failed, now, effects());
   carry_out(now);
+}
+
+void session_actor::handle(const replay_found& reply) {
+  if (reply.epoch != machine_.epoch()) return;
+  const time_point now = current_time(*this);
+  machine_.replay_found(reply.number, reply.where, now, effects());
+  carry_out(now);
+  resume_reading();
 }
 
 // -- shutdown ---------------------------------------------------------------------

@@ -90,6 +90,7 @@ private:
   void handle(const deliveries_missed& event);
   void handle(const live_set& reply);
   void handle(log_read& reply);
+  void handle(const replay_found& reply);
   void handle(const stop_reading& request);
   void handle(const dismiss& request);
   void handle(const session_timer& due);

@@ -23,7 +23,10 @@ shard_actor::shard_actor(caf::actor_config& config, const node_context& house, s
       house_(house),
       number_(number),
       router_(retained_limits(house.settings, house.shards.size())) {
-  if (house_.store) router_.note_retained_changes();
+  if (!house_.store) return;
+  router_.note_retained_changes();
+  for (const stream_config& each : house_.settings.streams)
+    router_.add_stream(each.filter);
 }
 
 shard_actor::behavior_type shard_actor::make_behavior() {
@@ -134,7 +137,8 @@ void shard_actor::on_appended(const appended& reply) {
   request_flush();
 }
 
-/// The disk failed: messages for the log are not routed, and the publisher is told.
+/// The disk failed: messages for the log are not routed, and the publisher is told. Those of
+/// QoS 0, which nobody was promised anything about, are.
 void shard_actor::route_rest(append_queue::waiting&& failed) {
   route& request = failed.request;
   const message_block& block = *request.block;
@@ -144,12 +148,14 @@ void shard_actor::route_rest(append_queue::waiting&& failed) {
   message_block_builder lost;
   message_block_builder rest;
   for (std::uint32_t i = 0, at = 0; i != block.size(); ++i) {
-    const bool is_lost = at != failed.logged.size() && failed.logged[at] == i;
+    const bool is_logged = at != failed.logged.size() && failed.logged[at] == i;
+    const bool is_lost = is_logged && block[i].qos != qos::at_most_once;
     (is_lost ? lost : rest).add(block, block[i]);
-    if (is_lost) ++at;
+    if (is_logged) ++at;
   }
+  house_.counts.add(&metrics::counters::messages_not_logged, failed.logged.size());
   if (request.publisher) {
-    send(request.publisher, accepted{lost.seal(origin), request.epoch, false});
+    if (!lost.empty()) send(request.publisher, accepted{lost.seal(origin), request.epoch, false});
     if (!rest.empty()) {
       message_block_ptr others = rest.seal(origin);
       router_.route(others);

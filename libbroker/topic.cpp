@@ -125,6 +125,42 @@ bool matches(std::string_view filter, std::string_view name) noexcept {
   return !name_goes_on && (!filter_goes_on || filter == "#");
 }
 
+namespace {
+
+bool begins_with_wildcard(std::string_view filter) noexcept {
+  return filter.starts_with('#') || filter.starts_with('+');
+}
+
+}  // namespace
+
+bool overlaps(std::string_view left, std::string_view right) noexcept {
+  if (begins_with_wildcard(left) ? right.starts_with('$')
+                                 : left.starts_with('$') && begins_with_wildcard(right))
+    return false;
+  bool left_goes_on = true;
+  bool right_goes_on = true;
+  while (left_goes_on && right_goes_on) {
+    const std::string_view one = take_level(left, left_goes_on);
+    const std::string_view other = take_level(right, right_goes_on);
+    if (one == "#" || other == "#") return true;
+    if (one != "+" && other != "+" && one != other) return false;
+  }
+  return (!left_goes_on || left == "#") && (!right_goes_on || right == "#");
+}
+
+bool covers(std::string_view greater, std::string_view lesser) noexcept {
+  if (begins_with_wildcard(greater) && lesser.starts_with('$')) return false;
+  bool greater_goes_on = true;
+  bool lesser_goes_on = true;
+  while (greater_goes_on && lesser_goes_on) {
+    const std::string_view wide = take_level(greater, greater_goes_on);
+    if (wide == "#") return true;
+    const std::string_view narrow = take_level(lesser, lesser_goes_on);
+    if (narrow == "#" || (wide != "+" && wide != narrow)) return false;
+  }
+  return !lesser_goes_on && (!greater_goes_on || greater == "#");
+}
+
 // What one topic goes through is in order [MQTT5-4.6.0-5] [MQTT5-4.6.0-6] [MQTT311-4.6.0-5]
 // [MQTT311-4.6.0-6].
 std::uint32_t partition_of(std::string_view topic) noexcept {

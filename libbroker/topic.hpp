@@ -30,6 +30,12 @@ struct topic_filter {
 /// reference that the subscription tree is tested against. REQUIRES: both valid.
 [[nodiscard]] bool matches(std::string_view filter, std::string_view name) noexcept;
 
+/// Whether some topic matches both filters. REQUIRES: both valid, without `$share`.
+[[nodiscard]] bool overlaps(std::string_view left, std::string_view right) noexcept;
+/// Whether every topic that matches `lesser` matches `greater`, too. REQUIRES: both valid,
+/// without `$share`.
+[[nodiscard]] bool covers(std::string_view greater, std::string_view lesser) noexcept;
+
 /// Number of partitions that topics are spread over; written into the data
 /// directory at creation and never changed.
 inline constexpr std::uint32_t partition_count = 64;

@@ -4,6 +4,7 @@
 #include "persistence/big_endian.hpp"
 #include "persistence/damage_counter.hpp"
 #include "persistence/keys.hpp"
+#include "persistence/torn_file.hpp"
 
 #include <leveldb/cache.h>
 #include <leveldb/db.h>
@@ -131,6 +132,11 @@ storage_result<void> database::try_start() {
   // LevelDB would take a store without CURRENT for an empty directory and delete its files.
   if (store_exists() && !env_->FileExists(store_ + "/CURRENT"))
     return storage_error{storage_error::kind::damaged, "CURRENT is missing"};
+  // … and one with half a manifest for one that has fewer.
+  std::string manifest;
+  leveldb::ReadFileToString(env_, store_ + "/CURRENT", &manifest);
+  if (!manifest.empty() && is_torn(*env_, store_ + '/' + manifest.substr(0, manifest.size() - 1)))
+    return storage_error{storage_error::kind::damaged, "the manifest is torn"};
   if (auto opened = open_store(); !opened) return opened;
   if (auto format = check_format(); !format) return format;
   const auto last = last_commit();
@@ -260,13 +266,17 @@ storage_result<std::optional<std::string>> store_scan::get(std::string_view key)
   return get_from(db_, key);
 }
 
+std::unique_ptr<leveldb::Iterator> store_scan::another() const {
+  return std::unique_ptr<leveldb::Iterator>(
+      db_ != nullptr ? db_->NewIterator(checked())
+                     : leveldb::NewErrorIterator(leveldb::Status::IOError("the store is closed")));
+}
+
 store_scan database::scan() const {
   store_scan scan;
   scan.open_ = std::shared_lock(open_);
   scan.db_ = db_.get();
-  scan.iterator_.reset(
-      db_ != nullptr ? db_->NewIterator(checked())
-                     : leveldb::NewErrorIterator(leveldb::Status::IOError("the store is closed")));
+  scan.iterator_ = scan.another();
   return scan;
 }
 

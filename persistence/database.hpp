@@ -43,6 +43,8 @@ public:
   leveldb::Iterator* operator->() const noexcept { return iterator_.get(); }
   /// As `database::get`.
   [[nodiscard]] storage_result<std::optional<std::string>> get(std::string_view key) const;
+  /// A second iterator, which may see what was committed since. Lives as long as this at most.
+  [[nodiscard]] std::unique_ptr<leveldb::Iterator> another() const;
 
 private:
   friend class database;

@@ -4,15 +4,34 @@
 
 namespace troupe::keys {
 
-std::string record(log_offset last) {
+std::string stream(stream_number number) {
+  std::string key(1, stream_table);
+  append_big_endian(number, key);
+  return key;
+}
+
+std::optional<stream_number> stream_of(std::string_view key) noexcept {
+  if (key.size() != 1 + sizeof(stream_number) || key[0] != stream_table) return std::nullopt;
+  return get_big_endian<stream_number>(key.substr(1));
+}
+
+std::string record(stream_number stream, log_offset last) {
   std::string key(1, record_table);
+  append_big_endian(stream, key);
   append_big_endian(last, key);
   return key;
 }
 
-std::optional<log_offset> last_of_record(std::string_view key) noexcept {
-  if (key.size() != 1 + sizeof(log_offset) || key[0] != record_table) return std::nullopt;
-  return get_big_endian<log_offset>(key.substr(1));
+std::optional<record_place> parse_record(std::string_view key) noexcept {
+  if (key.size() != 1 + sizeof(stream_number) + sizeof(log_offset) || key[0] != record_table)
+    return std::nullopt;
+  return record_place{.stream = get_big_endian<stream_number>(key.substr(1)),
+                      .last = get_big_endian<log_offset>(key.substr(1 + sizeof(stream_number)))};
+}
+
+std::optional<log_offset> last_of_record(std::string_view key, stream_number stream) noexcept {
+  const auto place = parse_record(key);
+  return place && place->stream == stream ? std::optional(place->last) : std::nullopt;
 }
 
 std::string index(topic_id topic, log_offset last) {

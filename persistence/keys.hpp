@@ -14,11 +14,15 @@ namespace troupe {
 /// Numbers topics that have messages in the log; never used twice.
 using topic_id = std::uint64_t;
 
+/// Numbers the parts of the log; see log_streams.hpp.
+using stream_number = std::uint16_t;
+
 namespace keys {
 
 // The first byte.
 inline constexpr char meta_table = 'A';
 inline constexpr char index_table = 'I';
+inline constexpr char stream_table = 'L';
 inline constexpr char retained_table = 'M';
 inline constexpr char record_table = 'R';
 inline constexpr char session_table = 'S';
@@ -29,12 +33,24 @@ inline constexpr std::string_view partitions = "Apartitions";
 inline constexpr std::string_view commits = "Acommits";
 inline constexpr std::string_view ceiling = "Aceiling";
 inline constexpr std::string_view next_topic = "Anext-topic";
-inline constexpr std::string_view trimmed = "Atrimmed";
+inline constexpr std::string_view declared_streams = "Astreams";
 
-/// Of the record whose last message is at `last`.
-[[nodiscard]] std::string record(log_offset last);
+/// Of the figures of one part of the log.
+[[nodiscard]] std::string stream(stream_number number);
 /// The other way round; nothing if `key` is no such key.
-[[nodiscard]] std::optional<log_offset> last_of_record(std::string_view key) noexcept;
+[[nodiscard]] std::optional<stream_number> stream_of(std::string_view key) noexcept;
+
+/// Of the record in part `stream` whose last message is at `last`.
+[[nodiscard]] std::string record(stream_number stream, log_offset last);
+struct record_place {
+  stream_number stream = 0;
+  log_offset last = 0;
+};
+/// The other way round; nothing if `key` is no such key.
+[[nodiscard]] std::optional<record_place> parse_record(std::string_view key) noexcept;
+/// The same if the record is in part `stream`.
+[[nodiscard]] std::optional<log_offset> last_of_record(std::string_view key,
+                                                       stream_number stream) noexcept;
 
 /// Says that the record at `last` holds messages of the topic.
 [[nodiscard]] std::string index(topic_id topic, log_offset last);

@@ -2,9 +2,12 @@
 
 #include "libbroker/topic.hpp"
 #include "persistence/big_endian.hpp"
+#include "persistence/log_record.hpp"
 
 #include <algorithm>
 #include <limits>
+#include <memory>
+#include <utility>
 
 namespace troupe {
 
@@ -59,14 +62,65 @@ bool take(log_offset last, std::string_view bytes, const log_query& what, log_pa
   return page.reached >= end;
 }
 
-/// Damaged parts are passed over. Any other error says nothing about what is there.
-storage_result<void> count_damage(const store_scan& scan, log_page& page) {
-  const leveldb::Status status = scan->status();
+/// Damaged blocks are passed over. Any other error says nothing about what is there.
+storage_result<void> count_damage(const leveldb::Status& status, log_page& page) {
   if (status.ok()) return {};
   if (!status.IsCorruption()) return storage_error_of(status);
   ++page.damaged_records;
   return {};
 }
+
+/// The records of several parts of the log in the order of their offsets.
+class part_merge {
+public:
+  part_merge(const store_scan& scan, const log_streams& streams, const log_query& what) {
+    for (const stream_number part : streams.holding(what.filters, what.after)) {
+      // LevelDB is slow to pass over what was removed.
+      const log_offset after = std::max(what.after, streams.kept(part).trimmed);
+      parts_.push_back({.number = part, .at = scan.another(), .last = {}});
+      parts_.back().at->Seek(keys::record(part, after + 1));
+      look(parts_.back());
+    }
+    find_next();
+  }
+
+  /// The last offset of the next record; nothing if there is none.
+  [[nodiscard]] std::optional<log_offset> last() const { return parts_[next_].last; }
+  /// REQUIRES: last().
+  [[nodiscard]] std::string_view record() const { return text(parts_[next_].at->value()); }
+  void advance() {
+    parts_[next_].at->Next();
+    look(parts_[next_]);
+    find_next();
+  }
+
+  /// Damaged blocks are passed over. Any other error says nothing about what is there.
+  [[nodiscard]] storage_result<void> count_damage(log_page& page) const {
+    for (const part& each : parts_)
+      if (auto counted = troupe::count_damage(each.at->status(), page); !counted) return counted;
+    return {};
+  }
+
+private:
+  struct part {
+    stream_number number = 0;
+    std::unique_ptr<leveldb::Iterator> at;
+    std::optional<log_offset> last;
+  };
+
+  static void look(part& at) {
+    at.last.reset();
+    if (at.at->Valid()) at.last = keys::last_of_record(text(at.at->key()), at.number);
+  }
+  void find_next() {
+    for (std::size_t i = 0; i != parts_.size(); ++i)
+      if (parts_[i].last && (!parts_[next_].last || *parts_[i].last < *parts_[next_].last))
+        next_ = i;
+  }
+
+  std::vector<part> parts_;  ///< one at least: the common one
+  std::size_t next_ = 0;
+};
 
 /// Nothing is left of what was asked for.
 log_page complete(const log_query& what, log_page page) {
@@ -107,16 +161,14 @@ storage_result<log_page> log_reader::read_in_order(const log_query& what) const 
   page.reached = what.after;
   std::size_t bytes = 0;
   const store_scan scan = store_->scan();
-  for (scan->Seek(keys::record(what.after + 1));; scan->Next()) {
-    const auto last =
-        scan->Valid() ? keys::last_of_record(text(scan->key())) : std::optional<log_offset>();
-    if (!last) break;
-    if (is_full(what, page, bytes) || !take(*last, text(scan->value()), what, page, bytes))
+  part_merge next(scan, *streams_, what);
+  for (; next.last(); next.advance()) {
+    if (is_full(what, page, bytes) || !take(*next.last(), next.record(), what, page, bytes))
       return page;
     ++page.records;
     if (page.reached >= what.up_to) break;
   }
-  if (const auto failed = count_damage(scan, page); !failed) return failed.error();
+  if (const auto failed = next.count_damage(page); !failed) return failed.error();
   return complete(what, std::move(page));
 }
 
@@ -139,25 +191,35 @@ storage_result<log_page> log_reader::read_by_topic(const log_query& what,
   page.reached = what.after;
   std::size_t bytes = 0;
   const store_scan scan = store_->scan();
-  // The next record of each topic.
-  std::vector<log_offset> next(topics.size());
-  const auto find_next = [&](std::size_t i, log_offset from) {
-    scan->Seek(keys::index(topics[i], from));
-    next[i] =
-        scan->Valid() ? keys::record_of_index(text(scan->key()), topics[i]).value_or(none) : none;
+  log_offset trimmed = std::numeric_limits<log_offset>::max();
+  for (const stream_number part : streams_->holding(what.filters, what.after))
+    trimmed = std::min(trimmed, streams_->kept(part).trimmed);
+  struct place {
+    topic_id topic = 0;
+    log_offset last = none;  ///< of the next record
+    stream_number part = 0;
   };
-  for (std::size_t i = 0; i != topics.size(); ++i)
-    find_next(i, what.after + 1);
+  std::vector<place> places;
+  const auto find_next = [&](place& at, log_offset from) {
+    scan->Seek(keys::index(at.topic, from));
+    const auto found =
+        scan->Valid() ? keys::record_of_index(text(scan->key()), at.topic) : std::nullopt;
+    at.last = found.value_or(none);
+    if (found && scan->value().size() == sizeof(stream_number))
+      at.part = get_big_endian<stream_number>(text(scan->value()));
+  };
+  for (const topic_id each : topics)
+    find_next(places.emplace_back(place{.topic = each}), std::max(what.after, trimmed) + 1);
 
   while (!is_full(what, page, bytes)) {
-    const auto nearest = std::min_element(next.begin(), next.end());
-    if (nearest == next.end() || *nearest == none) {
-      if (const auto failed = count_damage(scan, page); !failed) return failed.error();
+    const auto nearest = std::ranges::min_element(places, {}, &place::last);
+    if (nearest == places.end() || nearest->last == none) {
+      if (const auto failed = count_damage(scan->status(), page); !failed) return failed.error();
       return complete(what, std::move(page));
     }
-    const log_offset last = *nearest;
+    const log_offset last = nearest->last;
     ++page.records;
-    const auto record = scan.get(keys::record(last));
+    const auto record = scan.get(keys::record(nearest->part, last));
     if (!record)
       ++page.damaged_records;
     else if (*record && !take(last, **record, what, page, bytes))
@@ -165,10 +227,62 @@ storage_result<log_page> log_reader::read_by_topic(const log_query& what,
     // Without a record it was trimmed meanwhile.
     page.reached = std::max(page.reached, std::min(last, what.up_to));
     if (page.reached >= what.up_to) return complete(what, std::move(page));
-    for (std::size_t i = 0; i != topics.size(); ++i)
-      if (next[i] == last) find_next(i, last + 1);
+    for (place& each : places)
+      if (each.last == last) find_next(each, last + 1);
   }
   return page;
+}
+
+// -- replays ------------------------------------------------------------------------
+
+storage_result<log_reader::beginning> log_reader::find(const replay_start& start,
+                                                       std::span<const std::string> filters,
+                                                       wall_time now) const {
+  const std::vector<stream_number> parts = streams_->holding(filters, 0);
+  beginning found{.oldest = std::numeric_limits<log_offset>::max()};
+  for (const stream_number each : parts)
+    found.oldest = std::min(found.oldest, streams_->kept(each).trimmed);
+  if (const auto* const offset = std::get_if<log_offset>(&start)) {
+    found.after = *offset == 0 ? 0 : *offset - 1;
+    return found;
+  }
+  const auto* const ago = std::get_if<std::chrono::seconds>(&start);
+  const wall_time time = ago != nullptr ? now - *ago : std::get<wall_time>(start);
+  // Offsets rise with time in all parts.
+  for (const stream_number each : parts) {
+    const auto earlier = before(time, each);
+    if (!earlier) return earlier.error();
+    found.after = std::max(found.after, *earlier);
+  }
+  return found;
+}
+
+/// The last offset in the part of a record that was received before `time`.
+storage_result<log_offset> log_reader::before(wall_time time, stream_number part) const {
+  const store_scan scan = store_->scan();
+  const auto place = [&] {
+    return scan->Valid() ? keys::last_of_record(text(scan->key()), part) : std::nullopt;
+  };
+  scan->Seek(keys::record(part, std::numeric_limits<log_offset>::max()));
+  if (scan->Valid())
+    scan->Prev();
+  else
+    scan->SeekToLast();
+  log_offset earlier = streams_->kept(part).trimmed;  // records up to here are
+  log_offset end = place().value_or(0);               // those behind it are not
+  while (earlier < end) {
+    const log_offset middle = earlier + (end - earlier) / 2;
+    scan->Seek(keys::record(part, middle + 1));
+    const auto last = place();
+    const auto record = last ? record_view::parse(text(scan->value())) : std::nullopt;
+    if (record && record->origin().received_at < time)
+      earlier = *last;
+    else
+      end = middle;
+  }
+  if (!scan->status().ok() && !scan->status().IsCorruption())
+    return storage_error_of(scan->status());
+  return earlier;
 }
 
 }  // namespace troupe

@@ -1,10 +1,12 @@
 #pragma once
 
 #include "libbroker/message/log_page.hpp"
-#include "persistence/offset_log.hpp"
+#include "libbroker/replay_start.hpp"
+#include "persistence/log_streams.hpp"
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,7 +16,9 @@ namespace troupe {
 /// threads, beside one that writes.
 class log_reader {
 public:
-  explicit log_reader(const database& store) : store_(&store) {}
+  /// `store` and `streams` outlive the reader.
+  log_reader(const database& store, const log_streams& streams)
+      : store_(&store), streams_(&streams) {}
 
   /// The message at `offset`; nothing if there is none (any more), or only a damaged one.
   [[nodiscard]] storage_result<std::optional<log_run>> get(log_offset offset,
@@ -24,6 +28,14 @@ public:
   /// by topic; else the log is read in order.
   [[nodiscard]] storage_result<log_page> read(const log_query& what) const;
 
+  /// Where a replay of `filters` begins.
+  struct beginning {
+    log_offset after = 0;   ///< what is wanted lies above
+    log_offset oldest = 0;  ///< nothing at or below it is left
+  };
+  [[nodiscard]] storage_result<beginning>
+  find(const replay_start& start, std::span<const std::string> filters, wall_time now) const;
+
 private:
   [[nodiscard]] storage_result<log_page> read_in_order(const log_query& what) const;
   [[nodiscard]] storage_result<log_page> read_by_topic(const log_query& what,
@@ -31,7 +43,10 @@ private:
   [[nodiscard]] storage_result<std::vector<topic_id>>
   numbers_of(const std::vector<std::string>& topics) const;
 
+  [[nodiscard]] storage_result<log_offset> before(wall_time time, stream_number part) const;
+
   const database* store_;
+  const log_streams* streams_;
 };
 
 }  // namespace troupe

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace troupe {
 
@@ -11,37 +12,95 @@ namespace {
 /// Whoever asks again at once after an error would find the same.
 constexpr std::chrono::seconds pause_after_error{1};
 
+/// Who waits for messages is answered after one to two of these at the latest, so that
+/// sessions that are gone are not kept for ever.
+constexpr std::chrono::seconds longest_wait{20};
+
 }  // namespace
 
 log_reader_actor::log_reader_actor(caf::actor_config& config, const database& store,
-                                   const offset_log& log)
-    : log_reader_handle::base(config), log_(log), reader_(store) {}
+                                   offset_log& log)
+    : log_reader_handle::base(config), log_(log), reader_(store, log.streams()) {}
 
 log_reader_actor::behavior_type log_reader_actor::make_behavior() {
   return {
-      [this](read_log& request) {
-        auto page = read(request.what);
-        log_read reply{.number = request.what.number, .epoch = request.epoch, .page = {}};
-        if (page) {
-          if (page->damaged_records != 0)
-            spdlog::error("event=log_damaged records={}", page->damaged_records);
-          reply.page = *std::move(page);
-          return send(request.reader, std::move(reply));
-        }
-        spdlog::error("event=log_unreadable reason=\"{}\"", page.error().what);
-        reply.page.reached = request.what.page.after;
-        reply.failed = true;
-        delayed_send(request.reader, pause_after_error, std::move(reply));
+      [this](read_log& request) { answer(request); },
+      [this](const log_grown&) { look_again(); },
+      [this](const end_long_waits&) {
+        has_timer_ = false;
+        std::erase_if(waiting_, [this](wait& each) {
+          if (++each.rounds < 2) return false;
+          log_page nothing;
+          nothing.reached = each.request.what.page.after;
+          send_page(each.request, std::move(nothing));
+          return true;
+        });
+        if (waiting_.empty()) return;
+        has_timer_ = true;
+        delayed_send(this, longest_wait, end_long_waits{});
       },
   };
 }
 
-storage_result<log_page> log_reader_actor::read(log_request& what) const {
-  if (what.offsets.empty()) {
-    // LevelDB is slow to pass over what was removed.
-    what.page.after = std::max(what.page.after, log_.trimmed());
-    return reader_.read(what.page);
+void log_reader_actor::answer(read_log& request) {
+  if (request.what.start) return find_beginning(request);
+  if (!request.what.follows) return send_page(request, read(request.what));
+  if (follow(request)) return;
+  waiting_.push_back({.request = std::move(request)});
+  look_again();  // it may have grown meanwhile
+  if (!std::exchange(has_timer_, true)) delayed_send(this, longest_wait, end_long_waits{});
+}
+
+void log_reader_actor::find_beginning(const read_log& request) {
+  const log_query& what = request.what.page;
+  const auto found = reader_.find(*request.what.start, what.filters, what.now.wall);
+  replay_found reply{.number = request.what.number, .epoch = request.epoch, .where = {}};
+  if (found)
+    reply.where = {.after = found->after, .oldest = found->oldest};
+  else
+    spdlog::error("event=log_unreadable reason=\"{}\"", found.error().what);
+  reply.where.failed = !found;
+  send(request.reader, reply);
+}
+
+bool log_reader_actor::follow(read_log& request) {
+  log_query& what = request.what.page;
+  what.up_to = log_.head();
+  if (what.after >= what.up_to) return false;
+  auto page = reader_.read(what);
+  const bool found_nothing = page && page->messages == 0;
+  if (!found_nothing) {
+    send_page(request, std::move(page));
+    return true;
   }
+  what.after = std::max(what.after, page->reached);
+  if (what.after >= what.up_to) return false;
+  send(this, std::move(request));  // others have their turn first
+  return true;
+}
+
+void log_reader_actor::look_again() {
+  if (waiting_.empty()) return;
+  log_.await_growth();
+  std::erase_if(waiting_, [this](wait& each) { return follow(each.request); });
+}
+
+void log_reader_actor::send_page(const read_log& request, storage_result<log_page>&& page) {
+  log_read reply{.number = request.what.number, .epoch = request.epoch, .page = {}};
+  if (page) {
+    if (page->damaged_records != 0)
+      spdlog::error("event=log_damaged records={}", page->damaged_records);
+    reply.page = *std::move(page);
+    return send(request.reader, std::move(reply));
+  }
+  spdlog::error("event=log_unreadable reason=\"{}\"", page.error().what);
+  reply.page.reached = request.what.page.after;
+  reply.failed = true;
+  delayed_send(request.reader, pause_after_error, std::move(reply));
+}
+
+storage_result<log_page> log_reader_actor::read(const log_request& what) const {
+  if (what.offsets.empty()) return reader_.read(what.page);
   log_page page;
   for (const log_offset offset : what.offsets) {
     auto found = reader_.get(offset, what.page.now);

@@ -2,26 +2,44 @@
 
 #include "actors/protocol.hpp"
 #include "persistence/log_reader.hpp"
+#include "persistence/offset_log.hpp"
+
+#include <vector>
 
 namespace troupe {
 
-/// Reads the log for sessions that are behind. Blocks in system calls, so it has a thread
-/// of its own; appends do not wait for it.
+/// Reads the log for sessions that are behind, and for replays, which may wait for it to
+/// grow. Blocks in system calls, so it has a thread of its own; appends do not wait for it.
 class log_reader_actor final : public log_reader_handle::base {
 public:
   /// `store` and `log` outlive the actor.
-  log_reader_actor(caf::actor_config& config, const database& store, const offset_log& log);
+  log_reader_actor(caf::actor_config& config, const database& store, offset_log& log);
 
   const char* name() const override { return "log-reader"; }
 
 protected:
   behavior_type make_behavior() override;
+  void on_exit() override { waiting_.clear(); }
 
 private:
-  [[nodiscard]] storage_result<log_page> read(log_request& what) const;
+  /// A read that found nothing so far.
+  struct wait {
+    read_log request;
+    std::uint32_t rounds = 0;  ///< of `end_long_waits` that it has seen
+  };
 
-  const offset_log& log_;
+  void answer(read_log& request);
+  void find_beginning(const read_log& request);
+  /// Looks at a part of the log; returns false if nothing is left that could be.
+  [[nodiscard]] bool follow(read_log& request);
+  void look_again();
+  void send_page(const read_log& request, storage_result<log_page>&& page);
+  [[nodiscard]] storage_result<log_page> read(const log_request& what) const;
+
+  offset_log& log_;
   const log_reader reader_;
+  std::vector<wait> waiting_;
+  bool has_timer_ = false;
 };
 
 }  // namespace troupe

@@ -3,6 +3,8 @@
 #include "persistence/big_endian.hpp"
 
 #include <algorithm>
+#include <limits>
+#include <utility>
 
 namespace troupe {
 
@@ -36,18 +38,20 @@ void keep_number(database& store, std::string_view key, std::uint64_t number) {
 
 }  // namespace
 
-storage_result<std::unique_ptr<offset_log>> offset_log::open(database& store) {
+storage_result<std::unique_ptr<offset_log>>
+offset_log::open(database& store, const std::vector<stream_config>& streams) {
   std::unique_ptr<offset_log> log(new offset_log(store));
   const auto ceiling = kept_number(store, keys::ceiling);
   if (!ceiling) return ceiling.error();
-  const auto trimmed = kept_number(store, keys::trimmed);
-  if (!trimmed) return trimmed.error();
   const auto next_topic = kept_number(store, keys::next_topic);
   if (!next_topic) return next_topic.error();
+  if (const auto loaded = log->streams_.load(store); !loaded) return loaded.error();
   const auto last = log->last_record();
   if (!last) return last.error();
 
-  log->next_ = std::max({*ceiling, *last + 1, *trimmed + 1});
+  log->next_ = std::max(*ceiling, *last + 1);
+  for (const stream_number each : log->streams_.all())
+    log->next_ = std::max(log->next_, log->streams_.kept(each).trimmed + 1);
   log->next_topic_ = std::max<topic_id>(*next_topic, 1);
   const recovery_report& recovered = store.recovered();
   const log_offset jumps = recovered.stores_lost + (recovered.is_damage() ? 1 : 0);
@@ -58,108 +62,141 @@ storage_result<std::unique_ptr<offset_log>> offset_log::open(database& store) {
   }
   log->ceiling_ = log->staged_ceiling_ = log->next_;
   log->head_ = log->next_ - 1;
-  log->trimmed_ = log->staged_trimmed_ = *trimmed;
+  log->streams_.declare(streams, log->next_ - 1);
   return log;
 }
 
 storage_result<log_offset> offset_log::last_record() const {
+  log_offset last = 0;
   const store_scan scan = store_.scan();
-  scan->Seek(std::string(1, keys::record_table + 1));
-  if (scan->Valid())
-    scan->Prev();
-  else
-    scan->SeekToLast();
-  if (!scan->Valid()) return log_offset{0};
-  const leveldb::Slice key = scan->key();
-  return keys::last_of_record({key.data(), key.size()}).value_or(0);
+  for (const stream_number each : streams_.all()) {
+    scan->Seek(keys::record(each, std::numeric_limits<log_offset>::max()));
+    if (scan->Valid())
+      scan->Prev();
+    else
+      scan->SeekToLast();
+    if (!scan->Valid()) continue;
+    const leveldb::Slice key = scan->key();
+    last = std::max(last, keys::last_of_record({key.data(), key.size()}, each).value_or(0));
+  }
+  return last;
 }
 
 log_offset offset_log::append(const message_block& block, std::span<const std::uint32_t> which,
                               const record_origin& origin) {
   const log_offset first = next_;
-  next_ += which.size();
-  if (next_ > staged_ceiling_) {
-    staged_ceiling_ = next_ + reserve;
+  if (next_ + which.size() > staged_ceiling_) {
+    staged_ceiling_ = next_ + which.size() + reserve;
     keep_number(store_, keys::ceiling, staged_ceiling_);
   }
-  record_.clear();
-  encode_record(block, which, first, origin, record_);
-  store_.put(keys::record(next_ - 1), record_);
-
-  indexed_.clear();
   std::string_view previous;
-  for (const std::uint32_t index : which) {
-    const std::string_view topic = block.topic(block[index]);
-    if (topic != previous) indexed_.push_back(topic);
-    previous = topic;
+  stream_number stream = 0;
+  std::size_t begin = 0;  // of the record, in `which`
+  for (std::size_t at = 0; at != which.size(); ++at) {
+    const std::string_view name = block.topic(block[which[at]]);
+    if (name == previous) continue;
+    previous = name;
+    const known_topic topic = look_up(name);
+    if (at != begin && topic.stream != stream) {
+      put_record(stream, block, which.subspan(begin, at - begin), origin);
+      begin = at;
+    }
+    stream = topic.stream;
+    indexed_.push_back(topic.number);
   }
-  std::sort(indexed_.begin(), indexed_.end());
-  indexed_.erase(std::unique(indexed_.begin(), indexed_.end()), indexed_.end());
-  for (const std::string_view topic : indexed_)
-    put_index(topic, next_ - 1);
+  put_record(stream, block, which.subspan(begin), origin);
   return first;
 }
 
-void offset_log::put_index(std::string_view topic, log_offset last) {
-  store_.put(keys::index(number_of(topic), last), {});
+void offset_log::put_record(stream_number stream, const message_block& block,
+                            std::span<const std::uint32_t> which, const record_origin& origin) {
+  record_.clear();
+  encode_record(block, which, next_, origin, record_);
+  next_ += which.size();
+  store_.put(keys::record(stream, next_ - 1), record_);
+  streams_.added(stream, which.size(), record_.size());
+
+  std::string place;
+  append_big_endian(stream, place);
+  std::sort(indexed_.begin(), indexed_.end());
+  indexed_.erase(std::unique(indexed_.begin(), indexed_.end()), indexed_.end());
+  for (const topic_id topic : indexed_)
+    store_.put(keys::index(topic, next_ - 1), place);
+  indexed_.clear();
 }
 
-topic_id offset_log::number_of(std::string_view topic) {
+offset_log::known_topic offset_log::look_up(std::string_view topic) {
   if (const auto known = topics_.find(topic); known != topics_.end()) return known->second;
   if (topics_.size() >= cached_topics) topics_.clear();
   const auto kept = kept_number(store_, keys::topic(topic));
-  topic_id number = kept ? *kept : 0;
+  known_topic found{.number = kept ? *kept : 0, .stream = streams_.of(topic)};
   // A damaged number is as good as none; else the topic may have one.
   is_unsure_ |= !kept && kept.error().failure != storage_error::kind::damaged;
-  if (number == 0) {
-    number = next_topic_++;
-    keep_number(store_, keys::topic(topic), number);
+  if (found.number == 0) {
+    found.number = next_topic_++;
+    keep_number(store_, keys::topic(topic), found.number);
     keep_number(store_, keys::next_topic, next_topic_);
   }
-  topics_.emplace(topic, number);
-  return number;
+  topics_.emplace(topic, found);
+  return found;
 }
 
 void offset_log::committed() noexcept {
   ceiling_ = staged_ceiling_;
+  streams_.committed();
   head_.store(next_ - 1, std::memory_order_release);
-  trimmed_.store(staged_trimmed_, std::memory_order_release);
 }
 
 void offset_log::failed() {
   is_unsure_ = false;
   staged_ceiling_ = ceiling_;
-  staged_trimmed_ = trimmed_;
+  streams_.failed();
   topics_.clear();  // some of them are not on disk
 }
 
-storage_result<offset_log::trim_figures> offset_log::trim(const trim_limits& limits) {
+storage_result<offset_log::trim_figures> offset_log::trim(stream_number part,
+                                                          const trim_limits& limits) {
   trim_figures gone;
   const store_scan scan = store_.scan();
-  for (scan->Seek(keys::record(staged_trimmed_ + 1));
+  for (scan->Seek(keys::record(part, streams_.staged(part).trimmed + 1));
        scan->Valid() && gone.records != limits.records; scan->Next()) {
     const std::string_view key(scan->key().data(), scan->key().size());
-    const auto last = keys::last_of_record(key);
+    const auto last = keys::last_of_record(key, part);
     if (!last) break;
     const auto record = record_view::parse({scan->value().data(), scan->value().size()});
-    if (*last > limits.passed) {
-      if (!record || !limits.overdue || record->origin().received_at >= *limits.overdue) break;
-      gone.messages_overdue += record->size();
-    }
+    const bool is_needed = *last > limits.passed;
+    const bool is_over =
+        (limits.bytes != 0 && streams_.staged(part).bytes > limits.bytes) ||
+        (limits.overdue && record && record->origin().received_at < *limits.overdue);
+    if (!is_over && (is_needed || limits.keeps_passed)) break;
+    const std::size_t messages = record ? record->size() : 0;
+    if (is_needed) gone.messages_needed += messages;
     if (record) remove_index(scan, *record);
     store_.remove(key);
-    staged_trimmed_ = *last;
+    streams_.removed(part, *last, messages, scan->value().size());
     ++gone.records;
   }
   if (!scan->status().ok()) return storage_error_of(scan->status());
-  if (gone.records != 0) keep_number(store_, keys::trimmed, staged_trimmed_);
   return gone;
 }
 
 void offset_log::remove_index(const store_scan& scan, const record_view& record) {
+  const std::unique_ptr<leveldb::Iterator> later = scan.another();
+  std::string_view previous;
   for (std::uint32_t i = 0; i != record.size(); ++i) {
-    const auto number = kept_number(scan, keys::topic(record.topic(record[i])));
-    if (number && *number != 0) store_.remove(keys::index(*number, record.last()));
+    const std::string_view topic = record.topic(record[i]);
+    if (topic == std::exchange(previous, topic)) continue;
+    const auto number = kept_number(scan, keys::topic(topic));
+    if (!number || *number == 0) continue;
+    store_.remove(keys::index(*number, record.last()));
+    later->Seek(keys::index(*number, record.last() + 1));
+    const bool has_more =
+        !later->status().ok() ||
+        (later->Valid() &&
+         keys::record_of_index({later->key().data(), later->key().size()}, *number));
+    if (has_more) continue;
+    store_.remove(keys::topic(topic));
+    if (const auto known = topics_.find(topic); known != topics_.end()) topics_.erase(known);
   }
 }
 

@@ -5,6 +5,7 @@
 #include "persistence/database.hpp"
 #include "persistence/keys.hpp"
 #include "persistence/log_record.hpp"
+#include "persistence/log_streams.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -24,11 +25,12 @@ class offset_log {
 public:
   /// Finds out where the log goes on: above every offset that was ever handed out,
   /// whatever was lost since. REQUIRES: `store` outlives the log.
-  [[nodiscard]] static storage_result<std::unique_ptr<offset_log>> open(database& store);
+  [[nodiscard]] static storage_result<std::unique_ptr<offset_log>>
+  open(database& store, const std::vector<stream_config>& streams = {});
 
-  /// Stages the messages `which` (indexes, ascending, at least one) of `block` as one
-  /// record. Returns the offset of the first; the others follow one by one. They are
-  /// in the log once `committed` was called.
+  /// Stages the messages `which` (indexes, ascending, at least one) of `block`, neighbours
+  /// of one stream as one record. Returns the offset of the first; the others follow one by
+  /// one. They are in the log once `committed` was called.
   log_offset append(const message_block& block, std::span<const std::uint32_t> which,
                     const record_origin& origin);
   /// Whether what is staged must be synced even if nobody asked for it.
@@ -36,36 +38,50 @@ public:
   /// Whether the store could not be asked for what an append depends on: what is staged
   /// must not be committed.
   [[nodiscard]] bool is_unsure() const noexcept { return is_unsure_; }
+  /// To be called before a commit.
+  void stage_figures() { streams_.stage(store_); }
   /// The commit with all that was staged succeeded.
   void committed() noexcept;
   /// … or failed: the offsets that `append` returned will never be used.
   void failed();
 
   struct trim_limits {
-    log_offset passed = 0;  ///< records that end at or below it go
-    /// … and those that were received before, needed or not.
+    log_offset passed = 0;      ///< no session needs what lies at or below it
+    bool keeps_passed = false;  ///< that alone is no reason to go
+    /// What was received before goes, needed or not, …
     std::optional<wall_time> overdue;
-    std::size_t records = 1000;  ///< so many at most
+    std::uint64_t bytes = 0;     ///< … and so do the oldest beyond so many; 0: no limit
+    std::size_t records = 1000;  ///< so many go at most
   };
   struct trim_figures {
     std::size_t records = 0;
-    std::size_t messages_overdue = 0;  ///< above `passed`
+    std::size_t messages_needed = 0;  ///< that lie above `passed`
   };
-  /// Stages the removal of records above the trimmed mark and moves the mark.
-  [[nodiscard]] storage_result<trim_figures> trim(const trim_limits& limits);
+  /// Stages the removal of the oldest records of a part of the log, and of topics that have
+  /// none left. REQUIRES: nothing is staged.
+  [[nodiscard]] storage_result<trim_figures> trim(stream_number part, const trim_limits& limits);
 
   /// The last offset that was committed, or one above it. Any thread.
   [[nodiscard]] log_offset head() const noexcept { return head_.load(std::memory_order_acquire); }
-  /// Everything at or below it is gone. Any thread.
-  [[nodiscard]] log_offset trimmed() const noexcept {
-    return trimmed_.load(std::memory_order_acquire);
-  }
+  /// Any thread.
+  [[nodiscard]] const log_streams& streams() const noexcept { return streams_; }
+
+  /// The next commit that adds messages is to be told about. Any thread.
+  void await_growth() noexcept { is_awaited_.exchange(true); }
+  /// Whether somebody asked for that since the last call.
+  [[nodiscard]] bool is_awaited() noexcept { return is_awaited_.exchange(false); }
 
 private:
+  struct known_topic {
+    topic_id number = 0;
+    stream_number stream = 0;
+  };
+
   explicit offset_log(database& store) : store_(store) {}
   [[nodiscard]] storage_result<log_offset> last_record() const;
-  [[nodiscard]] topic_id number_of(std::string_view topic);
-  void put_index(std::string_view topic, log_offset last);
+  [[nodiscard]] known_topic look_up(std::string_view topic);
+  void put_record(stream_number stream, const message_block& block,
+                  std::span<const std::uint32_t> which, const record_origin& origin);
   void remove_index(const store_scan& scan, const record_view& record);
 
   database& store_;
@@ -73,15 +89,14 @@ private:
   log_offset ceiling_ = 0;  ///< offsets below it may be handed out
   log_offset staged_ceiling_ = 0;
   std::atomic<log_offset> head_{0};
-  std::atomic<log_offset> trimmed_{0};
-  log_offset staged_trimmed_ = 0;
-
+  std::atomic<bool> is_awaited_{false};
   bool is_unsure_ = false;
+  log_streams streams_;
   topic_id next_topic_ = 1;
-  /// Numbers of topics, as far as there is room; what is not here may be on disk.
-  std::unordered_map<std::string, topic_id, text_hash, std::equal_to<>> topics_;
-  std::string record_;                     // scratch
-  std::vector<std::string_view> indexed_;  // scratch: topics of the record
+  /// As far as there is room; what is not here may be on disk.
+  std::unordered_map<std::string, known_topic, text_hash, std::equal_to<>> topics_;
+  std::string record_;             // scratch
+  std::vector<topic_id> indexed_;  // scratch: topics of the record
 };
 
 }  // namespace troupe

@@ -21,14 +21,16 @@ clock_reading read_clocks(const caf::local_actor& asking) {
 }  // namespace
 
 store_actor::store_actor(caf::actor_config& config, database& store, offset_log& log,
-                         std::atomic<log_offset>& head, const store_config& settings)
+                         std::atomic<log_offset>& head, const store_config& settings,
+                         log_reader_handle follower)
     : store_handle::base(config),
       store_(store),
       log_(log),
       head_(head),
       retained_(store),
       sessions_(store),
-      settings_(settings) {
+      settings_(settings),
+      follower_(std::move(follower)) {
   head_.store(log_.head(), std::memory_order_release);
 }
 
@@ -59,6 +61,7 @@ void store_actor::on_exit() {
   append_answers_.clear();
   shard_answers_.clear();
   session_answers_.clear();
+  follower_ = nullptr;
 }
 
 void store_actor::add(append& request) {
@@ -108,15 +111,26 @@ bool store_actor::must_sync() const noexcept {
 }
 
 void store_actor::remove_passed(const trim& request) {
-  offset_log::trim_limits limits{.passed = request.passed, .overdue = {}};
-  if (settings_.max_age.count() != 0) limits.overdue = read_clocks(*this).wall - settings_.max_age;
-  const auto gone = log_.trim(limits);
-  if (!gone) return spdlog::error("event=trim_failed reason=\"{}\"", gone.error().what);
-  if (gone->messages_overdue != 0)
-    spdlog::warn("event=messages_overdue dropped={}", gone->messages_overdue);
-  if (gone->records == 0) return;
-  if (gone->records == limits.records) trim_again_ = request;  // others have their turn first
-  commit_soon();
+  commit();
+  const wall_time now = read_clocks(*this).wall;
+  for (const stream_number part : log_.streams().all()) {
+    const stream_config* const stream = log_.streams().declaration(part);
+    const std::chrono::seconds max_age = stream != nullptr ? stream->max_age : settings_.max_age;
+    offset_log::trim_limits limits{.passed = request.passed,
+                                   .keeps_passed = stream != nullptr,
+                                   .overdue = {},
+                                   .bytes =
+                                       stream != nullptr ? stream->max_bytes : settings_.max_bytes};
+    if (max_age.count() != 0) limits.overdue = now - max_age;
+    const auto gone = log_.trim(part, limits);
+    if (!gone) return spdlog::error("event=trim_failed reason=\"{}\"", gone.error().what);
+    if (gone->messages_needed != 0)
+      spdlog::warn("event=messages_overdue stream=\"{}\" dropped={}", log_.streams().filter(part),
+                   gone->messages_needed);
+    if (gone->records == 0) continue;
+    if (gone->records == limits.records) trim_again_ = request;  // others have their turn first
+    commit_soon();
+  }
 }
 
 void store_actor::commit_soon() {
@@ -128,6 +142,7 @@ void store_actor::commit_soon() {
 
 void store_actor::commit() {
   if (!store_.has_staged()) return;
+  log_.stage_figures();
   const storage_result<void> done =
       log_.is_unsure() ? storage_result<void>(store_.abandon()) : store_.commit(must_sync());
   if (!done && !failing_)
@@ -139,7 +154,8 @@ void store_actor::commit() {
     delayed_send(this, settings_.sync_interval, sync_now{});
   if (done) {
     log_.committed();
-    head_.store(log_.head(), std::memory_order_release);
+    if (head_.exchange(log_.head(), std::memory_order_acq_rel) != log_.head() && log_.is_awaited())
+      send(follower_, log_grown{});
     if (trim_again_) send(this, *trim_again_);
   } else {
     log_.failed();

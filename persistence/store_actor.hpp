@@ -18,9 +18,10 @@ namespace troupe {
 class store_actor final : public store_handle::base {
 public:
   /// `store` and `log` outlive the actor, and so does `head`, where it says how far the log
-  /// is on the disk.
+  /// is on the disk. `follower` waits for the log to grow.
   store_actor(caf::actor_config& config, database& store, offset_log& log,
-              std::atomic<log_offset>& head, const store_config& settings);
+              std::atomic<log_offset>& head, const store_config& settings,
+              log_reader_handle follower);
 
   const char* name() const override { return "store"; }
 
@@ -60,6 +61,7 @@ private:
   std::vector<shard_answer> shard_answers_;
   std::vector<session_answer> session_answers_;
   const store_config settings_;
+  log_reader_handle follower_;
   bool sync_requested_ = false;
   std::optional<trim> trim_again_;  ///< if the commit succeeds
   bool flush_requested_ = false;

@@ -91,7 +91,7 @@ void broker::open_store() {
   auto opened = database::open(node_.settings.node.data_dir, {});
   if (!opened) throw std::runtime_error(opened.error().what);
   store_ = *std::move(opened);
-  auto log = offset_log::open(*store_);
+  auto log = offset_log::open(*store_, node_.settings.streams);
   if (!log) throw std::runtime_error(log.error().what);
   log_ = *std::move(log);
   const recovery_report& found = store_->recovered();
@@ -111,9 +111,10 @@ void broker::spawn_actors() {
 
   node_.shard_load = std::make_unique<shard_gauge[]>(shards);
   if (store_ != nullptr) {
-    node_.store = system_->spawn<store_actor, caf::detached>(*store_, *log_, node_.log_head,
-                                                             node_.settings.store);
     node_.log_reader = system_->spawn<log_reader_actor, caf::detached>(*store_, *log_);
+    node_.replay_reader = system_->spawn<log_reader_actor, caf::detached>(*store_, *log_);
+    node_.store = system_->spawn<store_actor, caf::detached>(
+        *store_, *log_, node_.log_head, node_.settings.store, node_.replay_reader);
   }
   node_.authenticator = system_->spawn<authenticator_actor>();
   node_.shards.resize(shards);
@@ -235,6 +236,7 @@ void broker::stop() {
     end_now(each);
   end_now(node_.store);
   end_now(node_.log_reader);
+  end_now(node_.replay_reader);
   statistics_ = nullptr;
   retention_ = nullptr;
   inspector_ = nullptr;
@@ -245,6 +247,7 @@ void broker::stop() {
   node_.shards.clear();
   node_.store = nullptr;
   node_.log_reader = nullptr;
+  node_.replay_reader = nullptr;
   system_.reset();
   listeners_.clear();
 }

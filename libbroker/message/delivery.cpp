@@ -19,15 +19,17 @@ void delivery::add(const message_block_ptr& block, std::uint32_t index) {
   payload_bytes += entry.payload_size();
   largest = std::max(largest, entry.size);
   has_acknowledged_qos |= entry.qos != qos::at_most_once;
-  all_logged &= entry.log_offset != 0;
+  all_logged &= entry.log_offset != 0 && entry.qos != qos::at_most_once;
   has_retain |= entry.retain;
   expires |= entry.expires;
 }
 
-match_details_ptr make_match_details(std::vector<std::uint32_t> identifiers, std::string share) {
+match_details_ptr make_match_details(std::vector<std::uint32_t> identifiers, std::string share,
+                                     std::string timestamp) {
   auto details = intrusive_ptr<match_details>::adopt(new match_details());
   details->identifiers = std::move(identifiers);
   details->share = std::move(share);
+  details->timestamp = std::move(timestamp);
   return details;
 }
 

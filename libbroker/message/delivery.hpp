@@ -18,7 +18,7 @@ struct delivery final : ref_counted {
   std::uint64_t payload_bytes = 0;
   std::uint32_t largest = 0;          ///< wire form of a single message, in bytes
   bool has_acknowledged_qos = false;  ///< one of them was published with QoS 1 or 2
-  bool all_logged = true;             ///< each of them is in the log
+  bool all_logged = true;             ///< each of them has QoS 1 or 2 and is in the log
   bool has_retain = false;            ///< one of them was published with RETAIN 1
   bool expires = false;               ///< one of them has a message expiry interval
   bool mixed_versions = false;        ///< the blocks differ in protocol version
@@ -36,20 +36,27 @@ using delivery_ptr = intrusive_ptr<const delivery>;
 /// What is to be remembered of the subscriptions that a message matched; few have any.
 struct match_details final : ref_counted {
   std::vector<std::uint32_t> identifiers;  ///< of the subscriptions, ascending
-  std::string share;  ///< the shared subscription, `$share/…`; empty for another
+  std::string share;      ///< the shared subscription, `$share/…`; empty for another
+  std::string timestamp;  ///< of a replay: when the broker received the message; else empty
 
   static void destroy(const match_details* object) noexcept { delete object; }
 };
 using match_details_ptr = intrusive_ptr<const match_details>;
 
 [[nodiscard]] match_details_ptr make_match_details(std::vector<std::uint32_t> identifiers,
-                                                   std::string share = {});
+                                                   std::string share = {},
+                                                   std::string timestamp = {});
 
 /// A view of the details' identifiers; `details` may be null.
 [[nodiscard]] inline std::span<const std::uint32_t>
 identifiers_of(const match_details_ptr& details) noexcept {
   return details ? std::span<const std::uint32_t>(details->identifiers)
                  : std::span<const std::uint32_t>();
+}
+
+/// A view of the details' timestamp; `details` may be null.
+[[nodiscard]] inline std::string_view timestamp_of(const match_details_ptr& details) noexcept {
+  return details ? std::string_view(details->timestamp) : std::string_view();
 }
 
 /// Whether the messages are a share group's, which others may get when this session ends.

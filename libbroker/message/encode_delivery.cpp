@@ -4,7 +4,10 @@
 #include "libbroker/message/message_properties.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cstring>
+#include <limits>
 
 namespace troupe {
 
@@ -13,6 +16,9 @@ namespace {
 constexpr std::size_t topic_alias_property_size = 3;
 constexpr std::byte topic_alias{0x23};
 constexpr std::byte subscription_identifier{0x0B};
+constexpr std::byte user_property{0x26};
+constexpr std::string_view offset_name = "offset";
+constexpr std::string_view timestamp_name = "timestamp";
 
 struct layout {
   std::size_t topic_size = 0;
@@ -20,6 +26,22 @@ struct layout {
   std::size_t prefix_size = 0;
   std::size_t remaining = 0;
 };
+
+/// An offset in decimal digits.
+class offset_text {
+public:
+  explicit offset_text(log_offset offset) noexcept
+      : end_(std::to_chars(digits_.begin(), digits_.end(), offset).ptr) {}
+  [[nodiscard]] std::string_view view() const noexcept { return {digits_.begin(), end_}; }
+
+private:
+  std::array<char, std::numeric_limits<log_offset>::digits10 + 1> digits_;
+  const char* end_;
+};
+
+std::size_t user_property_size(std::string_view name, std::string_view value) noexcept {
+  return 1 + 2 + name.size() + 2 + value.size();
+}
 
 layout layout_of(const message_entry& entry, const delivery_header& header) noexcept {
   layout sizes;
@@ -29,6 +51,10 @@ layout layout_of(const message_entry& entry, const delivery_header& header) noex
     if (header.topic_alias != 0) sizes.properties_size += topic_alias_property_size;
     for (const std::uint32_t identifier : header.identifiers)
       sizes.properties_size += 1 + variable_byte_integer_size(identifier);
+    if (!header.timestamp.empty())
+      sizes.properties_size +=
+          user_property_size(offset_name, offset_text(entry.log_offset).view()) +
+          user_property_size(timestamp_name, header.timestamp);
     sizes.prefix_size = variable_byte_integer_size(sizes.properties_size);
   }
   sizes.remaining = 2 + sizes.topic_size + (header.qos != qos::at_most_once ? 2 : 0) +
@@ -44,6 +70,14 @@ std::byte* copy(byte_view bytes, std::byte* out) noexcept {
 std::byte* write_u16(std::size_t value, std::byte* out) noexcept {
   *out++ = static_cast<std::byte>(value >> 8);
   *out++ = static_cast<std::byte>(value);
+  return out;
+}
+
+std::byte* write_user_property(std::string_view name, std::string_view value,
+                               std::byte* out) noexcept {
+  *out++ = user_property;
+  for (const std::string_view part : {name, value})
+    out = copy(as_bytes(part), write_u16(part.size(), out));
   return out;
 }
 
@@ -68,6 +102,10 @@ std::byte* write_properties(const message_block& block, const message_entry& ent
     *out++ = subscription_identifier;
     out = write_variable_byte_integer(identifier, out);
   }
+  if (!header.timestamp.empty()) {  // behind the publisher's own [MQTT5-3.3.2-18]
+    out = write_user_property(offset_name, offset_text(entry.log_offset).view(), out);
+    out = write_user_property(timestamp_name, header.timestamp, out);
+  }
   return out;
 }
 
@@ -75,7 +113,7 @@ std::byte* write_properties(const message_block& block, const message_entry& ent
 bool only_adds_identifier(const message_block& block, const message_entry& entry,
                           const delivery_header& header) noexcept {
   return header.version == block.version() && header.qos != qos::at_most_once && !entry.expires &&
-         header.topic_alias == 0 && header.identifiers.empty();
+         header.topic_alias == 0 && header.identifiers.empty() && header.timestamp.empty();
 }
 
 std::byte first_byte(const delivery_header& header) noexcept {

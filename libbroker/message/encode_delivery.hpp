@@ -3,6 +3,7 @@
 #include "libbroker/message/message_block.hpp"
 
 #include <span>
+#include <string_view>
 
 namespace troupe {
 
@@ -17,6 +18,8 @@ struct delivery_header {
   std::uint16_t topic_alias = 0;
   bool omit_topic = false;                     ///< the alias says it all
   std::span<const std::uint32_t> identifiers;  ///< subscription identifiers
+  /// If it is not empty, user properties tell the message's offset and this. Counts for MQTT 5.0.
+  std::string_view timestamp;
 };
 
 /// Size of the PUBLISH that `encode_delivery` would write, in bytes.

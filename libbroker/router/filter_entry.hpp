@@ -77,8 +77,11 @@ public:
   /// the router's list of batches, plus one; 0 = none yet.
   std::uint32_t batch = 0;
   std::uint32_t logged = 0;  ///< of `subscriptions`
+  bool is_stream = false;    ///< what matches is kept whoever subscribes
 
-  [[nodiscard]] bool unused() const noexcept { return subscriptions.empty() && groups == nullptr; }
+  [[nodiscard]] bool unused() const noexcept {
+    return subscriptions.empty() && groups == nullptr && !is_stream;
+  }
   [[nodiscard]] share_group* find_group(std::string_view name) const noexcept;
   /// `filter`: without `$share`, for the group if there is none of that name yet.
   share_group& make_group(std::string_view name, std::string_view filter);

@@ -55,17 +55,12 @@ bool router::subscribe(subscriber_index index, const topic_filter& filter,
                        const subscription_options& options, std::uint32_t identifier,
                        bool lasting) {
   assert(!pending());
-  auto at = filters_.find(filter.filter);
-  if (at == filters_.end()) {
-    at = filters_.try_emplace(std::string(filter.filter)).first;
-    if (filter.has_wildcard) wildcards_.insert(filter.filter, at->second);
-    cache_.invalidate();
-  }
+  filter_entry& entry = make_entry(filter.filter, filter.has_wildcard);
   subscription_list& list = filter.is_shared()
-                                ? at->second.make_group(filter.group, filter.filter).members
-                                : at->second.subscriptions;
+                                ? entry.make_group(filter.group, filter.filter).members
+                                : entry.subscriptions;
   const bool logged = lasting && !filter.is_shared() && options.qos != qos::at_most_once;
-  count_logged(at->second, list.get(index), logged);
+  count_logged(entry, list.get(index), logged);
   const bool existed = list.put(
       {.subscriber = index, .identifier = identifier, .options = options, .logged = logged});
   if (!existed) {
@@ -73,6 +68,19 @@ bool router::subscribe(subscriber_index index, const topic_filter& filter,
     ++subscribers_[index].subscriptions;
   }
   return existed;
+}
+
+filter_entry& router::make_entry(std::string_view filter, bool has_wildcard) {
+  if (const auto known = filters_.find(filter); known != filters_.end()) return known->second;
+  filter_entry& made = filters_.try_emplace(std::string(filter)).first->second;
+  if (has_wildcard) wildcards_.insert(filter, made);
+  cache_.invalidate();
+  return made;
+}
+
+void router::add_stream(std::string_view filter) {
+  const bool has_wildcard = parse_topic_filter(filter)->has_wildcard;
+  if (!std::exchange(make_entry(filter, has_wildcard).is_stream, true)) ++logged_;
 }
 
 bool router::unsubscribe(subscriber_index index, const topic_filter& filter) {
@@ -123,10 +131,11 @@ void router::find_logged(const message_block& block, std::vector<std::uint32_t>&
   if (logged_ == 0) return;
   for (std::uint32_t i = 0; i != block.size(); ++i) {
     const message_entry& entry = block[i];
-    if (entry.qos == qos::at_most_once) continue;
     const auto& filters = matches_of(block.topic(entry));
-    if (std::any_of(filters.begin(), filters.end(),
-                    [](const filter_entry* filter) { return filter->logged != 0; }))
+    const bool is_kept_for_sessions = entry.qos != qos::at_most_once;
+    if (std::any_of(filters.begin(), filters.end(), [&](const filter_entry* filter) {
+          return filter->is_stream || (is_kept_for_sessions && filter->logged != 0);
+        }))
       which.push_back(i);
   }
 }

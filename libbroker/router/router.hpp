@@ -67,11 +67,14 @@ public:
   /// Returns whether there was such a subscription.
   bool unsubscribe(subscriber_index index, const topic_filter& filter);
 
+  /// From now on messages that match are kept, whoever subscribes.
+  void add_stream(std::string_view filter);
+
   // -- messages
 
   /// Sets `which` to the messages of `block` that are to be in the log before they are
-  /// routed: QoS 1 and 2 that a lasting session has subscribed to at such a level. Messages
-  /// of shared subscriptions are not among them.
+  /// routed: those of streams, and QoS 1 and 2 that a lasting session has subscribed to at
+  /// such a level. Messages of shared subscriptions are not among them.
   void find_logged(const message_block& block, std::vector<std::uint32_t>& which);
   /// Collects what `block`'s messages match and updates the retained messages.
   void route(const message_block_ptr& block);
@@ -128,6 +131,7 @@ private:
     std::uint32_t previous;  // of the same subscriber, as `subscriber::last_match`
   };
 
+  filter_entry& make_entry(std::string_view filter, bool has_wildcard);
   void find_matches(std::string_view topic, std::vector<filter_entry*>& found);
   [[nodiscard]] const std::vector<filter_entry*>& matches_of(std::string_view topic);
   void count_logged(filter_entry& entry, const subscription* before, bool after) noexcept;
@@ -153,7 +157,7 @@ private:
   std::vector<subscriber_index> free_;
   std::unordered_map<std::uint64_t, subscriber_index> by_session_;
   std::size_t subscriptions_ = 0;
-  std::size_t logged_ = 0;  ///< of these, the ones whose messages are logged
+  std::size_t logged_ = 0;  ///< of these, the ones whose messages are logged; and streams
 
   // Since the last flush.
   std::vector<message_block_ptr> blocks_;

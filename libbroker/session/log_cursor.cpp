@@ -48,8 +48,7 @@ void log_cursor::set_back(std::string_view topic, log_offset offset) noexcept {
 // -- changes of phase ---------------------------------------------------------------
 
 std::optional<request_number> log_cursor::leave(phase to, std::optional<shard_index> missed) {
-  page_ = log_page();
-  has_page_ = false;
+  page_.drop();
   asked_.reset();
   position_.reset();
   is_near_head_ = false;
@@ -125,13 +124,6 @@ bool log_cursor::is_answer(request_number number) noexcept {
   return true;
 }
 
-void log_cursor::take_page(log_page&& page) noexcept {
-  page_ = std::move(page);
-  run_ = 0;
-  index_ = 0;
-  has_page_ = true;
-}
-
 bool log_cursor::is_new(log_offset offset, std::string_view topic) const noexcept {
   const std::uint32_t partition = partition_of(topic);
   const place& at = places_[partition % places_.size()];
@@ -140,27 +132,23 @@ bool log_cursor::is_new(log_offset offset, std::string_view topic) const noexcep
   return phase_ != phase::closing || offset <= at.through;
 }
 
-std::optional<log_cursor::message> log_cursor::next() {
-  if (!has_page_) return std::nullopt;
-  for (; run_ != page_.runs.size(); ++run_, index_ = 0) {
-    const log_run& run = page_.runs[run_];
-    for (; index_ != run.block->size(); ++index_) {
-      const message_entry& entry = (*run.block)[index_];
-      if (is_new(entry.log_offset, run.block->topic(entry))) return message{run, index_};
-    }
+std::optional<page_reader::message> log_cursor::next() {
+  if (!page_.has_page()) return std::nullopt;
+  while (const auto found = page_.next()) {
+    if (is_new(found->entry().log_offset, found->topic())) return found;
+    page_.pop();
   }
-  has_page_ = false;
-  is_near_head_ = page_.reached >= page_end_;
-  skip_to(page_.reached);
-  page_ = log_page();
+  is_near_head_ = page_.reached() >= page_end_;
+  skip_to(page_.reached());
+  page_.drop();
   return std::nullopt;
 }
 
 void log_cursor::pop() noexcept {
-  const message_block& block = *page_.runs[run_].block;
-  const message_entry& entry = block[index_++];
+  const auto taken = *page_.next();
   const auto shards = static_cast<std::uint32_t>(places_.size());
-  places_[shard_of(block.topic(entry), shards)].taken = entry.log_offset;
+  places_[shard_of(taken.topic(), shards)].taken = taken.entry().log_offset;
+  page_.pop();
 }
 
 // -- what is kept -------------------------------------------------------------------

@@ -1,9 +1,9 @@
 #pragma once
 
-#include "libbroker/message/log_page.hpp"
 #include "libbroker/packet.hpp"
 #include "libbroker/session/kept_session.hpp"
 #include "libbroker/session/message_queue.hpp"
+#include "libbroker/session/page_reader.hpp"
 #include "libbroker/session/session_effects.hpp"
 
 #include <cstdint>
@@ -108,14 +108,10 @@ public:
   [[nodiscard]] bool is_asked() const noexcept { return asked_.has_value(); }
   /// Whether this is the answer that was waited for.
   [[nodiscard]] bool is_answer(request_number number) noexcept;
-  void take_page(log_page&& page) noexcept;
+  void take_page(log_page&& page) noexcept { page_.take(std::move(page)); }
 
-  struct message {
-    const log_run& run;
-    std::uint32_t index = 0;
-  };
   /// The next message of the page that the client has not got; nothing if there is none.
-  [[nodiscard]] std::optional<message> next();
+  [[nodiscard]] std::optional<page_reader::message> next();
   /// It was taken, or the client is not to have it. REQUIRES: next().
   void pop() noexcept;
 
@@ -147,10 +143,7 @@ private:
   log_offset page_end_ = 0;
   bool is_near_head_ = false;
   std::optional<log_offset> position_;
-  log_page page_;
-  std::size_t run_ = 0;      ///< in `page_`
-  std::uint32_t index_ = 0;  ///< in the run
-  bool has_page_ = false;
+  page_reader page_;
   message_queue held_;
 };
 

@@ -9,6 +9,7 @@
 #include "libbroker/session/message_queue.hpp"
 #include "libbroker/session/outbound_window.hpp"
 #include "libbroker/session/packet_id_set.hpp"
+#include "libbroker/session/replay.hpp"
 #include "libbroker/session/retained_pulls.hpp"
 #include "libbroker/session/session_effects.hpp"
 #include "libbroker/session/shard_parts.hpp"
@@ -109,9 +110,12 @@ public:
   /// A shard's answer to `shard_set_live`.
   void live_set(shard_index from, request_number number, log_offset through, time_point now,
                 session_effects& effects);
-  /// The answer to `session_effects::read_log`.
+  /// An answer to `session_effects::read_log`.
   void log_read(request_number number, log_page&& page, bool failed, time_point now,
                 session_effects& effects);
+  /// The answer to a request that asked where a replay begins.
+  void replay_found(request_number number, const replay_beginning& found, time_point now,
+                    session_effects& effects);
   /// Everything in the log up to `head` has been handed out: returns the offset up to which
   /// the session needs nothing of it any more.
   [[nodiscard]] log_offset passed(log_offset head);
@@ -132,7 +136,9 @@ public:
   [[nodiscard]] std::uint32_t epoch() const noexcept { return epoch_; }
   [[nodiscard]] std::uint32_t connection_epoch() const noexcept { return connection_epoch_; }
   [[nodiscard]] protocol_version version() const noexcept { return version_; }
-  [[nodiscard]] std::size_t subscriptions() const noexcept { return subscriptions_.size(); }
+  [[nodiscard]] std::size_t subscriptions() const noexcept {
+    return subscriptions_.size() + (replays_ == nullptr ? 0 : replays_->size());
+  }
   [[nodiscard]] bool has_shared_subscriptions() const noexcept {
     return shared_subscriptions_ != 0;
   }
@@ -236,6 +242,10 @@ private:
   // session_subscribe.cpp
   void on_subscribe(const frame& packet, time_point now, session_effects& effects);
   void on_unsubscribe(const frame& packet, time_point now, session_effects& effects);
+  /// What a filter that is not served is answered with.
+  [[nodiscard]] static reason_code refusal(protocol_version version, reason_code code) noexcept;
+  void subscribe_replay(const subscribe::entry& wanted, const subscribe& packet,
+                        pending_request& pending, session_effects& effects);
   [[nodiscard]] result<topic_filter> check_filter(std::string_view text,
                                                   const subscribe& packet) const;
   [[nodiscard]] shard_subscribe empty_request() const noexcept {
@@ -255,6 +265,28 @@ private:
   [[nodiscard]] bool takes_reply(std::size_t codes) const noexcept;
   void complete_request(const pending_request& request, session_effects& effects);
   void read_retained(session_effects& effects);
+
+  // session_replay.cpp
+  [[nodiscard]] result<replay_filter> check_replay(std::string_view text,
+                                                   const subscribe& packet) const;
+  [[nodiscard]] replay* find_replay(std::string_view text) const noexcept;
+  replay& make_replay(std::string_view text, const replay_filter& wanted);
+  /// Returns whether there was one.
+  bool stop_replay(std::string_view text, session_effects& effects);
+  void ask_where_to_begin(replay& waiting, session_effects& effects);
+  [[nodiscard]] bool takes_replayed(const replay& from, const message_entry& entry) const noexcept;
+  void follow_replays(time_point now, session_effects& effects);
+  /// Returns whether the answer was for one of them.
+  bool replay_read(request_number number, log_page& page, bool failed, time_point now,
+                   session_effects& effects);
+  void send_replayed(replay& from, const page_reader::message& next, time_point now,
+                     session_effects& effects);
+  [[nodiscard]] match_details_ptr replay_details(const replay& from, const log_run& run) const;
+  [[nodiscard]] match_details_ptr replay_details(std::string_view topic, const log_run& run) const;
+  void interrupt_replays() noexcept;
+  void write_replay(replay& changed, session_effects& effects);
+  void write_replays(session_effects& effects);
+  void restore_replay(const kept_subscription& kept);
 
   // session_durable.cpp
   write_number write(session_change&& change, session_effects& effects);
@@ -283,8 +315,7 @@ private:
   void leave_to_log(message_queue& waiting);
   void set_live(request_number number, bool live, session_effects& effects);
   void follow_log(time_point now, session_effects& effects);
-  void send_from_log(const log_run& run, std::uint32_t index, time_point now,
-                     session_effects& effects);
+  void send_from_log(const page_reader::message& next, time_point now, session_effects& effects);
   void become_live(time_point now, session_effects& effects);
   [[nodiscard]] log_offset log_head() const noexcept {
     return log_head_ == nullptr ? 0 : log_head_->load(std::memory_order_acquire);
@@ -361,6 +392,7 @@ private:
   outbound_window window_;
   std::unique_ptr<message_queue> queue_;
   std::unique_ptr<retained_pulls> pulls_;
+  std::unique_ptr<std::vector<replay>> replays_;
   packet_id_set inbound_qos2_;   ///< received; PUBREL is due
   packet_id_set accepted_qos2_;  ///< of these, the ones that shards have taken
   std::uint32_t expiry_ = 0;     ///< seconds

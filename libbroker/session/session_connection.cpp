@@ -195,6 +195,7 @@ void session::discard_state(time_point now, session_effects& effects) {
   window_.clear();
   queue_.reset();
   pulls_.reset();
+  replays_.reset();
   inbound_qos2_.clear();
   accepted_qos2_.clear();
   extras_.reset();
@@ -293,6 +294,7 @@ void session::end_connection(time_point now, bool will_wanted, session_effects& 
   effects.presence_changed = has_shared_subscriptions();
   inbound_qos2_.trim();
   accepted_qos2_.trim();
+  interrupt_replays();
   leave_log(effects);
   window_.detach_blocks();
   if (queue_ != nullptr) queue_->detach_blocks();

@@ -33,6 +33,8 @@ void session::write_end(session_effects& effects) {
   dropped_session gone{.filters = {}, .inbound_qos2 = inbound_qos2_.all()};
   for (const auto& [filter, state] : subscriptions_)
     gone.filters.push_back(filter);
+  for (std::size_t i = 0; replays_ != nullptr && i != replays_->size(); ++i)
+    gone.filters.push_back((*replays_)[i].text);
   write(std::move(gone), effects);
 }
 
@@ -138,6 +140,10 @@ void session::restore_subscriptions(const std::vector<kept_subscription>& kept,
                                     session_effects& effects) {
   shard_parts<shard_subscribe> parts(shards_, empty_request());
   for (const kept_subscription& each : kept) {
+    if (is_replay(each.filter)) {
+      restore_replay(each);
+      continue;
+    }
     const auto filter = parse_topic_filter(each.filter);
     if (!filter) continue;  // the rules have changed
     const auto [at, is_new] = subscriptions_.try_emplace(each.filter);

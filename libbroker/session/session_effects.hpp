@@ -3,6 +3,7 @@
 #include "libbroker/message/log_page.hpp"
 #include "libbroker/message/message_block.hpp"
 #include "libbroker/packet.hpp"
+#include "libbroker/replay_start.hpp"
 #include "libbroker/result.hpp"
 #include "libbroker/router/retained_store.hpp"
 #include "libbroker/session/kept_session.hpp"
@@ -75,11 +76,22 @@ struct shard_set_live {
 using shard_request = std::variant<shard_publish, shard_subscribe, shard_unsubscribe,
                                    shard_redeliver, shard_set_live>;
 
-/// Asks for a page of the log, or for single messages.
+/// Asks the log for a page, for single messages, or where a replay begins.
 struct log_request {
   request_number number = 0;
-  log_query page;                   ///< if `offsets` is empty
-  std::vector<log_offset> offsets;  ///< of the messages
+  log_query page;                     ///< unless one of the next two says something else
+  std::vector<log_offset> offsets;    ///< of single messages
+  std::optional<replay_start> start;  ///< of a replay of `page.filters`
+  /// The page ends at the head of the log, and its answer waits until something matches, if
+  /// not for ever.
+  bool follows = false;
+};
+
+/// Where a replay begins.
+struct replay_beginning {
+  log_offset after = 0;   ///< what is wanted lies above
+  log_offset oldest = 0;  ///< nothing at or below it is left
+  bool failed = false;    ///< the log could not be read
 };
 
 /// What a session wants done after it handled an input; the caller owns and
@@ -88,7 +100,7 @@ struct session_effects {
   std::vector<shard_request> requests;  ///< to be sent in this order
   std::optional<shard_read_retained> read_retained;
   session_write write;
-  std::optional<log_request> read_log;
+  std::vector<log_request> read_log;
 
   /// Write what is queued, then close the connection.
   bool close_connection = false;
@@ -117,7 +129,7 @@ struct session_effects {
     read_retained.reset();
     write.number = 0;
     write.changes.clear();
-    read_log.reset();
+    read_log.clear();
     close_connection = presence_changed = session_ended = false;
     close_reason.reset();
     counted = {};

@@ -97,7 +97,7 @@ void session::follow_log(time_point now, session_effects& effects) {
   while (queue_ == nullptr && window_is_open()) {
     const auto next = cursor_->next();
     if (!next) break;
-    send_from_log(next->run, next->index, now, effects);
+    send_from_log(*next, now, effects);
     cursor_->pop();
     progressed(now);
   }
@@ -111,7 +111,8 @@ void session::follow_log(time_point now, session_effects& effects) {
   const bool is_done = query.after >= end || (!is_closing && cursor_->is_near_head());
   if (!is_done) {
     cursor_->asked(++last_request_, end);
-    effects.read_log = {.number = last_request_, .page = std::move(query), .offsets = {}};
+    effects.read_log.push_back(
+        {.number = last_request_, .page = std::move(query), .offsets = {}, .start = {}});
   } else if (is_closing) {
     become_live(now, effects);
   } else {
@@ -119,16 +120,16 @@ void session::follow_log(time_point now, session_effects& effects) {
   }
 }
 
-void session::send_from_log(const log_run& run, std::uint32_t index, time_point now,
+void session::send_from_log(const page_reader::message& next, time_point now,
                             session_effects& effects) {
-  const message_block& block = *run.block;
-  const message_entry& entry = block[index];
-  const auto options = match(block.topic(entry), entry.log_offset, run.publisher == client_id_);
+  const message_entry& entry = next.entry();
+  if (entry.qos == qos::at_most_once) return;  // a stream's; not kept for who is away
+  const auto options = match(next.topic(), entry.log_offset, next.run.publisher == client_id_);
   if (!options || options->maximum_qos == qos::at_most_once) return;
-  if (block.expired(entry, now))  // [MQTT5-3.3.2-5]
+  if (next.block().expired(entry, now))  // [MQTT5-3.3.2-5]
     ++effects.counted.dropped_expired;
   else
-    send_first_time(run.block, index, *options, now, effects);
+    send_first_time(next.run.block, next.index, *options, now, effects);
 }
 
 void session::become_live(time_point now, session_effects& effects) {
@@ -172,6 +173,7 @@ std::optional<delivery_options> session::match(std::string_view topic, log_offse
 
 void session::log_read(request_number number, log_page&& page, bool failed, time_point now,
                        session_effects& effects) {
+  if (replay_read(number, page, failed, now, effects)) return;
   if (cursor_ == nullptr || !cursor_->is_answer(number)) return;
   if (!cursor_->asked_offsets().empty()) {
     if (!failed && is_resending()) take_in_flight(page);
@@ -185,14 +187,14 @@ void session::log_read(request_number number, log_page&& page, bool failed, time
 
 void session::fetch_in_flight(session_effects& effects) {
   if (cursor_->is_asked()) return;
-  log_request request{.number = ++last_request_, .page = {}, .offsets = {}};
+  log_request request{.number = ++last_request_, .page = {}, .offsets = {}, .start = {}};
   for (const packet_id id : extras_->resends) {
     const outbound_window::message* const sent = window_.find(id);
     if (request.offsets.size() == messages_per_fetch) break;
     if (sent != nullptr && is_to_be_fetched(*sent)) request.offsets.push_back(sent->offset);
   }
   cursor_->asked(request.number, std::vector(request.offsets));
-  effects.read_log = std::move(request);
+  effects.read_log.push_back(std::move(request));
 }
 
 void session::take_in_flight(const log_page& page) {
@@ -207,8 +209,9 @@ void session::take_in_flight(const log_page& page) {
     if (run != page.runs.end()) {
       sent->block = run->block;
       sent->index = 0;
-      const auto options = match(run->block->topic((*run->block)[0]), sent->offset, false);
-      if (options) sent->details = options->details;
+      const std::string_view topic = run->block->topic((*run->block)[0]);
+      const auto options = match(topic, sent->offset, false);
+      sent->details = options ? options->details : replay_details(topic, *run);
     } else if (sent->qos == qos::at_least_once) {
       complete(id, *sent);  // nothing is left of it
     } else {
@@ -282,6 +285,7 @@ void session::write_progress(session_effects& effects) {
                                   .released = sent.stage == outbound_window::stage::released});
   }
   const write_number number = write(std::move(progress), effects);
+  write_replays(effects);
   for (unkept_message& each : progress_->unkept)
     if (each.number == 0) each.number = number;
 }

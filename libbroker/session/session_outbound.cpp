@@ -70,7 +70,8 @@ void session::send_qos0(const message_block& block, const message_entry& entry,
   delivery_header header{.version = version_,
                          .retain =
                              options.retained || (options.retain_as_published && entry.retain),
-                         .identifiers = identifiers_of(options.details)};
+                         .identifiers = identifiers_of(options.details),
+                         .timestamp = timestamp_of(options.details)};
   if (maximum_packet_size_ != 0 &&
       delivery_size(entry, header) > maximum_packet_size_) {  // [MQTT5-3.1.2-24]
     ++effects.counted.dropped_too_large;
@@ -158,7 +159,10 @@ void session::resend(time_point now, session_effects& effects) {
 void session::send_queued(time_point now, session_effects& effects) {
   if (!connected_) return;
   if (is_resending()) resend(now, effects);
-  if (queue_ == nullptr) return follow_log(now, effects);
+  if (queue_ == nullptr) {
+    follow_log(now, effects);
+    return follow_replays(now, effects);
+  }
   for (; !queue_->empty() && window_is_open(); queue_->pop()) {
     const auto& [messages, options] = queue_->front();
     if (messages.block->expired((*messages.block)[messages.first], now))  // [MQTT5-3.3.2-5]
@@ -170,6 +174,7 @@ void session::send_queued(time_point now, session_effects& effects) {
     queue_.reset();
     read_retained(effects);
     follow_log(now, effects);
+    follow_replays(now, effects);
   }
 }
 
@@ -202,7 +207,8 @@ void session::send_in_flight(packet_id id, outbound_window::message& sent, bool 
                          .retain = sent.retain,
                          .dup = dup,  // [MQTT5-3.3.1-3], [MQTT311-3.3.1-3]
                          .id = id,
-                         .identifiers = identifiers_of(sent.details)};
+                         .identifiers = identifiers_of(sent.details),
+                         .timestamp = timestamp_of(sent.details)};
   if (maximum_packet_size_ != 0 && delivery_size(entry, header) > maximum_packet_size_) {
     // Not sent, and treated as if it had been [MQTT5-3.1.2-25].
     ++effects.counted.dropped_too_large;

@@ -19,13 +19,12 @@ constexpr error reply_too_large{reason_code::packet_too_large, "MQTT5-3.1.2-24",
 
 reason_code granted(qos level) noexcept { return static_cast<reason_code>(level); }
 
-/// What a filter that is not served is answered with.
-reason_code refusal(protocol_version version, reason_code code) noexcept {
+}  // namespace
+
+reason_code session::refusal(protocol_version version, reason_code code) noexcept {
   // 3.1.1 knows one failure code; the values below 0x80 are the same in both.
   return version == protocol_version::v5 ? code : reason_code::unspecified_error;
 }
-
-}  // namespace
 
 /// Whether a SUBACK or UNSUBACK with so many codes is not too large for the client.
 bool session::takes_reply(std::size_t codes) const noexcept {
@@ -70,8 +69,12 @@ void session::on_subscribe(const frame& packet, time_point now, session_effects&
   shard_parts<shard_subscribe> parts(shards_, empty_request());
   for (std::size_t position = 0; position != decoded.entries.size(); ++position) {
     const std::string_view text = decoded.entries[position].filter;
-    const auto filter = check_filter(text, decoded);
     pending.wants_retained.emplace_back();
+    if (is_replay(text)) {
+      subscribe_replay(decoded.entries[position], decoded, pending, effects);
+      continue;
+    }
+    const auto filter = check_filter(text, decoded);
     if (!filter) {
       pending.codes.push_back(refusal(version_, filter.error().code));
       pending.reason_string = filter.error().what;
@@ -112,6 +115,35 @@ void session::on_subscribe(const frame& packet, time_point now, session_effects&
   dispatch(parts, std::move(pending), effects);
 }
 
+void session::subscribe_replay(const subscribe::entry& wanted, const subscribe& packet,
+                               pending_request& pending, session_effects& effects) {
+  const auto parsed = check_replay(wanted.filter, packet);
+  if (!parsed) {
+    pending.codes.push_back(refusal(version_, parsed.error().code));
+    pending.reason_string = parsed.error().what;
+    return;
+  }
+  // A new one begins anew [MQTT5-3.8.4-3], [MQTT311-3.8.4-3].
+  if (const replay* const before = find_replay(wanted.filter)) {
+    if (before->subscribing == pending.number) --pending.waiting_for;  // twice in one packet
+    stop_replay(wanted.filter, effects);
+  }
+  replay& made = make_replay(wanted.filter, *parsed);
+  made.options = wanted.options;
+  made.options.qos = std::min(wanted.options.qos, settings_.features.max_qos);  // [MQTT5-3.2.2-10]
+  made.identifier = packet.subscription_identifier;
+  made.subscribing = pending.number;
+  made.entry = static_cast<std::uint32_t>(pending.codes.size());
+  pending.codes.push_back(granted(made.options.qos));  // [MQTT5-3.8.4-7], [MQTT311-3.8.4-5]
+  ++pending.waiting_for;
+  if (is_durable()) {
+    write_replay(made, effects);
+    pending.write = effects.write.number;
+    pending.filters.emplace_back(wanted.filter);
+  }
+  ask_where_to_begin(made, effects);
+}
+
 void session::on_unsubscribe(const frame& packet, time_point now, session_effects& effects) {
   thread_local unsubscribe decoded;
   if (const auto outcome = decode_unsubscribe(packet, version_, decoded); !outcome)
@@ -124,6 +156,11 @@ void session::on_unsubscribe(const frame& packet, time_point now, session_effect
       .number = ++last_request_, .reply = packet_type::unsuback, .id = decoded.id};
   shard_parts<shard_unsubscribe> parts(shards_);
   for (const std::string_view text : decoded.filters) {
+    if (stop_replay(text, effects)) {
+      pending.codes.push_back(reason_code::success);
+      if (is_durable()) pending.write = write(dropped_subscription{std::string(text)}, effects);
+      continue;
+    }
     const auto filter = parse_topic_filter(text);
     if (!filter) {
       pending.codes.push_back(refusal(version_, filter.error().code));
@@ -150,7 +187,7 @@ template <class Request>
 void session::dispatch(shard_parts<Request>& parts, pending_request&& pending,
                        session_effects& effects) {
   pending.connection_epoch = connection_epoch_;
-  pending.waiting_for = parts.send(pending.number, effects) + (pending.write != 0 ? 1 : 0);
+  pending.waiting_for += parts.send(pending.number, effects) + (pending.write != 0 ? 1 : 0);
   if (pending.waiting_for == 0)
     complete_request(pending, effects);
   else
@@ -200,6 +237,7 @@ void session::refuse_request(pending_request& request, session_effects& effects)
   request.reason_string = "the server cannot store subscriptions";
   shard_parts<shard_unsubscribe> parts(shards_);
   for (const std::string& text : request.filters) {
+    if (stop_replay(text, effects)) continue;
     const auto found = subscriptions_.find(text);
     const auto filter = parse_topic_filter(text);
     if (found == subscriptions_.end()) continue;

@@ -4,11 +4,8 @@
 #include "actors/end_now.hpp"
 #include "actors/retention_actor.hpp"
 #include "libbroker/topic.hpp"
-#include "persistence/log_reader_actor.hpp"
-#include "persistence/store_actor.hpp"
 #include "tests/actors/collector.hpp"
-#include "tests/actors/stage.hpp"
-#include "tests/persistence/faulty_disk.hpp"
+#include "tests/actors/data_directory.hpp"
 #include "tests/support/seed.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -25,34 +22,6 @@ namespace {
 
 constexpr auto qos1 = qos::at_least_once;
 constexpr auto qos2 = qos::exactly_once;
-
-/// A data directory that outlives the nodes that use it.
-struct data_directory {
-  faulty_disk disk;
-  std::unique_ptr<database> store = *database::open("data", {.env = &disk});
-  std::unique_ptr<offset_log> log = *offset_log::open(*store);
-
-  stage::store_maker maker() {
-    return [this](caf::actor_system& system, node_context& node) {
-      node.store = system.spawn<store_actor>(*store, *log, node.log_head, node.settings.store);
-      node.log_reader = system.spawn<log_reader_actor>(*store, *log);
-    };
-  }
-  std::size_t records() const {
-    std::size_t count = 0;
-    const store_scan scan = store->scan();
-    for (scan->Seek("R"); scan->Valid() && scan->key()[0] == 'R'; scan->Next())
-      ++count;
-    return count;
-  }
-};
-
-config durable(std::size_t queue = 100'000) {
-  config settings;
-  settings.node.data_dir = "data";
-  settings.session.max_queued_messages = queue;
-  return settings;
-}
 
 connect narrow(std::string_view client_id, std::uint16_t receive_maximum) {
   connect request = lasting(client_id);

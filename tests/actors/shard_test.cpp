@@ -52,6 +52,7 @@ session_handle::behavior_type note_taker(std::shared_ptr<notes> into) {
       [](const deliveries_missed&) {},
       [](const live_set&) {},
       [](const log_read&) {},
+      [](const replay_found&) {},
       [](const ask_passed& question) { return passed{question.head}; },
       [](const retired&) {},
       [](const stop_reading&) {},

@@ -69,6 +69,7 @@ stage::~stage() {
   end_now(node_.authenticator);
   end_now(node_.store);
   end_now(node_.log_reader);
+  end_now(node_.replay_reader);
   for (const handshake_handle& each : handshakes_)
     end_now(each);
   for (const directory_handle& each : node_.directories)
@@ -87,6 +88,7 @@ stage::~stage() {
   node_.authenticator = nullptr;
   node_.store = nullptr;
   node_.log_reader = nullptr;
+  node_.replay_reader = nullptr;
   node_.directories.clear();
   node_.shards.clear();
   cables_.clear();

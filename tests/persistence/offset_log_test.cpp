@@ -19,13 +19,16 @@ namespace {
 /// A store and its log, which can be closed and opened like a process that ends.
 class opened_log {
 public:
-  explicit opened_log(faulty_disk& disk) : disk_(disk) { open(); }
+  explicit opened_log(faulty_disk& disk, std::vector<stream_config> streams = {})
+      : streams(std::move(streams)), disk_(disk) {
+    open();
+  }
 
   void open() {
     auto opened = database::open("data", {.env = &disk_, .write_buffer = 64 << 10});
     BOOST_TEST_REQUIRE(opened.has_value());
     store = *std::move(opened);
-    auto made = offset_log::open(*store);
+    auto made = offset_log::open(*store, streams);
     BOOST_TEST_REQUIRE(made.has_value());
     log = *std::move(made);
   }
@@ -42,6 +45,7 @@ public:
     return log->append(*block, all, {.publisher = publisher});
   }
   bool commit(bool sync = true) {
+    log->stage_figures();
     const bool done = store->commit(sync || log->needs_sync()).has_value();
     if (done)
       log->committed();
@@ -49,8 +53,11 @@ public:
       log->failed();
     return done;
   }
-  [[nodiscard]] log_reader reader() const { return log_reader(*store); }
+  [[nodiscard]] log_reader reader() const { return log_reader(*store, log->streams()); }
 
+  [[nodiscard]] log_offset trimmed() const { return log->streams().kept(0).trimmed; }
+
+  std::vector<stream_config> streams;
   std::unique_ptr<database> store;
   std::unique_ptr<offset_log> log;
 
@@ -127,11 +134,11 @@ BOOST_AUTO_TEST_CASE(message_is_found_by_its_offset_until_it_is_trimmed) {
   for (const log_offset none : {0U, 4U, 99U})
     BOOST_TEST(!opened.reader().get(none)->has_value());
 
-  BOOST_TEST(opened.log->trim({.passed = 1})->records == 0U);  // the record goes on behind it
-  BOOST_TEST(opened.log->trim({.passed = 2})->records == 1U);
-  BOOST_TEST(opened.log->trimmed() == 0U);
+  BOOST_TEST(opened.log->trim(0, {.passed = 1})->records == 0U);  // the record goes on behind it
+  BOOST_TEST(opened.log->trim(0, {.passed = 2})->records == 1U);
+  BOOST_TEST(opened.trimmed() == 0U);
   BOOST_TEST(opened.commit());
-  BOOST_TEST(opened.log->trimmed() == 2U);
+  BOOST_TEST(opened.trimmed() == 2U);
   BOOST_TEST(!opened.reader().get(2)->has_value());
   BOOST_TEST(opened.reader().get(3)->has_value());
   for (const std::string filter : {"a", "+"})
@@ -156,9 +163,10 @@ BOOST_AUTO_TEST_CASE(log_holds_what_a_map_holds_however_it_is_read) {
         break;
       case 1: {
         const log_offset passed = random() % (opened.log->head() + 1);
-        BOOST_TEST(opened.log->trim({.passed = passed, .records = 1 + random() % 5}).has_value());
+        BOOST_TEST(
+            opened.log->trim(0, {.passed = passed, .records = 1 + random() % 5}).has_value());
         BOOST_TEST(opened.commit());
-        expected.erase(expected.begin(), expected.upper_bound(opened.log->trimmed()));
+        expected.erase(expected.begin(), expected.upper_bound(opened.trimmed()));
         break;
       }
       case 2: {

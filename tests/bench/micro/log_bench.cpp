@@ -119,7 +119,7 @@ opened& filled() {
 
 void get_by_offset(benchmark::State& state) {
   opened& on = filled();
-  const log_reader reader(*on.store);
+  const log_reader reader(*on.store, on.log->streams());
   std::mt19937_64 random(1);
   for (auto _ : state)
     benchmark::DoNotOptimize(reader.get(1 + random() % messages_to_read()));
@@ -129,7 +129,7 @@ BENCHMARK(get_by_offset);
 /// Reads `range(0)` messages somewhere in the log.
 void scan_all_topics(benchmark::State& state) {
   opened& on = filled();
-  const log_reader reader(*on.store);
+  const log_reader reader(*on.store, on.log->streams());
   std::mt19937_64 random(1);
   const auto count = static_cast<log_offset>(state.range(0));
   for (auto _ : state) {
@@ -145,7 +145,7 @@ BENCHMARK(scan_all_topics)->Arg(1'000)->Arg(100'000);
 /// Reads one topic of fifty, from somewhere on, until `range(0)` messages are found.
 void scan_one_topic(benchmark::State& state) {
   opened& on = filled();
-  const log_reader reader(*on.store);
+  const log_reader reader(*on.store, on.log->streams());
   std::mt19937_64 random(1);
   const auto count = static_cast<std::size_t>(state.range(0));
   for (auto _ : state) {

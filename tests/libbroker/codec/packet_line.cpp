@@ -8,10 +8,11 @@ namespace troupe::test {
 
 namespace {
 
-/// The subscription identifiers among the properties of a PUBLISH that hold
-/// nothing else but identifiers, an expiry interval and an alias.
-std::string identifiers_in(byte_view properties) {
+/// The subscription identifiers and the offset of a replay among the properties of a PUBLISH
+/// that hold nothing else but identifiers, user properties, an expiry interval and an alias.
+std::string shown_of(byte_view properties) {
   std::string list;
+  std::string offset;
   const auto at = [&](std::size_t i) { return std::to_integer<unsigned>(properties[i]); };
   for (std::size_t i = 0; i < properties.size();) {
     switch (at(i)) {
@@ -28,10 +29,22 @@ std::string identifiers_in(byte_view properties) {
       list += (list.empty() ? "" : ",") + std::to_string(value);
       break;
     }
-    default: return "?";
+    case 0x26: {
+      const auto text = [&] {
+        const std::size_t size = at(i + 1) << 8 | at(i + 2);
+        i += 2 + size;
+        return as_text(properties.subspan(i - size + 1, size));
+      };
+      const std::string_view name = text();
+      const std::string_view value = text();
+      ++i;
+      if (name == "offset") offset = value;
+      break;
+    }
+    default: return " ?";
     }
   }
-  return list;
+  return (list.empty() ? "" : " ids=" + list) + (offset.empty() ? "" : " offset=" + offset);
 }
 
 }  // namespace
@@ -56,7 +69,7 @@ std::string packet_line(const any_packet& packet) {
     if (p->retain) line << " retain";
     if (p->topic_alias != 0) line << " alias";
     if (p->has_message_expiry_interval) line << " expiry=" << p->message_expiry_interval;
-    if (const auto ids = identifiers_in(p->properties); !ids.empty()) line << " ids=" << ids;
+    line << shown_of(p->properties);
   } else if (const auto* p = std::get_if<typed_response>(&packet)) {
     static constexpr std::array names{"PUBACK", "PUBREC", "PUBREL", "PUBCOMP"};
     line << names[static_cast<std::size_t>(p->type) - 4] << ' ' << p->packet.id;
