@@ -16,6 +16,10 @@ namespace {
 /// Beyond so many topics one pass over everything is cheaper than a look-up for each.
 constexpr std::size_t most_topics_by_index = 16;
 
+/// Of a search for records that can go: how many are looked at, and found, at a time.
+constexpr std::size_t most_looked_at = 4096;
+constexpr std::size_t most_unneeded = 256;
+
 std::string_view text(const leveldb::Slice& slice) { return {slice.data(), slice.size()}; }
 
 bool is_wanted(const log_query& what, std::string_view topic) {
@@ -231,6 +235,32 @@ storage_result<log_page> log_reader::read_by_topic(const log_query& what,
       if (each.last == last) find_next(each, last + 1);
   }
   return page;
+}
+
+// -- retention ----------------------------------------------------------------------
+
+storage_result<log_reader::unneeded> log_reader::find_unneeded(log_offset after, log_offset up_to,
+                                                               needed_topics& needed) const {
+  unneeded found{.records = {}, .reached = up_to};
+  const store_scan scan = store_->scan();
+  std::size_t looked_at = 0;
+  scan->Seek(keys::record(0, std::max(after, streams_->kept(0).trimmed) + 1));
+  for (; scan->Valid(); scan->Next()) {
+    const auto last = keys::last_of_record(text(scan->key()), 0);
+    if (!last || *last > up_to) break;
+    const auto record = record_view::parse(text(scan->value()));
+    bool is_needed = false;
+    for (std::uint32_t i = 0; record && !is_needed && i != record->size(); ++i)
+      is_needed = needed.needs(record->topic((*record)[i]), (*record)[i].log_offset);
+    if (!is_needed) found.records.push_back(*last);
+    if (++looked_at == most_looked_at || found.records.size() == most_unneeded) {
+      found.reached = *last;
+      return found;
+    }
+  }
+  if (!scan->status().ok() && !scan->status().IsCorruption())
+    return storage_error_of(scan->status());
+  return found;
 }
 
 // -- replays ------------------------------------------------------------------------

@@ -30,6 +30,21 @@ storage_result<std::uint64_t> kept_number(const Source& store, std::string_view 
   return get_big_endian<std::uint64_t>(**kept);
 }
 
+struct usage {
+  bool is_pinned = false;
+  std::size_t needed = 0;  ///< messages
+};
+
+usage usage_of(const record_view& record, needed_topics& needed) {
+  usage found;
+  for (std::uint32_t i = 0; i != record.size(); ++i) {
+    const log_offset offset = record.first() + i;
+    found.is_pinned |= needed.is_pinned(offset);
+    found.needed += needed.needs(record.topic(record[i]), offset) ? 1 : 0;
+  }
+  return found;
+}
+
 void keep_number(database& store, std::string_view key, std::uint64_t number) {
   std::string value;
   append_big_endian(number, value);
@@ -157,6 +172,7 @@ void offset_log::failed() {
 storage_result<offset_log::trim_figures> offset_log::trim(stream_number part,
                                                           const trim_limits& limits) {
   trim_figures gone;
+  bool leaves_gap = false;
   const store_scan scan = store_.scan();
   for (scan->Seek(keys::record(part, streams_.staged(part).trimmed + 1));
        scan->Valid() && gone.records != limits.records; scan->Next()) {
@@ -169,15 +185,36 @@ storage_result<offset_log::trim_figures> offset_log::trim(stream_number part,
         (limits.bytes != 0 && streams_.staged(part).bytes > limits.bytes) ||
         (limits.overdue && record && record->origin().received_at < *limits.overdue);
     if (!is_over && (is_needed || limits.keeps_passed)) break;
+    if (record && is_needed && limits.needed != nullptr) {
+      const usage of = usage_of(*record, *limits.needed);
+      leaves_gap |= of.is_pinned;  // the mark stays before it
+      if (of.is_pinned) continue;
+      gone.messages_needed += of.needed;
+    }
     const std::size_t messages = record ? record->size() : 0;
-    if (is_needed) gone.messages_needed += messages;
     if (record) remove_index(scan, *record);
     store_.remove(key);
-    streams_.removed(part, *last, messages, scan->value().size());
+    streams_.removed(part, leaves_gap ? streams_.staged(part).trimmed : *last, messages,
+                     scan->value().size());
     ++gone.records;
   }
   if (!scan->status().ok()) return storage_error_of(scan->status());
   return gone;
+}
+
+storage_result<void> offset_log::remove(std::span<const log_offset> last) {
+  const store_scan scan = store_.scan();
+  for (const log_offset each : last) {
+    const std::string key = keys::record(0, each);
+    const auto bytes = scan.get(key);
+    if (!bytes) return bytes.error();
+    if (!*bytes) continue;  // trimmed meanwhile
+    const auto record = record_view::parse(**bytes);
+    if (record) remove_index(scan, *record);
+    store_.remove(key);
+    streams_.removed(0, streams_.staged(0).trimmed, record ? record->size() : 0, (*bytes)->size());
+  }
+  return {};
 }
 
 void offset_log::remove_index(const store_scan& scan, const record_view& record) {

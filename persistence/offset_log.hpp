@@ -1,5 +1,6 @@
 #pragma once
 
+#include "libbroker/log_interests.hpp"
 #include "libbroker/message/message_block.hpp"
 #include "libbroker/text_hash.hpp"
 #include "persistence/database.hpp"
@@ -50,12 +51,13 @@ public:
     bool keeps_passed = false;  ///< that alone is no reason to go
     /// What was received before goes, needed or not, …
     std::optional<wall_time> overdue;
-    std::uint64_t bytes = 0;     ///< … and so do the oldest beyond so many; 0: no limit
-    std::size_t records = 1000;  ///< so many go at most
+    std::uint64_t bytes = 0;          ///< … and so do the oldest beyond so many; 0: no limit
+    needed_topics* needed = nullptr;  ///< what it pins stays in any case; null: nothing
+    std::size_t records = 1000;       ///< so many go at most
   };
   struct trim_figures {
     std::size_t records = 0;
-    std::size_t messages_needed = 0;  ///< that lie above `passed`
+    std::size_t messages_needed = 0;
   };
   /// Stages the removal of the oldest records of a part of the log, and of topics that have
   /// none left. REQUIRES: nothing is staged.
@@ -70,6 +72,10 @@ public:
   void await_growth() noexcept { is_awaited_.exchange(true); }
   /// Whether somebody asked for that since the last call.
   [[nodiscard]] bool is_awaited() noexcept { return is_awaited_.exchange(false); }
+
+  /// Stages the removal of the common part's records that end at `last`. REQUIRES: nothing
+  /// is staged.
+  [[nodiscard]] storage_result<void> remove(std::span<const log_offset> last);
 
 private:
   struct known_topic {

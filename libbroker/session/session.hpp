@@ -2,6 +2,7 @@
 
 #include "libbroker/codec/frame.hpp"
 #include "libbroker/config/config.hpp"
+#include "libbroker/log_interests.hpp"
 #include "libbroker/message/delivery.hpp"
 #include "libbroker/output_queue.hpp"
 #include "libbroker/packet.hpp"
@@ -116,9 +117,9 @@ public:
   /// The answer to a request that asked where a replay begins.
   void replay_found(request_number number, const replay_beginning& found, time_point now,
                     session_effects& effects);
-  /// Everything in the log up to `head` has been handed out: returns the offset up to which
-  /// the session needs nothing of it any more.
-  [[nodiscard]] log_offset passed(log_offset head);
+  /// Everything in the log up to `head` has been handed out: returns what of it the session
+  /// still needs.
+  [[nodiscard]] std::optional<log_interest> interest(log_offset head);
   /// To be called after all others, before `effects` are carried out: has written down how
   /// far the client is in the log, if it is time.
   void keep_progress(time_point now, session_effects& effects);

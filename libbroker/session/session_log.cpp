@@ -260,16 +260,18 @@ std::vector<log_offset> session::positions() const {
   return positions;
 }
 
-log_offset session::passed(log_offset head) {
-  if (cursor_ == nullptr) return head;
+std::optional<log_interest> session::interest(log_offset head) {
+  if (cursor_ == nullptr) return std::nullopt;
   if (cursor_->now() == log_cursor::phase::live) cursor_->skip_to(head);
+  log_interest needed;
   const std::vector<log_offset> reached = positions();
-  log_offset lowest =
-      logged_filters().empty() ? head : *std::min_element(reached.begin(), reached.end());
+  needed.after = *std::min_element(reached.begin(), reached.end());
+  if (needed.after < head) needed.filters = logged_filters();
   for (const packet_id id : window_.in_order())
     if (const log_offset offset = window_.find(id)->offset; offset != 0)
-      lowest = std::min(lowest, offset - 1);
-  return std::min(lowest, head);
+      needed.pinned.push_back(offset);
+  if (needed.filters.empty() && needed.pinned.empty()) return std::nullopt;
+  return needed;
 }
 
 void session::write_progress(session_effects& effects) {
