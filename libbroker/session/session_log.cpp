@@ -152,23 +152,14 @@ std::vector<std::string> session::logged_filters() const {
 
 std::optional<delivery_options> session::match(std::string_view topic, log_offset offset,
                                                bool own) const {
-  std::optional<delivery_options> matched;
-  std::vector<std::uint32_t> identifiers;
+  combined_options matched;
   for (const auto& [text, state] : subscriptions_) {
     const bool counts = offset > state.begin && !(own && state.options.no_local) &&
                         !is_shared_filter(text) && matches(text, topic);
-    if (!counts) continue;
-    if (!matched) matched.emplace();
-    // [MQTT5-3.3.4-2], [MQTT311-3.3.5-1], [MQTT5-3.8.3-3]
-    matched->maximum_qos = std::max(matched->maximum_qos, state.options.qos);
-    matched->retain_as_published |= state.options.retain_as_published;
-    if (state.identifier != 0) identifiers.push_back(state.identifier);
+    if (counts) matched.add(state.options, state.identifier);  // [MQTT5-3.8.3-3]
   }
-  if (!identifiers.empty()) {  // [MQTT5-3.3.4-3], [MQTT5-3.3.4-4]
-    std::sort(identifiers.begin(), identifiers.end());
-    matched->details = make_match_details(std::move(identifiers));
-  }
-  return matched;
+  if (matched.empty()) return std::nullopt;
+  return matched.take();
 }
 
 void session::log_read(request_number number, log_page&& page, bool failed, time_point now,
