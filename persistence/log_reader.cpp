@@ -287,7 +287,7 @@ storage_result<log_reader::beginning> log_reader::find(const replay_start& start
   return found;
 }
 
-/// The last offset in the part of a record that was received before `time`.
+/// The last offset in the part of a record that was received before `time`; 0: none is left.
 storage_result<log_offset> log_reader::before(wall_time time, stream_number part) const {
   const store_scan scan = store_->scan();
   const auto place = [&] {
@@ -298,8 +298,10 @@ storage_result<log_offset> log_reader::before(wall_time time, stream_number part
     scan->Prev();
   else
     scan->SeekToLast();
-  log_offset earlier = streams_->kept(part).trimmed;  // records up to here are
-  log_offset end = place().value_or(0);               // those behind it are not
+  // Nobody knows when what was trimmed was received.
+  const log_offset trimmed = streams_->kept(part).trimmed;
+  log_offset earlier = trimmed;          // records up to here are
+  log_offset end = place().value_or(0);  // those behind it are not
   while (earlier < end) {
     const log_offset middle = earlier + (end - earlier) / 2;
     scan->Seek(keys::record(part, middle + 1));
@@ -312,7 +314,7 @@ storage_result<log_offset> log_reader::before(wall_time time, stream_number part
   }
   if (!scan->status().ok() && !scan->status().IsCorruption())
     return storage_error_of(scan->status());
-  return earlier;
+  return earlier == trimmed ? 0 : earlier;
 }
 
 }  // namespace troupe

@@ -158,13 +158,16 @@ offset_log::known_topic offset_log::look_up(std::string_view topic) {
 
 void offset_log::committed() noexcept {
   ceiling_ = staged_ceiling_;
+  going_.clear();
   streams_.committed();
-  head_.store(next_ - 1, std::memory_order_release);
+  // What failed before may lie above all that a restart would know of.
+  head_.store(std::min(next_, ceiling_) - 1, std::memory_order_release);
 }
 
 void offset_log::failed() {
   is_unsure_ = false;
   staged_ceiling_ = ceiling_;
+  going_.clear();
   streams_.failed();
   topics_.clear();  // some of them are not on disk
 }
@@ -218,7 +221,8 @@ storage_result<void> offset_log::remove(std::span<const log_offset> last) {
 }
 
 void offset_log::remove_index(const store_scan& scan, const record_view& record) {
-  const std::unique_ptr<leveldb::Iterator> later = scan.another();
+  const std::unique_ptr<leveldb::Iterator> index = scan.another();
+  going_.insert(record.last());
   std::string_view previous;
   for (std::uint32_t i = 0; i != record.size(); ++i) {
     const std::string_view topic = record.topic(record[i]);
@@ -226,15 +230,23 @@ void offset_log::remove_index(const store_scan& scan, const record_view& record)
     const auto number = kept_number(scan, keys::topic(topic));
     if (!number || *number == 0) continue;
     store_.remove(keys::index(*number, record.last()));
-    later->Seek(keys::index(*number, record.last() + 1));
-    const bool has_more =
-        !later->status().ok() ||
-        (later->Valid() &&
-         keys::record_of_index({later->key().data(), later->key().size()}, *number));
-    if (has_more) continue;
+    if (has_others(*index, *number, record.last())) continue;
     store_.remove(keys::topic(topic));
     if (const auto known = topics_.find(topic); known != topics_.end()) topics_.erase(known);
   }
+}
+
+bool offset_log::has_others(leveldb::Iterator& index, topic_id topic, log_offset gone) const {
+  const auto is_left = [&](log_offset from) {
+    for (index.Seek(keys::index(topic, from)); index.Valid(); index.Next()) {
+      const auto last = keys::record_of_index({index.key().data(), index.key().size()}, topic);
+      if (!last) break;
+      if (!going_.contains(*last)) return true;
+    }
+    return !index.status().ok();
+  };
+  // Mostly later ones are; earlier ones may be in other parts.
+  return is_left(gone + 1) || is_left(0);
 }
 
 }  // namespace troupe

@@ -16,6 +16,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace troupe {
@@ -60,7 +61,7 @@ public:
     std::size_t messages_needed = 0;
   };
   /// Stages the removal of the oldest records of a part of the log, and of topics that have
-  /// none left. REQUIRES: nothing is staged.
+  /// none left. REQUIRES: nothing is staged but the same of other parts.
   [[nodiscard]] storage_result<trim_figures> trim(stream_number part, const trim_limits& limits);
 
   /// The last offset that was committed, or one above it. Any thread.
@@ -89,6 +90,8 @@ private:
   void put_record(stream_number stream, const message_block& block,
                   std::span<const std::uint32_t> which, const record_origin& origin);
   void remove_index(const store_scan& scan, const record_view& record);
+  /// Whether records of the topic are left beside those that are staged to go and `gone`.
+  [[nodiscard]] bool has_others(leveldb::Iterator& index, topic_id topic, log_offset gone) const;
 
   database& store_;
   log_offset next_ = 1;
@@ -101,8 +104,9 @@ private:
   topic_id next_topic_ = 1;
   /// As far as there is room; what is not here may be on disk.
   std::unordered_map<std::string, known_topic, text_hash, std::equal_to<>> topics_;
-  std::string record_;             // scratch
-  std::vector<topic_id> indexed_;  // scratch: topics of the record
+  std::unordered_set<log_offset> going_;  ///< records that are staged to go, by last offset
+  std::string record_;                    // scratch
+  std::vector<topic_id> indexed_;         // scratch: topics of the record
 };
 
 }  // namespace troupe

@@ -79,7 +79,9 @@ void session::replay_found(request_number number, const replay_beginning& found,
   if (found.failed && request != nullptr) {
     request->codes[waiting->entry] = refusal(version_, reason_code::unspecified_error);
     request->reason_string = "the log cannot be read";
-    stop_replay(std::string(waiting->text), effects);
+    const std::string text = waiting->text;
+    if (is_durable()) write(dropped_subscription{text}, effects);
+    stop_replay(text, effects);
   } else if (!found.failed) {
     waiting->position = std::max(found.after, found.oldest);
     if (is_durable()) write_replay(*waiting, effects);
@@ -186,7 +188,7 @@ void session::write_replay(replay& changed, session_effects& effects) {
   write(kept_subscription{.filter = changed.text,
                           .options = changed.options,
                           .identifier = changed.identifier,
-                          .begin = changed.written},
+                          .begin = changed.position ? changed.written + 1 : 0},
         effects);
 }
 
@@ -202,7 +204,7 @@ void session::restore_replay(const kept_subscription& kept) {
   replay& restored = make_replay(kept.filter, *wanted);
   restored.options = kept.options;
   restored.identifier = kept.identifier;
-  if (kept.begin != 0) restored.position = restored.written = kept.begin;
+  if (kept.begin != 0) restored.position = restored.written = kept.begin - 1;
 }
 
 }  // namespace troupe
