@@ -3,6 +3,7 @@
 #include "persistence/big_endian.hpp"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <utility>
 
@@ -230,23 +231,29 @@ void offset_log::remove_index(const store_scan& scan, const record_view& record)
     const auto number = kept_number(scan, keys::topic(topic));
     if (!number || *number == 0) continue;
     store_.remove(keys::index(*number, record.last()));
-    if (has_others(*index, *number, record.last())) continue;
+    if (has_others(*index, topic, *number, record.last())) continue;
     store_.remove(keys::topic(topic));
     if (const auto known = topics_.find(topic); known != topics_.end()) topics_.erase(known);
   }
 }
 
-bool offset_log::has_others(leveldb::Iterator& index, topic_id topic, log_offset gone) const {
+bool offset_log::has_others(leveldb::Iterator& index, std::string_view topic, topic_id number,
+                            log_offset gone) const {
   const auto is_left = [&](log_offset from) {
-    for (index.Seek(keys::index(topic, from)); index.Valid(); index.Next()) {
-      const auto last = keys::record_of_index({index.key().data(), index.key().size()}, topic);
+    for (index.Seek(keys::index(number, from)); index.Valid(); index.Next()) {
+      const auto last = keys::record_of_index({index.key().data(), index.key().size()}, number);
       if (!last) break;
       if (!going_.contains(*last)) return true;
     }
     return !index.status().ok();
   };
-  // Mostly later ones are; earlier ones may be in other parts.
-  return is_left(gone + 1) || is_left(0);
+  if (is_left(gone + 1)) return true;
+  // Earlier ones may be in other parts, or were needed. LevelDB is slow to pass over what was
+  // removed.
+  log_offset trimmed = gone;
+  for (const stream_number part : streams_.holding(std::array{std::string(topic)}, 0))
+    trimmed = std::min(trimmed, streams_.kept(part).trimmed);
+  return is_left(trimmed + 1);
 }
 
 }  // namespace troupe

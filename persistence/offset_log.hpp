@@ -91,7 +91,8 @@ private:
                   std::span<const std::uint32_t> which, const record_origin& origin);
   void remove_index(const store_scan& scan, const record_view& record);
   /// Whether records of the topic are left beside those that are staged to go and `gone`.
-  [[nodiscard]] bool has_others(leveldb::Iterator& index, topic_id topic, log_offset gone) const;
+  [[nodiscard]] bool has_others(leveldb::Iterator& index, std::string_view topic, topic_id number,
+                                log_offset gone) const;
 
   database& store_;
   log_offset next_ = 1;
