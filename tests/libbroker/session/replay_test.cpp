@@ -349,6 +349,21 @@ BOOST_AUTO_TEST_CASE(replay_that_cannot_be_written_is_refused_and_gone) {
   }
 }
 
+// The second write used to leave it on the disk.
+BOOST_AUTO_TEST_CASE(replay_whose_first_write_alone_failed_is_refused_and_gone) {
+  reader s;
+  s.subscribe("$replay/1/s", {.qos = qos1}, 5);
+  s.begin_replay(0);
+  BOOST_TEST_REQUIRE(s.writes.size() == 2U);
+  const write_number first = s.writes.front().number;
+  s.writes.pop_front();
+  s.machine.written(first, false, s.now, s.effects);
+  s.collect();
+  BOOST_TEST(s.received() == "SUBACK 5 97 +reason\n");
+  s.disk.take(s);
+  BOOST_TEST(s.disk.session.subscriptions.empty());
+}
+
 // -- after a restart ------------------------------------------------------------------
 
 BOOST_AUTO_TEST_CASE(replay_goes_on_after_a_restart_where_its_client_was) {
