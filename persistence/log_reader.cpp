@@ -16,6 +16,9 @@ namespace {
 /// Beyond so many topics one pass over everything is cheaper than a look-up for each.
 constexpr std::size_t most_topics_by_index = 16;
 
+/// Messages get their offsets a moment after they were received, which differs.
+constexpr std::chrono::seconds longest_append{1};
+
 /// Of a search for records that can go: how many are looked at, and found, at a time.
 constexpr std::size_t most_looked_at = 4096;
 constexpr std::size_t most_unneeded = 256;
@@ -278,7 +281,7 @@ storage_result<log_reader::beginning> log_reader::find(const replay_start& start
   }
   const auto* const ago = std::get_if<std::chrono::seconds>(&start);
   const wall_time time = ago != nullptr ? now - *ago : std::get<wall_time>(start);
-  // Offsets rise with time in all parts.
+  // Offsets rise with time in all parts, more or less.
   for (const stream_number each : parts) {
     const auto earlier = before(time, each);
     if (!earlier) return earlier.error();
@@ -307,10 +310,15 @@ storage_result<log_offset> log_reader::before(wall_time time, stream_number part
     scan->Seek(keys::record(part, middle + 1));
     const auto last = place();
     const auto record = last ? record_view::parse(text(scan->value())) : std::nullopt;
-    if (record && record->origin().received_at < time)
+    if (record && record->origin().received_at < time - longest_append)
       earlier = *last;
     else
       end = middle;
+  }
+  for (scan->Seek(keys::record(part, earlier + 1)); const auto last = place(); scan->Next()) {
+    const auto record = record_view::parse(text(scan->value()));
+    if (record && record->origin().received_at >= time) break;
+    earlier = *last;
   }
   if (!scan->status().ok() && !scan->status().IsCorruption())
     return storage_error_of(scan->status());

@@ -73,7 +73,10 @@ void log_reader_actor::find_beginning(const read_log& request) {
   else
     spdlog::error("event=log_unreadable reason=\"{}\"", found.error().what);
   reply.where.failed = !found;
-  send(request.reader, reply);
+  if (found)
+    send(request.reader, reply);
+  else
+    delayed_send(request.reader, pause_after_error, reply);
 }
 
 bool log_reader_actor::follow(read_log& request) {

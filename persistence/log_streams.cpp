@@ -33,13 +33,11 @@ storage_result<void> log_streams::load(const database& store) {
     const auto number = keys::stream_of({scan->key().data(), scan->key().size()});
     if (!number) break;
     const std::string_view state(scan->value().data(), scan->value().size());
-    if (state.size() < filter_at || static_cast<std::uint8_t>(state[0]) != state_format) continue;
-    part& found =
-        *number == 0 ? parts_.front() : make(*number, std::string(state.substr(filter_at)));
-    found.since = get_big_endian<log_offset>(state.substr(since_at));
-    found.staged = {.trimmed = get_big_endian<log_offset>(state.substr(trimmed_at)),
-                    .messages = get_big_endian<std::uint64_t>(state.substr(messages_at)),
-                    .bytes = get_big_endian<std::uint64_t>(state.substr(bytes_at))};
+    part& found = *number == 0 ? parts_.front() : make(*number, {});
+    if (!parse(state, found)) {
+      if (*number != 0) parts_.pop_back();
+      continue;
+    }
     found.is_changed = true;
   }
   if (!scan->status().ok()) return storage_error_of(scan->status());
@@ -117,6 +115,16 @@ void log_streams::declare(std::vector<stream_config> streams, log_offset head) {
     each->since = head;
     each->is_changed = true;
   }
+}
+
+bool log_streams::parse(std::string_view state, part& into) {
+  if (state.size() < filter_at || static_cast<std::uint8_t>(state[0]) != state_format) return false;
+  into.filter = state.substr(filter_at);
+  into.since = get_big_endian<log_offset>(state.substr(since_at));
+  into.staged = {.trimmed = get_big_endian<log_offset>(state.substr(trimmed_at)),
+                 .messages = get_big_endian<std::uint64_t>(state.substr(messages_at)),
+                 .bytes = get_big_endian<std::uint64_t>(state.substr(bytes_at))};
+  return true;
 }
 
 // -- looking up ---------------------------------------------------------------------
@@ -211,6 +219,23 @@ void log_streams::committed() noexcept {
 void log_streams::failed() noexcept {
   for (part& each : parts_)
     each.staged = kept(each.number);
+}
+
+storage_result<void> log_streams::reload(const database& store) {
+  for (part& each : parts_) {
+    const auto state = store.get(keys::stream(each.number));
+    if (!state) return state.error();
+    part found;
+    if (!*state || !parse(**state, found)) continue;
+    const figures before = kept(each.number);
+    each.staged.messages += found.staged.messages - before.messages;
+    each.staged.bytes += found.staged.bytes - before.bytes;
+    each.staged.trimmed = std::max(each.staged.trimmed, found.staged.trimmed);
+    each.messages.store(found.staged.messages, std::memory_order_relaxed);
+    each.bytes.store(found.staged.bytes, std::memory_order_relaxed);
+    each.trimmed.store(found.staged.trimmed, std::memory_order_release);
+  }
+  return {};
 }
 
 }  // namespace troupe

@@ -59,6 +59,8 @@ public:
   void stage(database& store) const;
   void committed() noexcept;
   void failed() noexcept;
+  /// A commit that had failed may be on the disk all the same: goes on from what is there.
+  [[nodiscard]] storage_result<void> reload(const database& store);
 
 private:
   struct part {
@@ -81,6 +83,7 @@ private:
   }
   part& make(stream_number number, std::string filter);
   [[nodiscard]] storage_result<void> count_anew(const database& store);
+  static bool parse(std::string_view state, part& into);
   void put_in_order(const std::vector<stream_number>& declared);
 
   std::vector<stream_config> declarations_;

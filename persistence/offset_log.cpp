@@ -165,7 +165,16 @@ void offset_log::committed() noexcept {
   head_.store(std::min(next_, ceiling_) - 1, std::memory_order_release);
 }
 
+void offset_log::stage_figures() {
+  if (has_failed_) {
+    store_.open_again();
+    has_failed_ = !streams_.reload(store_);
+  }
+  streams_.stage(store_);
+}
+
 void offset_log::failed() {
+  has_failed_ = true;
   is_unsure_ = false;
   staged_ceiling_ = ceiling_;
   going_.clear();

@@ -41,7 +41,7 @@ public:
   /// must not be committed.
   [[nodiscard]] bool is_unsure() const noexcept { return is_unsure_; }
   /// To be called before a commit.
-  void stage_figures() { streams_.stage(store_); }
+  void stage_figures();
   /// The commit with all that was staged succeeded.
   void committed() noexcept;
   /// … or failed: the offsets that `append` returned will never be used.
@@ -101,6 +101,7 @@ private:
   std::atomic<log_offset> head_{0};
   std::atomic<bool> is_awaited_{false};
   bool is_unsure_ = false;
+  bool has_failed_ = false;  ///< a commit, and the figures are as they were before
   log_streams streams_;
   topic_id next_topic_ = 1;
   /// As far as there is room; what is not here may be on disk.

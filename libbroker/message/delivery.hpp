@@ -71,6 +71,7 @@ struct delivery_options {
   bool retain_as_published = false;
   bool no_local = false;      ///< skip what this session published itself
   bool retained = false;      ///< comes from the retained store: goes out with RETAIN 1
+  bool replayed = false;      ///< read from the log for a `$replay/` subscription
   match_details_ptr details;  ///< null: neither identifiers nor a share group
 };
 

@@ -37,8 +37,10 @@ struct kept_in_flight {
   packet_id id = 0;
   log_offset offset = 0;  ///< 0: not in the log
   troupe::qos qos = qos::at_least_once;
-  bool retain = false;    ///< as sent
-  bool released = false;  ///< PUBREC came
+  bool retain = false;           ///< as sent
+  bool released = false;         ///< PUBREC came
+  bool replayed = false;         ///< for a `$replay/` subscription
+  std::uint32_t identifier = 0;  ///< of that subscription; 0 = none
 };
 
 /// What the client was sent of the log.

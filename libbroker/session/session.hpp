@@ -282,8 +282,13 @@ private:
                    session_effects& effects);
   void send_replayed(replay& from, const page_reader::message& next, time_point now,
                      session_effects& effects);
-  [[nodiscard]] match_details_ptr replay_details(const replay& from, const log_run& run) const;
-  [[nodiscard]] match_details_ptr replay_details(std::string_view topic, const log_run& run) const;
+  [[nodiscard]] match_details_ptr replay_details(std::uint32_t identifier,
+                                                 const log_run& run) const;
+  /// Of a message in flight; 0 = none.
+  [[nodiscard]] static std::uint32_t replay_identifier(const outbound_window::message& sent) {
+    const auto identifiers = identifiers_of(sent.details);
+    return sent.replayed && !identifiers.empty() ? identifiers.front() : 0;
+  }
   void interrupt_replays() noexcept;
   void write_replay(replay& changed, session_effects& effects);
   void write_replays(session_effects& effects);

@@ -200,9 +200,12 @@ void session::take_in_flight(const log_page& page) {
     if (run != page.runs.end()) {
       sent->block = run->block;
       sent->index = 0;
-      const std::string_view topic = run->block->topic((*run->block)[0]);
-      const auto options = match(topic, sent->offset, false);
-      sent->details = options ? options->details : replay_details(topic, *run);
+      if (sent->replayed) {
+        sent->details = replay_details(replay_identifier(*sent), *run);
+      } else {
+        const auto options = match(run->block->topic((*run->block)[0]), sent->offset, false);
+        if (options) sent->details = options->details;
+      }
     } else if (sent->qos == qos::at_least_once) {
       complete(id, *sent);  // nothing is left of it
     } else {
@@ -275,7 +278,9 @@ void session::write_progress(session_effects& effects) {
                                   .offset = sent.offset,
                                   .qos = sent.qos,
                                   .retain = sent.retain,
-                                  .released = sent.stage == outbound_window::stage::released});
+                                  .released = sent.stage == outbound_window::stage::released,
+                                  .replayed = sent.replayed,
+                                  .identifier = replay_identifier(sent)});
   }
   const write_number number = write(std::move(progress), effects);
   write_replays(effects);
