@@ -22,6 +22,16 @@ constexpr std::size_t filter_at = 33;
 
 }  // namespace
 
+std::optional<stream_state> parse_stream_state(std::string_view value) noexcept {
+  if (value.size() < filter_at || static_cast<std::uint8_t>(value[0]) != state_format)
+    return std::nullopt;
+  return stream_state{.trimmed = get_big_endian<log_offset>(value.substr(trimmed_at)),
+                      .since = get_big_endian<log_offset>(value.substr(since_at)),
+                      .messages = get_big_endian<std::uint64_t>(value.substr(messages_at)),
+                      .bytes = get_big_endian<std::uint64_t>(value.substr(bytes_at)),
+                      .filter = value.substr(filter_at)};
+}
+
 // -- an earlier life ----------------------------------------------------------------
 
 storage_result<void> log_streams::load(const database& store) {
@@ -32,14 +42,11 @@ storage_result<void> log_streams::load(const database& store) {
   for (scan->Seek(std::string(1, keys::stream_table)); scan->Valid(); scan->Next()) {
     const auto number = keys::stream_of({scan->key().data(), scan->key().size()});
     if (!number) break;
-    const std::string_view state(scan->value().data(), scan->value().size());
-    if (state.size() < filter_at || static_cast<std::uint8_t>(state[0]) != state_format) continue;
-    part& found =
-        *number == 0 ? parts_.front() : make(*number, std::string(state.substr(filter_at)));
-    found.since = get_big_endian<log_offset>(state.substr(since_at));
-    found.staged = {.trimmed = get_big_endian<log_offset>(state.substr(trimmed_at)),
-                    .messages = get_big_endian<std::uint64_t>(state.substr(messages_at)),
-                    .bytes = get_big_endian<std::uint64_t>(state.substr(bytes_at))};
+    const auto state = parse_stream_state({scan->value().data(), scan->value().size()});
+    if (!state) continue;
+    part& found = *number == 0 ? parts_.front() : make(*number, std::string(state->filter));
+    found.since = state->since;
+    found.staged = {.trimmed = state->trimmed, .messages = state->messages, .bytes = state->bytes};
     found.is_changed = true;
   }
   if (!scan->status().ok()) return storage_error_of(scan->status());
