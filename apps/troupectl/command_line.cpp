@@ -54,7 +54,7 @@ void add_log_commands(CLI::App& app, arguments& given, command_line& outcome) {
   });
 
   CLI::App* const get = command("get", "Print the message at an offset as JSON");
-  get->add_option("OFFSET", given.offset)->required();
+  get->add_option("OFFSET", given.offset)->required()->check(CLI::NonNegativeNumber);
   get->callback([&] {
     outcome.request = to_text({{"command", "log get"}, {"offset", given.offset}});
   });
@@ -68,7 +68,9 @@ void add_log_commands(CLI::App& app, arguments& given, command_line& outcome) {
   read->add_option("--to", given.to,
                    "The last offset, or a time, before which they came; now, if not said")
       ->option_text("WHERE");
-  read->add_option("--limit", given.limit, "So many at most")->option_text("N");
+  read->add_option("--limit", given.limit, "So many at most")
+      ->option_text("N")
+      ->check(CLI::NonNegativeNumber);
   read->callback([&] {
     json_object request{{"command", "log read"}, {"filter", given.filter}};
     if (!given.from.empty()) request["from"] = given.from;

@@ -44,6 +44,7 @@ SETTINGS = {
     "batch_bytes": ("scheduler.batch-bytes={}", ""),
     "batch_messages": ("scheduler.batch-messages={}", ""),
     "workers": ("scheduler.workers={}", ""),
+    "stream": ("stream.0.filter={}", None),
     "data_dir": ("node.data-dir={}", "persistence true\npersistence_location {}/"),
 }
 
