@@ -57,7 +57,7 @@ public:
   bool put(std::string_view line) override {
     output_.append(line) += '\n';
     if (output_.size() >= output_bytes) flush();
-    return is_wanted();
+    return !failed_ && !server_.stops_;  // more would be a system call for each line
   }
 
   [[nodiscard]] bool is_wanted() override {

@@ -7,8 +7,8 @@
 
 namespace troupe {
 
-/// Lets `troupectl` in, at a socket in the data directory. Throws `std::runtime_error` with a
-/// sentence for the user. Both outlive what it returns.
+/// Lets `troupectl` in, at a socket in the data directory. Both outlive what it returns. Where
+/// there can be no socket a broker does without, and says so in its log: null.
 [[nodiscard]] std::unique_ptr<control_server> open_control(const database& store,
                                                            const log_streams& streams);
 

@@ -30,10 +30,11 @@ std::string bytes(std::uint64_t count) {
   return fmt::format("{:.{}f} {}", amount, unit == 0 ? 0 : 1, units[unit]);
 }
 
-/// A number or text; "-" for null.
+/// A number or text, which stays escaped: it may be a publisher's. "-" for null.
 std::string cell(const json_object& value) {
   if (value.is_null()) return "-";
-  return value.is_string() ? value.get<std::string>() : value.dump();
+  const std::string text = to_text(value);
+  return value.is_string() ? text.substr(1, text.size() - 2) : text;
 }
 
 std::string table(const std::vector<std::array<std::string, 7>>& rows) {
@@ -71,7 +72,7 @@ std::string show_status(const json_object& status) {
 }
 
 std::string show_verification(const json_object& line) {
-  if (line.contains("problem")) return line["problem"].get<std::string>() + '\n';
+  if (line.contains("problem")) return cell(line["problem"]) + '\n';
   return fmt::format("{} messages in {} records ({}), {} topics, {} index entries, {} retained, "
                      "{} sessions: {}\n",
                      cell(line["messages"]), cell(line["records"]),
@@ -111,7 +112,7 @@ void presenter::end(std::string_view line) {
   has_end_ = true;
   failed_ = !last["ok"].get<bool>();
   std::fflush(stdout);
-  if (failed_) fmt::print(stderr, "troupectl: {}\n", last["error"].get<std::string>());
+  if (failed_) fmt::print(stderr, "troupectl: {}\n", cell(last["error"]));
   if (last.contains("damaged_records"))
     fmt::print(stderr, "troupectl: {} damaged records were left out; see troupectl log verify\n",
                cell(last["damaged_records"]));
