@@ -4,6 +4,7 @@
 #include "persistence/big_endian.hpp"
 #include "persistence/damage_counter.hpp"
 #include "persistence/keys.hpp"
+#include "persistence/read_only_env.hpp"
 #include "persistence/torn_file.hpp"
 
 #include <leveldb/cache.h>
@@ -12,8 +13,6 @@
 #include <leveldb/filter_policy.h>
 
 #include <algorithm>
-#include <mutex>
-#include <vector>
 
 namespace troupe {
 
@@ -38,16 +37,20 @@ leveldb::Options level_options(const database::options& how, leveldb::Env* env,
   return options;
 }
 
-leveldb::ReadOptions checked() {
+leveldb::ReadOptions checked(const leveldb::Snapshot* as_of = nullptr) {
   leveldb::ReadOptions options;
   options.verify_checksums = true;
+  options.snapshot = as_of;
   return options;
 }
 
-storage_result<std::optional<std::string>> get_from(leveldb::DB* db, std::string_view key) {
-  if (db == nullptr) return storage_error{storage_error::kind::io, "the store is closed"};
+storage_error closed() { return {storage_error::kind::io, "the store is closed"}; }
+
+storage_result<std::optional<std::string>> get_from(leveldb::DB* db, std::string_view key,
+                                                    const leveldb::Snapshot* as_of = nullptr) {
+  if (db == nullptr) return closed();
   std::string value;
-  const leveldb::Status status = db->Get(checked(), slice(key), &value);
+  const leveldb::Status status = db->Get(checked(as_of), slice(key), &value);
   if (status.ok()) return std::optional<std::string>(std::move(value));
   if (status.IsNotFound()) return std::optional<std::string>();
   return storage_error_of(status);
@@ -59,20 +62,22 @@ database::database(std::string directory, const options& how)
     : directory_(std::move(directory)),
       store_(directory_ + "/store"),
       options_(how),
-      env_(how.env != nullptr ? how.env : leveldb::Env::Default()),
+      files_(how.env != nullptr ? how.env : leveldb::Env::Default()),
+      read_only_(how.read_only ? std::make_unique<read_only_env>(files_) : nullptr),
+      env_(read_only_ != nullptr ? read_only_.get() : files_),
       cache_(leveldb::NewLRUCache(how.cache)),
       filter_(leveldb::NewBloomFilterPolicy(bloom_bits_per_key)),
       log_(std::make_unique<damage_counter>(recovered_.dropped_bytes)) {}
 
 database::~database() {
   db_.reset();
-  if (lock_ != nullptr) env_->UnlockFile(lock_);
+  if (lock_ != nullptr) files_->UnlockFile(lock_);
 }
 
 storage_result<std::unique_ptr<database>> database::open(std::string directory,
                                                          const options& how) {
   std::unique_ptr<database> opened(new database(std::move(directory), how));
-  if (!how.create && !opened->store_exists())
+  if ((!how.create || how.read_only) && !opened->store_exists())
     return storage_error{storage_error::kind::io, "there is no store in " + opened->directory_};
   if (auto done = opened->lock(); !done) return done.error();
   if (auto done = opened->start(); !done) return done.error();
@@ -83,7 +88,7 @@ storage_result<void> database::lock() {
   env_->CreateDir(directory_);  // an error shows below
   if (!env_->FileExists(directory_))
     return storage_error{storage_error::kind::io, "cannot create the directory " + directory_};
-  const leveldb::Status locked = env_->LockFile(directory_ + "/lock", &lock_);
+  const leveldb::Status locked = files_->LockFile(directory_ + "/lock", &lock_);
   if (locked.ok()) return {};
   storage_error failed = storage_error_of(locked);
   // LevelDB's Env does not tell a lock that is held from one that cannot be made; a
@@ -112,6 +117,14 @@ storage_result<void> database::start() {
     return existed && !opened && opened.error().failure != storage_error::kind::no_space &&
            opened.error().failure != storage_error::kind::newer_format;
   };
+  if (read_only_ != nullptr) {
+    if (is_damaged())
+      return storage_error{storage_error::kind::damaged, "the store in " + directory_ +
+                                                             " is damaged; a broker that starts on "
+                                                             "it repairs it: " +
+                                                             opened.error().what};
+    return opened;
+  }
   if (is_damaged()) {
     recovered_.repaired = true;
     recovered_.set_aside = store_ + "/lost";
@@ -154,6 +167,8 @@ storage_result<void> database::try_start() {
 storage_result<void> database::open_store() {
   leveldb::Options how = level_options(options_, env_, cache_.get(), filter_.get(), log_.get());
   const auto open = [&] {
+    db_.reset();
+    if (read_only_ != nullptr) read_only_->begin_open();
     leveldb::DB* opened = nullptr;
     const leveldb::Status status = leveldb::DB::Open(how, store_, &opened);
     db_.reset(opened);
@@ -191,6 +206,8 @@ storage_result<void> database::check_format() {
                              std::to_string(found) + ", this version knows up to " +
                              std::to_string(store_format)};
   }
+  if (read_only_ != nullptr)
+    return storage_error{storage_error::kind::damaged, "its format is not known"};
   std::string number;
   append_big_endian(store_format, number);
   put(keys::format, number);
@@ -244,6 +261,10 @@ void database::open_again() {
 
 void database::reopen() {
   const std::unique_lock nobody_reads(open_);
+  for (const leveldb::Snapshot* const each : snapshots_)
+    db_->ReleaseSnapshot(each);
+  snapshots_.clear();
+  ++opening_;
   db_.reset();
   (void)open_store();  // whether it does shows with the next commit
 }
@@ -263,12 +284,14 @@ storage_result<std::optional<std::string>> database::get(std::string_view key) c
 }
 
 storage_result<std::optional<std::string>> store_scan::get(std::string_view key) const {
-  return get_from(db_, key);
+  return get_from(db_, key, as_of_);
 }
 
 std::unique_ptr<leveldb::Iterator> store_scan::another() const {
+  leveldb::ReadOptions how = checked(as_of_);
+  how.fill_cache = as_of_ == nullptr;
   return std::unique_ptr<leveldb::Iterator>(
-      db_ != nullptr ? db_->NewIterator(checked())
+      db_ != nullptr ? db_->NewIterator(how)
                      : leveldb::NewErrorIterator(leveldb::Status::IOError("the store is closed")));
 }
 
@@ -278,6 +301,49 @@ store_scan database::scan() const {
   scan.db_ = db_.get();
   scan.iterator_ = scan.another();
   return scan;
+}
+
+storage_result<store_snapshot> database::snapshot() const {
+  const std::shared_lock stays_open(open_);
+  if (db_ == nullptr) return closed();
+  const std::lock_guard guard(snapshots_mutex_);
+  snapshots_.push_back(db_->GetSnapshot());
+  return store_snapshot(*this, snapshots_.back(), opening_);
+}
+
+store_snapshot::~store_snapshot() {
+  if (snapshot_ == nullptr) return;
+  const std::shared_lock stays_open(store_->open_);
+  if (store_->opening_ != opening_) return;
+  const std::lock_guard guard(store_->snapshots_mutex_);
+  std::erase(store_->snapshots_, snapshot_);
+  store_->db_->ReleaseSnapshot(snapshot_);
+}
+
+storage_result<store_scan> store_snapshot::scan() const {
+  store_scan scan;
+  scan.open_ = std::shared_lock(store_->open_);
+  if (store_->opening_ != opening_)
+    return storage_error{storage_error::kind::io,
+                         "a write failed meanwhile, and the store was opened anew; try again"};
+  scan.db_ = store_->db_.get();
+  scan.as_of_ = snapshot_;
+  scan.iterator_ = scan.another();
+  return scan;
+}
+
+std::uint64_t database::bytes_on_disk() const {
+  std::vector<std::string> names;
+  files_->GetChildren(store_, &names);
+  std::uint64_t all = 0;
+  for (const std::string& name : names) {
+    std::uint64_t size = 0;
+    // LevelDB may have removed it since, and directories are none of its files.
+    if (name != "." && name != ".." && name != "lost" &&
+        files_->GetFileSize(store_ + '/' + name, &size).ok())
+      all += size;
+  }
+  return all;
 }
 
 std::uint64_t database::size_of(std::string_view from, std::string_view to) const {

@@ -22,6 +22,16 @@ constexpr std::size_t filter_at = 33;
 
 }  // namespace
 
+std::optional<stream_state> parse_stream_state(std::string_view value) noexcept {
+  if (value.size() < filter_at || static_cast<std::uint8_t>(value[0]) != state_format)
+    return std::nullopt;
+  return stream_state{.trimmed = get_big_endian<log_offset>(value.substr(trimmed_at)),
+                      .since = get_big_endian<log_offset>(value.substr(since_at)),
+                      .messages = get_big_endian<std::uint64_t>(value.substr(messages_at)),
+                      .bytes = get_big_endian<std::uint64_t>(value.substr(bytes_at)),
+                      .filter = value.substr(filter_at)};
+}
+
 // -- an earlier life ----------------------------------------------------------------
 
 storage_result<void> log_streams::load(const database& store) {
@@ -32,12 +42,11 @@ storage_result<void> log_streams::load(const database& store) {
   for (scan->Seek(std::string(1, keys::stream_table)); scan->Valid(); scan->Next()) {
     const auto number = keys::stream_of({scan->key().data(), scan->key().size()});
     if (!number) break;
-    const std::string_view state(scan->value().data(), scan->value().size());
-    part& found = *number == 0 ? parts_.front() : make(*number, {});
-    if (!parse(state, found)) {
-      if (*number != 0) parts_.pop_back();
-      continue;
-    }
+    const auto state = parse_stream_state({scan->value().data(), scan->value().size()});
+    if (!state) continue;
+    part& found = *number == 0 ? parts_.front() : make(*number, std::string(state->filter));
+    found.since = state->since;
+    found.staged = {.trimmed = state->trimmed, .messages = state->messages, .bytes = state->bytes};
     found.is_changed = true;
   }
   if (!scan->status().ok()) return storage_error_of(scan->status());
@@ -115,16 +124,6 @@ void log_streams::declare(std::vector<stream_config> streams, log_offset head) {
     each->since = head;
     each->is_changed = true;
   }
-}
-
-bool log_streams::parse(std::string_view state, part& into) {
-  if (state.size() < filter_at || static_cast<std::uint8_t>(state[0]) != state_format) return false;
-  into.filter = state.substr(filter_at);
-  into.since = get_big_endian<log_offset>(state.substr(since_at));
-  into.staged = {.trimmed = get_big_endian<log_offset>(state.substr(trimmed_at)),
-                 .messages = get_big_endian<std::uint64_t>(state.substr(messages_at)),
-                 .bytes = get_big_endian<std::uint64_t>(state.substr(bytes_at))};
-  return true;
 }
 
 // -- looking up ---------------------------------------------------------------------
@@ -225,15 +224,15 @@ storage_result<void> log_streams::reload(const database& store) {
   for (part& each : parts_) {
     const auto state = store.get(keys::stream(each.number));
     if (!state) return state.error();
-    part found;
-    if (!*state || !parse(**state, found)) continue;
+    const auto found = *state ? parse_stream_state(**state) : std::nullopt;
+    if (!found) continue;
     const figures before = kept(each.number);
-    each.staged.messages += found.staged.messages - before.messages;
-    each.staged.bytes += found.staged.bytes - before.bytes;
-    each.staged.trimmed = std::max(each.staged.trimmed, found.staged.trimmed);
-    each.messages.store(found.staged.messages, std::memory_order_relaxed);
-    each.bytes.store(found.staged.bytes, std::memory_order_relaxed);
-    each.trimmed.store(found.staged.trimmed, std::memory_order_release);
+    each.staged.messages += found->messages - before.messages;
+    each.staged.bytes += found->bytes - before.bytes;
+    each.staged.trimmed = std::max(each.staged.trimmed, found->trimmed);
+    each.messages.store(found->messages, std::memory_order_relaxed);
+    each.bytes.store(found->bytes, std::memory_order_relaxed);
+    each.trimmed.store(found->trimmed, std::memory_order_release);
   }
   return {};
 }

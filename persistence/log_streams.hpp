@@ -7,12 +7,25 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace troupe {
+
+/// What is kept of one part of the log.
+struct stream_state {
+  log_offset trimmed = 0;      ///< nothing at or below it is left
+  log_offset since = 0;        ///< see log_streams
+  std::uint64_t messages = 0;  ///< that lie in it
+  std::uint64_t bytes = 0;     ///< of records
+  std::string_view filter;     ///< a view into what was parsed; empty for the common part
+};
+
+/// Nothing if `value` is of no known format.
+[[nodiscard]] std::optional<stream_state> parse_stream_state(std::string_view value) noexcept;
 
 /// The parts of the log. The messages of a declared stream lie together and are kept as the
 /// stream wants; all others lie in the common part, number 0, as long as sessions need them.
@@ -83,7 +96,6 @@ private:
   }
   part& make(stream_number number, std::string filter);
   [[nodiscard]] storage_result<void> count_anew(const database& store);
-  static bool parse(std::string_view state, part& into);
   void put_in_order(const std::vector<stream_number>& declared);
 
   std::vector<stream_config> declarations_;

@@ -198,13 +198,14 @@ storage_result<offset_log::trim_figures> offset_log::trim(stream_number part,
         (limits.bytes != 0 && streams_.staged(part).bytes > limits.bytes) ||
         (limits.overdue && record && record->origin().received_at < *limits.overdue);
     if (!is_over && (is_needed || limits.keeps_passed)) break;
-    if (record && is_needed && limits.needed != nullptr) {
-      const usage of = usage_of(*record, *limits.needed);
+    const std::size_t messages = record ? record->size() : 0;
+    if (record && is_needed) {
+      const usage of =
+          limits.needed != nullptr ? usage_of(*record, *limits.needed) : usage{.needed = messages};
       leaves_gap |= of.is_pinned;  // the mark stays before it
       if (of.is_pinned) continue;
       gone.messages_needed += of.needed;
     }
-    const std::size_t messages = record ? record->size() : 0;
     if (record) remove_index(scan, *record);
     store_.remove(key);
     streams_.removed(part, leaves_gap ? streams_.staged(part).trimmed : *last, messages,

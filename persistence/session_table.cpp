@@ -286,4 +286,8 @@ session_table::figures session_table::load(const clock_reading& now,
   return found;
 }
 
+bool is_whole_session_part(std::string_view key, std::string_view value) {
+  return session_parts().add(keys::parse_session(key), value, {});
+}
+
 }  // namespace troupe

@@ -29,4 +29,7 @@ private:
   database& store_;
 };
 
+/// Whether `value` under `key`, one of a session's, can be read.
+[[nodiscard]] bool is_whole_session_part(std::string_view key, std::string_view value);
+
 }  // namespace troupe

@@ -32,6 +32,10 @@ LAWS = {
         "own": ["apps/troupe/", "net/", "actors/", "persistence/", "libbroker/"],
         "forbidden": [r"leveldb/"],
     },
+    "apps/troupectl": {
+        "own": ["apps/troupectl/", "net/control_client.hpp", "persistence/", "libbroker/"],
+        "forbidden": [r"leveldb/", r"caf/", r"boost/"],
+    },
     "examples": {"own": ["apps/troupe/", "libbroker/"], "forbidden": []},
     "apps/troupe-bench": {"own": ["apps/troupe-bench/", "libbroker/"], "forbidden": [r"caf/"]},
 }

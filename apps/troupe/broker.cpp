@@ -8,6 +8,7 @@
 #include "actors/retention_actor.hpp"
 #include "actors/shard_actor.hpp"
 #include "actors/statistics_actor.hpp"
+#include "apps/troupe/control.hpp"
 #include "libbroker/topic.hpp"
 #include "net/io_scheduler.hpp"
 #include "persistence/log_reader_actor.hpp"
@@ -77,6 +78,7 @@ broker::broker(const config& settings) {
   spawn_actors();
   restore();
   try {
+    if (store_ != nullptr) control_ = open_control(*store_, log_->streams());
     open_listeners();
   } catch (...) {
     stop();  // the actors are up already, and the system waits for them
@@ -222,6 +224,7 @@ std::vector<std::string> broker::addresses() const {
 
 void broker::stop() {
   if (std::exchange(stopped_, true)) return;
+  control_.reset();
   for (const auto& each : listeners_)
     each->stop();
   drain();

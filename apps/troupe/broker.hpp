@@ -2,6 +2,7 @@
 
 #include "actors/node_context.hpp"
 #include "libbroker/config/config.hpp"
+#include "net/control_server.hpp"
 #include "net/listener.hpp"
 #include "persistence/database.hpp"
 #include "persistence/offset_log.hpp"
@@ -48,8 +49,9 @@ private:
   void drain();
 
   node_context node_;
-  std::unique_ptr<database> store_;  ///< null: everything is in memory
-  std::unique_ptr<offset_log> log_;  ///< null as `store_`
+  std::unique_ptr<database> store_;          ///< null: everything is in memory
+  std::unique_ptr<offset_log> log_;          ///< null as `store_`
+  std::unique_ptr<control_server> control_;  ///< null as `store_`
   io_scheduler_config system_config_;
   std::vector<std::shared_ptr<listener>> listeners_;
   std::unique_ptr<caf::actor_system> system_;

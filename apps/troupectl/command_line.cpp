@@ -1,0 +1,117 @@
+#include "apps/troupectl/command_line.hpp"
+
+#include "libbroker/version.hpp"
+#include "persistence/json_text.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+
+namespace troupe {
+
+namespace {
+
+constexpr int usage_error = 2;
+
+/// As the broker reads `node.data-dir`.
+constexpr const char* data_dir_variable = "TROUPE_NODE__DATA_DIR";
+
+struct arguments {
+  bool json = false;
+  std::uint64_t offset = 0;
+  std::string filter;
+  std::string from;
+  std::string to;
+  std::optional<std::uint64_t> limit;
+  std::string target;
+};
+
+/// Adds `troupectl log` and its commands; each fills `outcome` when it is the one that is asked
+/// for.
+void add_log_commands(CLI::App& app, arguments& given, command_line& outcome) {
+  CLI::App* const log = app.add_subcommand(
+      "log", "The messages that a data directory keeps, and what is beside them");
+  log->require_subcommand(1);
+  log->add_option("--data-dir", outcome.data_dir,
+                  "Of the broker, which may be running or not (or the variable " +
+                      std::string(data_dir_variable) + ")")
+      ->option_text("DIR")
+      ->envname(data_dir_variable)
+      ->required();
+  const auto command = [&](const char* name, const char* help) {
+    CLI::App* const added = log->add_subcommand(name, help);
+    added->fallthrough();  // --data-dir may stand behind the command
+    return added;
+  };
+
+  CLI::App* const status = command("status", "How much there is, and since when");
+  status->add_flag("--json", given.json, "One JSON object instead of a table");
+  status->callback([&] {
+    outcome.request = to_text({{"command", "log status"}});
+    if (!given.json) outcome.show = presentation::status;
+  });
+
+  CLI::App* const get = command("get", "Print the message at an offset as JSON");
+  get->add_option("OFFSET", given.offset)->required()->check(CLI::NonNegativeNumber);
+  get->callback([&] {
+    outcome.request = to_text({{"command", "log get"}, {"offset", given.offset}});
+  });
+
+  CLI::App* const read = command("read", "Print messages as JSON, one a line, oldest first");
+  read->add_option("FILTER", given.filter, "Topic filter; # for all")->required();
+  read->add_option("--from", given.from,
+                   "An offset, earliest (the default), a time ago such as -1h or -90s, or a time "
+                   "such as 2026-11-23T14:00:00Z")
+      ->option_text("WHERE");
+  read->add_option("--to", given.to,
+                   "The last offset, or a time, before which they came; now, if not said")
+      ->option_text("WHERE");
+  read->add_option("--limit", given.limit, "So many at most")
+      ->option_text("N")
+      ->check(CLI::NonNegativeNumber);
+  read->callback([&] {
+    json_object request{{"command", "log read"}, {"filter", given.filter}};
+    if (!given.from.empty()) request["from"] = given.from;
+    if (!given.to.empty()) request["to"] = given.to;
+    if (given.limit) request["limit"] = *given.limit;
+    outcome.request = to_text(request);
+  });
+
+  CLI::App* const verify =
+      command("verify", "Check everything that is kept; exit code 1 if anything is wrong");
+  verify->callback([&] {
+    outcome.request = to_text({{"command", "log verify"}});
+    outcome.show = presentation::verification;
+  });
+
+  CLI::App* const backup =
+      command("backup", "Copy everything, as it is at one moment, into a new data directory");
+  backup->add_option("TARGET", given.target, "Must not exist, or be empty")->required();
+  backup->callback([&] {
+    // The broker that may do it has another working directory.
+    const std::string target = std::filesystem::absolute(given.target).string();
+    outcome.request = to_text({{"command", "log backup"}, {"target", target}});
+    outcome.show = presentation::backup;
+  });
+}
+
+}  // namespace
+
+command_line read_command_line(int argc, char** argv) {
+  CLI::App app{"Looks into a Troupe broker, or into what one has left", "troupectl"};
+  app.set_version_flag("--version", "troupectl " + std::string(version));
+  app.require_subcommand(1);
+  arguments given;
+  command_line outcome;
+  add_log_commands(app, given, outcome);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& stop) {
+    outcome.exit_code = app.exit(stop) == 0 ? EXIT_SUCCESS : usage_error;
+  }
+  return outcome;
+}
+
+}  // namespace troupe

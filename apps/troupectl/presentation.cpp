@@ -1,0 +1,127 @@
+#include "apps/troupectl/presentation.hpp"
+
+#include "persistence/json_text.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <vector>
+
+namespace troupe {
+
+namespace {
+
+volatile std::sig_atomic_t gave_up = 0;
+
+/// The only line whose first member is this is the last one.
+constexpr std::string_view last_line = R"({"ok":)";
+
+void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+std::string bytes(std::uint64_t count) {
+  constexpr std::array units = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+  auto amount = static_cast<double>(count);
+  std::size_t unit = 0;
+  for (; amount >= 1024 && unit + 1 != units.size(); ++unit)
+    amount /= 1024;
+  return fmt::format("{:.{}f} {}", amount, unit == 0 ? 0 : 1, units[unit]);
+}
+
+/// A number or text, which stays escaped: it may be a publisher's. "-" for null.
+std::string cell(const json_object& value) {
+  if (value.is_null()) return "-";
+  const std::string text = to_text(value);
+  return value.is_string() ? text.substr(1, text.size() - 2) : text;
+}
+
+std::string table(const std::vector<std::array<std::string, 7>>& rows) {
+  std::array<std::size_t, 7> widths{};
+  for (const auto& row : rows)
+    for (std::size_t i = 0; i != row.size(); ++i)
+      widths[i] = std::max(widths[i], row[i].size());
+  std::string text;
+  for (const auto& row : rows) {
+    text += fmt::format("{:<{}}", row[0], widths[0]);
+    for (std::size_t i = 1; i != row.size(); ++i)
+      text += fmt::format("  {:>{}}", row[i], widths[i]);
+    text += '\n';
+  }
+  return text;
+}
+
+std::string show_status(const json_object& status) {
+  std::string text = fmt::format(
+      "head {}, oldest {}: {} messages, {} ({} on disk)\nretained messages {}, sessions {}\n",
+      cell(status["head"]), cell(status["oldest"]), cell(status["messages"]),
+      bytes(status["bytes"].get<std::uint64_t>()),
+      bytes(status["bytes_on_disk"].get<std::uint64_t>()), cell(status["retained"]),
+      cell(status["sessions"]));
+  if (const auto lost = status["stores_set_aside"].get<std::uint64_t>(); lost != 0)
+    text += fmt::format("{} whole stores were damaged and set aside: damaged-1, ...\n", lost);
+  std::vector<std::array<std::string, 7>> rows = {
+      {"STREAM", "MESSAGES", "SIZE", "OLDEST", "NEWEST", "OLDEST TIME", "NEWEST TIME"}};
+  for (const json_object& each : status["streams"])
+    rows.push_back({each["filter"].is_null() ? "(for sessions)" : cell(each["filter"]),
+                    cell(each["messages"]), bytes(each["bytes"].get<std::uint64_t>()),
+                    cell(each["oldest"]), cell(each["newest"]), cell(each["oldest_time"]),
+                    cell(each["newest_time"])});
+  return text + '\n' + table(rows);
+}
+
+std::string show_verification(const json_object& line) {
+  if (line.contains("problem")) return cell(line["problem"]) + '\n';
+  return fmt::format("{} messages in {} records ({}), {} topics, {} index entries, {} retained, "
+                     "{} sessions: {}\n",
+                     cell(line["messages"]), cell(line["records"]),
+                     bytes(line["bytes"].get<std::uint64_t>()), cell(line["topics"]),
+                     cell(line["index_entries"]), cell(line["retained"]), cell(line["sessions"]),
+                     line["problems"] == 0 ? "good" : "not good");
+}
+
+std::string show_backup(const json_object& line) {
+  return fmt::format("{}: {} in {} keys\n", cell(line["target"]),
+                     bytes(line["bytes"].get<std::uint64_t>()), cell(line["keys"]));
+}
+
+}  // namespace
+
+void presenter::give_up() noexcept { gave_up = 1; }
+
+bool presenter::is_wanted() { return gave_up == 0 && std::ferror(stdout) == 0; }
+
+bool presenter::put(std::string_view line) {
+  if (line.starts_with(last_line)) {
+    end(line);
+  } else if (how_ == presentation::as_they_are) {
+    print(line);
+    print("\n");
+  } else {
+    const auto parsed = json_object::parse(line);
+    print(how_ == presentation::status         ? show_status(parsed)
+          : how_ == presentation::verification ? show_verification(parsed)
+                                               : show_backup(parsed));
+  }
+  return is_wanted();
+}
+
+void presenter::end(std::string_view line) {
+  const auto last = json_object::parse(line);
+  has_end_ = true;
+  failed_ = !last["ok"].get<bool>();
+  std::fflush(stdout);
+  if (failed_) fmt::print(stderr, "troupectl: {}\n", cell(last["error"]));
+  if (last.contains("damaged_records"))
+    fmt::print(stderr, "troupectl: {} damaged records were left out; see troupectl log verify\n",
+               cell(last["damaged_records"]));
+}
+
+int presenter::finish() {
+  if (!has_end_) fmt::print(stderr, "troupectl: the broker ended the connection too early\n");
+  if (std::fflush(stdout) != 0) std::perror("troupectl: cannot write");
+  return has_end_ && !failed_ && std::ferror(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+}  // namespace troupe
