@@ -30,7 +30,7 @@ directory_actor::behavior_type directory_actor::make_behavior() {
         for (const auto& [id, at] : sessions_)
           send(at.session, request);
       },
-      [this](const ask_passed& question) { return ask_sessions(question); },
+      [this](const ask_interests& question) { return ask_sessions(question.head); },
       [this](const retire& request) { forget(request); },
       [this](const stop_all_reading&) { return tell_everybody<high>(stop_reading{}); },
       [this](const dismiss_all& step) {
@@ -83,25 +83,24 @@ caf::result<session_restored> directory_actor::restore(const restore_session& ke
   return delegate(made, kept);
 }
 
-caf::typed_response_promise<passed> directory_actor::ask_sessions(const ask_passed& question) {
+caf::typed_response_promise<interests> directory_actor::ask_sessions(log_offset head) {
   struct inquiry {
-    caf::typed_response_promise<passed> promise;
-    log_offset lowest = 0;
+    caf::typed_response_promise<interests> promise;
+    std::shared_ptr<log_interests> needed = std::make_shared<log_interests>();
     std::size_t waiting_for = 0;
 
     void one_done() {
-      if (--waiting_for == 0) promise.deliver(passed{lowest});
+      if (--waiting_for == 0) promise.deliver(interests{needed});
     }
   };
   auto state = std::make_shared<inquiry>();
-  state->promise = make_response_promise<passed>();
-  state->lowest = question.head;
+  state->promise = make_response_promise<interests>();
   state->waiting_for = sessions_.size() + 1;
   for (const auto& [id, at] : sessions_)
-    request(at.session, caf::infinite, question)
+    request(at.session, caf::infinite, ask_interest{head})
         .then(
-            [state](const passed& answer) {
-              state->lowest = std::min(state->lowest, answer.offset);
+            [state](const interest& answer) {
+              if (answer.needed) state->needed->add(*answer.needed);
               state->one_done();
             },
             [state](const caf::error&) { state->one_done(); });  // it has ended, and needs nothing

@@ -29,7 +29,7 @@ private:
   };
 
   void admit(const claim& request);
-  caf::typed_response_promise<passed> ask_sessions(const ask_passed& question);
+  caf::typed_response_promise<interests> ask_sessions(log_offset head);
   void forget(const retire& request);
   caf::result<session_restored> restore(const restore_session& kept);
   template <caf::message_priority Priority, class Step>

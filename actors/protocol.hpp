@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/connection.hpp"
+#include "libbroker/log_interests.hpp"
 #include "libbroker/message/delivery.hpp"
 #include "libbroker/packet.hpp"
 #include "libbroker/router/retained_store.hpp"
@@ -12,6 +13,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -172,13 +174,13 @@ struct replay_found {
   std::uint32_t epoch = 0;
   replay_beginning where;
 };
-/// Which messages of the log are not needed any more? All that lie at or below `head`
-/// have been handed out by the shards. Answered with `passed`.
-struct ask_passed {
+/// What is still needed of the log at or below `head`, all of which has been handed out by
+/// the shards? Answered with `interest`.
+struct ask_interest {
   log_offset head = 0;
 };
-struct passed {
-  log_offset offset = 0;  ///< nothing at or below it is needed
+struct interest {
+  std::optional<log_interest> needed;
 };
 /// The directory has forgotten the session: it may go.
 struct retired {};
@@ -226,7 +228,7 @@ using session_handle = connection_owner::extend<
     // Answer what waited for the disk.
     caf::reacts_to<session_written>,
     // Let go of what was delivered.
-    caf::replies_to<ask_passed>::with<passed>,
+    caf::replies_to<ask_interest>::with<interest>,
     // End of the session, or a new life by an attach that is under way.
     caf::reacts_to<retired>,
     // Shutdown, first step.
@@ -384,9 +386,15 @@ struct write_session {
 /// To itself: a sync is due.
 struct sync_now {};
 
-/// Everything in the log at or below it may go.
+/// What lies in the log at or below `head` and is not needed may go.
 struct trim {
-  log_offset passed = 0;
+  log_offset head = 0;
+  std::shared_ptr<const log_interests> needed;
+};
+/// Records of the log's common part that nobody needs: the last offset of each.
+struct unneeded_found {
+  std::vector<log_offset> records;
+  log_offset reached = 0;  ///< the search goes on above it
 };
 
 /// Writes to the disk and says when it is there.
@@ -399,6 +407,8 @@ using store_handle = caf::typed_actor<
     caf::reacts_to<write_session>,
     // Remove what nobody needs.
     caf::reacts_to<trim>,
+    // Remove more of that, which was searched for.
+    caf::reacts_to<unneeded_found>,
     // Sync what was committed without.
     caf::reacts_to<sync_now>,
     // Commit what was staged.
@@ -414,6 +424,12 @@ struct read_log {
   session_handle reader;
   std::uint32_t epoch = 0;
 };
+/// Looks for records that nobody needs, `unneeded_found`, for a while.
+struct find_unneeded {
+  log_offset after = 0;
+  trim limits;
+  store_handle reply_to;
+};
 /// The log has grown, and somebody waited for it.
 struct log_grown {};
 /// To itself: who has waited for long is told that there was nothing.
@@ -423,12 +439,22 @@ struct end_long_waits {};
 using log_reader_handle = caf::typed_actor<
     // A page for a session.
     caf::reacts_to<read_log>,
+    // Find what can go.
+    caf::reacts_to<find_unneeded>,
     // Look again for those who wait.
     caf::reacts_to<log_grown>,
     // Let go of sessions that may be gone.
     caf::reacts_to<end_long_waits>>;
 
 // -- directory ----------------------------------------------------------------------
+
+/// `ask_interest` for all sessions of a directory; answered with `interests`.
+struct ask_interests {
+  log_offset head = 0;
+};
+struct interests {
+  std::shared_ptr<const log_interests> needed;
+};
 
 /// A client may enter: find or make its session and pass it on as `attach`.
 struct claim {
@@ -466,7 +492,7 @@ using directory_handle = caf::typed_actor<
     // Start: all sessions go on.
     caf::reacts_to<go_on>,
     // Ask all sessions.
-    caf::replies_to<ask_passed>::with<passed>,
+    caf::replies_to<ask_interests>::with<interests>,
     // A session wants to end.
     caf::reacts_to<retire>,
     // Shutdown, first step.
@@ -502,12 +528,12 @@ using statistics_handle = caf::typed_actor<
 // -- retention ----------------------------------------------------------------------
 
 /// To itself: it is time.
-struct look_for_passed {};
+struct look_for_unneeded {};
 
 /// Finds out what of the log no session needs any more, and has it removed.
 using retention_handle = caf::typed_actor<
     // Ask everybody.
-    caf::reacts_to<look_for_passed>>;
+    caf::reacts_to<look_for_unneeded>>;
 
 }  // namespace troupe
 
@@ -548,9 +574,13 @@ TROUPE_LOCAL_MESSAGE(appended)
 TROUPE_LOCAL_MESSAGE(append)
 TROUPE_LOCAL_MESSAGE(trim)
 TROUPE_LOCAL_MESSAGE(sync_now)
-TROUPE_LOCAL_MESSAGE(ask_passed)
-TROUPE_LOCAL_MESSAGE(passed)
-TROUPE_LOCAL_MESSAGE(look_for_passed)
+TROUPE_LOCAL_MESSAGE(unneeded_found)
+TROUPE_LOCAL_MESSAGE(find_unneeded)
+TROUPE_LOCAL_MESSAGE(ask_interest)
+TROUPE_LOCAL_MESSAGE(interest)
+TROUPE_LOCAL_MESSAGE(ask_interests)
+TROUPE_LOCAL_MESSAGE(interests)
+TROUPE_LOCAL_MESSAGE(look_for_unneeded)
 TROUPE_LOCAL_MESSAGE(read_log)
 TROUPE_LOCAL_MESSAGE(log_grown)
 TROUPE_LOCAL_MESSAGE(end_long_waits)

@@ -2,8 +2,6 @@
 
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
-
 namespace troupe {
 
 namespace {
@@ -13,23 +11,24 @@ constexpr std::chrono::seconds answer_timeout{30};
 }  // namespace
 
 struct retention_actor::round {
-  log_offset passed = 0;
+  log_offset head = 0;
+  std::shared_ptr<log_interests> needed = std::make_shared<log_interests>();
   std::size_t waiting_for = 0;
   bool failed = false;
 };
 
 retention_actor::retention_actor(caf::actor_config& config, const node_context& house)
     : retention_handle::base(config), house_(house) {
-  delayed_send(this, house_.settings.store.trim_interval, look_for_passed{});
+  delayed_send(this, house_.settings.store.trim_interval, look_for_unneeded{});
 }
 
 retention_actor::behavior_type retention_actor::make_behavior() {
-  return {[this](const look_for_passed&) { ask_shards(); }};
+  return {[this](const look_for_unneeded&) { ask_shards(); }};
 }
 
 void retention_actor::ask_shards() {
   auto at = std::make_shared<round>();
-  at->passed = house_.log_head.load(std::memory_order_acquire);
+  at->head = house_.log_head.load(std::memory_order_acquire);
   at->waiting_for = house_.shards.size();
   const auto done = [this, at] {
     if (--at->waiting_for == 0) ask_sessions(at);
@@ -49,10 +48,10 @@ void retention_actor::ask_sessions(const std::shared_ptr<round>& at) {
     if (--at->waiting_for == 0) finish(*at);
   };
   for (const directory_handle& directory : house_.directories)
-    request(directory, answer_timeout, ask_passed{at->passed})
+    request(directory, answer_timeout, ask_interests{at->head})
         .then(
-            [done, at](const passed& answer) {
-              at->passed = std::min(at->passed, answer.offset);
+            [done, at](const interests& answer) {
+              at->needed->add(*answer.needed);
               done();
             },
             [done, at](const caf::error&) {
@@ -65,8 +64,8 @@ void retention_actor::finish(const round& done) {
   if (done.failed)
     spdlog::warn("event=trim_skipped reason=\"not everybody answered\"");
   else
-    send(house_.store, trim{done.passed});
-  delayed_send(this, house_.settings.store.trim_interval, look_for_passed{});
+    send(house_.store, trim{done.head, done.needed});
+  delayed_send(this, house_.settings.store.trim_interval, look_for_unneeded{});
 }
 
 }  // namespace troupe

@@ -71,7 +71,9 @@ session_actor::behavior_type session_actor::make_behavior() {
       [](const replay_found& reply) { running->handle(reply); },
       [](const restore_session& kept) { return running->handle(kept); },
       [](const go_on& request) { running->handle(request); },
-      [](const ask_passed& question) { return passed{running->machine_.passed(question.head)}; },
+      [](const ask_interest& question) {
+        return interest{running->machine_.interest(question.head)};
+      },
       [](const retired&) { running->quit(); },
       [](const stop_reading& request) { running->handle(request); },
       [](const dismiss& request) { running->handle(request); },

@@ -9,11 +9,14 @@ namespace troupe {
 
 namespace {
 
+/// Before all that there is, and no more than clocks can count back.
+constexpr std::chrono::duration<std::uint64_t> longest_ago = std::chrono::years(10'000);
+
 std::optional<replay_start> parse_start(std::string_view text) {
   if (text == "earliest") return log_offset{0};
   if (text.starts_with('-')) {
     const auto ago = parse_duration(text.substr(1), std::chrono::seconds(1));
-    if (!ago) return std::nullopt;
+    if (!ago || *ago > longest_ago.count()) return std::nullopt;
     return std::chrono::seconds(*ago);
   }
   if (const auto offset = parse_count(text)) return *offset;

@@ -150,6 +150,7 @@ bool overlaps(std::string_view left, std::string_view right) noexcept {
 
 bool covers(std::string_view greater, std::string_view lesser) noexcept {
   if (begins_with_wildcard(greater) && lesser.starts_with('$')) return false;
+  if (greater == "+/#" && lesser == "#") return true;  // every topic has a first level
   bool greater_goes_on = true;
   bool lesser_goes_on = true;
   while (greater_goes_on && lesser_goes_on) {

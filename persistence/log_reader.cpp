@@ -16,6 +16,13 @@ namespace {
 /// Beyond so many topics one pass over everything is cheaper than a look-up for each.
 constexpr std::size_t most_topics_by_index = 16;
 
+/// Messages get their offsets a moment after they were received, which differs.
+constexpr std::chrono::seconds longest_append{1};
+
+/// Of a search for records that can go: how many are looked at, and found, at a time.
+constexpr std::size_t most_looked_at = 4096;
+constexpr std::size_t most_unneeded = 256;
+
 std::string_view text(const leveldb::Slice& slice) { return {slice.data(), slice.size()}; }
 
 bool is_wanted(const log_query& what, std::string_view topic) {
@@ -233,6 +240,32 @@ storage_result<log_page> log_reader::read_by_topic(const log_query& what,
   return page;
 }
 
+// -- retention ----------------------------------------------------------------------
+
+storage_result<log_reader::unneeded> log_reader::find_unneeded(log_offset after, log_offset up_to,
+                                                               needed_topics& needed) const {
+  unneeded found{.records = {}, .reached = up_to};
+  const store_scan scan = store_->scan();
+  std::size_t looked_at = 0;
+  scan->Seek(keys::record(0, std::max(after, streams_->kept(0).trimmed) + 1));
+  for (; scan->Valid(); scan->Next()) {
+    const auto last = keys::last_of_record(text(scan->key()), 0);
+    if (!last || *last > up_to) break;
+    const auto record = record_view::parse(text(scan->value()));
+    bool is_needed = false;
+    for (std::uint32_t i = 0; record && !is_needed && i != record->size(); ++i)
+      is_needed = needed.needs(record->topic((*record)[i]), (*record)[i].log_offset);
+    if (!is_needed) found.records.push_back(*last);
+    if (++looked_at == most_looked_at || found.records.size() == most_unneeded) {
+      found.reached = *last;
+      return found;
+    }
+  }
+  if (!scan->status().ok() && !scan->status().IsCorruption())
+    return storage_error_of(scan->status());
+  return found;
+}
+
 // -- replays ------------------------------------------------------------------------
 
 storage_result<log_reader::beginning> log_reader::find(const replay_start& start,
@@ -248,7 +281,7 @@ storage_result<log_reader::beginning> log_reader::find(const replay_start& start
   }
   const auto* const ago = std::get_if<std::chrono::seconds>(&start);
   const wall_time time = ago != nullptr ? now - *ago : std::get<wall_time>(start);
-  // Offsets rise with time in all parts.
+  // Offsets rise with time in all parts, more or less.
   for (const stream_number each : parts) {
     const auto earlier = before(time, each);
     if (!earlier) return earlier.error();
@@ -257,7 +290,7 @@ storage_result<log_reader::beginning> log_reader::find(const replay_start& start
   return found;
 }
 
-/// The last offset in the part of a record that was received before `time`.
+/// The last offset in the part of a record that was received before `time`; 0: none is left.
 storage_result<log_offset> log_reader::before(wall_time time, stream_number part) const {
   const store_scan scan = store_->scan();
   const auto place = [&] {
@@ -268,21 +301,28 @@ storage_result<log_offset> log_reader::before(wall_time time, stream_number part
     scan->Prev();
   else
     scan->SeekToLast();
-  log_offset earlier = streams_->kept(part).trimmed;  // records up to here are
-  log_offset end = place().value_or(0);               // those behind it are not
+  // Nobody knows when what was trimmed was received.
+  const log_offset trimmed = streams_->kept(part).trimmed;
+  log_offset earlier = trimmed;          // records up to here are
+  log_offset end = place().value_or(0);  // those behind it are not
   while (earlier < end) {
     const log_offset middle = earlier + (end - earlier) / 2;
     scan->Seek(keys::record(part, middle + 1));
     const auto last = place();
     const auto record = last ? record_view::parse(text(scan->value())) : std::nullopt;
-    if (record && record->origin().received_at < time)
+    if (record && record->origin().received_at < time - longest_append)
       earlier = *last;
     else
       end = middle;
   }
+  for (scan->Seek(keys::record(part, earlier + 1)); const auto last = place(); scan->Next()) {
+    const auto record = record_view::parse(text(scan->value()));
+    if (record && record->origin().received_at >= time) break;
+    earlier = *last;
+  }
   if (!scan->status().ok() && !scan->status().IsCorruption())
     return storage_error_of(scan->status());
-  return earlier;
+  return earlier == trimmed ? 0 : earlier;
 }
 
 }  // namespace troupe

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "libbroker/log_interests.hpp"
 #include "libbroker/message/log_page.hpp"
 #include "libbroker/replay_start.hpp"
 #include "persistence/log_streams.hpp"
@@ -35,6 +36,14 @@ public:
   };
   [[nodiscard]] storage_result<beginning>
   find(const replay_start& start, std::span<const std::string> filters, wall_time now) const;
+
+  /// Records of the common part above `after` and up to `up_to` of which nothing is needed.
+  struct unneeded {
+    std::vector<log_offset> records;  ///< the last offset of each
+    log_offset reached = 0;           ///< everything up to it was looked at
+  };
+  [[nodiscard]] storage_result<unneeded> find_unneeded(log_offset after, log_offset up_to,
+                                                       needed_topics& needed) const;
 
 private:
   [[nodiscard]] storage_result<log_page> read_in_order(const log_query& what) const;

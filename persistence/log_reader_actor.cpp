@@ -25,6 +25,7 @@ log_reader_actor::log_reader_actor(caf::actor_config& config, const database& st
 log_reader_actor::behavior_type log_reader_actor::make_behavior() {
   return {
       [this](read_log& request) { answer(request); },
+      [this](const find_unneeded& request) { answer(request); },
       [this](const log_grown&) { look_again(); },
       [this](const end_long_waits&) {
         has_timer_ = false;
@@ -51,6 +52,18 @@ void log_reader_actor::answer(read_log& request) {
   if (!std::exchange(has_timer_, true)) delayed_send(this, longest_wait, end_long_waits{});
 }
 
+void log_reader_actor::answer(const find_unneeded& request) {
+  if (sweep_.needed != request.limits.needed) {
+    sweep_ = request.limits;
+    needed_.emplace(*sweep_.needed);
+  }
+  auto found = reader_.find_unneeded(request.after, request.limits.head, *needed_);
+  if (found)
+    return send(request.reply_to, unneeded_found{std::move(found->records), found->reached});
+  spdlog::error("event=log_unreadable reason=\"{}\"", found.error().what);
+  send(request.reply_to, unneeded_found{{}, request.limits.head});
+}
+
 void log_reader_actor::find_beginning(const read_log& request) {
   const log_query& what = request.what.page;
   const auto found = reader_.find(*request.what.start, what.filters, what.now.wall);
@@ -60,7 +73,10 @@ void log_reader_actor::find_beginning(const read_log& request) {
   else
     spdlog::error("event=log_unreadable reason=\"{}\"", found.error().what);
   reply.where.failed = !found;
-  send(request.reader, reply);
+  if (found)
+    send(request.reader, reply);
+  else
+    delayed_send(request.reader, pause_after_error, reply);
 }
 
 bool log_reader_actor::follow(read_log& request) {

@@ -4,6 +4,7 @@
 #include "persistence/log_reader.hpp"
 #include "persistence/offset_log.hpp"
 
+#include <optional>
 #include <vector>
 
 namespace troupe {
@@ -29,6 +30,7 @@ private:
   };
 
   void answer(read_log& request);
+  void answer(const find_unneeded& request);
   void find_beginning(const read_log& request);
   /// Looks at a part of the log; returns false if nothing is left that could be.
   [[nodiscard]] bool follow(read_log& request);
@@ -39,6 +41,8 @@ private:
   offset_log& log_;
   const log_reader reader_;
   std::vector<wait> waiting_;
+  trim sweep_;  ///< the limits of the last search
+  std::optional<needed_topics> needed_;
   bool has_timer_ = false;
 };
 

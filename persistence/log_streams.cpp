@@ -220,4 +220,21 @@ void log_streams::failed() noexcept {
     each.staged = kept(each.number);
 }
 
+storage_result<void> log_streams::reload(const database& store) {
+  for (part& each : parts_) {
+    const auto state = store.get(keys::stream(each.number));
+    if (!state) return state.error();
+    const auto found = *state ? parse_stream_state(**state) : std::nullopt;
+    if (!found) continue;
+    const figures before = kept(each.number);
+    each.staged.messages += found->messages - before.messages;
+    each.staged.bytes += found->bytes - before.bytes;
+    each.staged.trimmed = std::max(each.staged.trimmed, found->trimmed);
+    each.messages.store(found->messages, std::memory_order_relaxed);
+    each.bytes.store(found->bytes, std::memory_order_relaxed);
+    each.trimmed.store(found->trimmed, std::memory_order_release);
+  }
+  return {};
+}
+
 }  // namespace troupe

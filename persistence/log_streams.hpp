@@ -72,6 +72,8 @@ public:
   void stage(database& store) const;
   void committed() noexcept;
   void failed() noexcept;
+  /// A commit that had failed may be on the disk all the same: goes on from what is there.
+  [[nodiscard]] storage_result<void> reload(const database& store);
 
 private:
   struct part {

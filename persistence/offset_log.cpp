@@ -3,6 +3,7 @@
 #include "persistence/big_endian.hpp"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <utility>
 
@@ -28,6 +29,21 @@ storage_result<std::uint64_t> kept_number(const Source& store, std::string_view 
   if (!kept) return kept.error();
   if (!*kept || (*kept)->size() != sizeof(std::uint64_t)) return std::uint64_t{0};
   return get_big_endian<std::uint64_t>(**kept);
+}
+
+struct usage {
+  bool is_pinned = false;
+  std::size_t needed = 0;  ///< messages
+};
+
+usage usage_of(const record_view& record, needed_topics& needed) {
+  usage found;
+  for (std::uint32_t i = 0; i != record.size(); ++i) {
+    const log_offset offset = record.first() + i;
+    found.is_pinned |= needed.is_pinned(offset);
+    found.needed += needed.needs(record.topic(record[i]), offset) ? 1 : 0;
+  }
+  return found;
 }
 
 void keep_number(database& store, std::string_view key, std::uint64_t number) {
@@ -143,13 +159,25 @@ offset_log::known_topic offset_log::look_up(std::string_view topic) {
 
 void offset_log::committed() noexcept {
   ceiling_ = staged_ceiling_;
+  going_.clear();
   streams_.committed();
-  head_.store(next_ - 1, std::memory_order_release);
+  // What failed before may lie above all that a restart would know of.
+  head_.store(std::min(next_, ceiling_) - 1, std::memory_order_release);
+}
+
+void offset_log::stage_figures() {
+  if (has_failed_) {
+    store_.open_again();
+    has_failed_ = !streams_.reload(store_);
+  }
+  streams_.stage(store_);
 }
 
 void offset_log::failed() {
+  has_failed_ = true;
   is_unsure_ = false;
   staged_ceiling_ = ceiling_;
+  going_.clear();
   streams_.failed();
   topics_.clear();  // some of them are not on disk
 }
@@ -157,6 +185,7 @@ void offset_log::failed() {
 storage_result<offset_log::trim_figures> offset_log::trim(stream_number part,
                                                           const trim_limits& limits) {
   trim_figures gone;
+  bool leaves_gap = false;
   const store_scan scan = store_.scan();
   for (scan->Seek(keys::record(part, streams_.staged(part).trimmed + 1));
        scan->Valid() && gone.records != limits.records; scan->Next()) {
@@ -169,19 +198,41 @@ storage_result<offset_log::trim_figures> offset_log::trim(stream_number part,
         (limits.bytes != 0 && streams_.staged(part).bytes > limits.bytes) ||
         (limits.overdue && record && record->origin().received_at < *limits.overdue);
     if (!is_over && (is_needed || limits.keeps_passed)) break;
+    if (record && is_needed && limits.needed != nullptr) {
+      const usage of = usage_of(*record, *limits.needed);
+      leaves_gap |= of.is_pinned;  // the mark stays before it
+      if (of.is_pinned) continue;
+      gone.messages_needed += of.needed;
+    }
     const std::size_t messages = record ? record->size() : 0;
-    if (is_needed) gone.messages_needed += messages;
     if (record) remove_index(scan, *record);
     store_.remove(key);
-    streams_.removed(part, *last, messages, scan->value().size());
+    streams_.removed(part, leaves_gap ? streams_.staged(part).trimmed : *last, messages,
+                     scan->value().size());
     ++gone.records;
   }
   if (!scan->status().ok()) return storage_error_of(scan->status());
   return gone;
 }
 
+storage_result<void> offset_log::remove(std::span<const log_offset> last) {
+  const store_scan scan = store_.scan();
+  for (const log_offset each : last) {
+    const std::string key = keys::record(0, each);
+    const auto bytes = scan.get(key);
+    if (!bytes) return bytes.error();
+    if (!*bytes) continue;  // trimmed meanwhile
+    const auto record = record_view::parse(**bytes);
+    if (record) remove_index(scan, *record);
+    store_.remove(key);
+    streams_.removed(0, streams_.staged(0).trimmed, record ? record->size() : 0, (*bytes)->size());
+  }
+  return {};
+}
+
 void offset_log::remove_index(const store_scan& scan, const record_view& record) {
-  const std::unique_ptr<leveldb::Iterator> later = scan.another();
+  const std::unique_ptr<leveldb::Iterator> index = scan.another();
+  going_.insert(record.last());
   std::string_view previous;
   for (std::uint32_t i = 0; i != record.size(); ++i) {
     const std::string_view topic = record.topic(record[i]);
@@ -189,15 +240,29 @@ void offset_log::remove_index(const store_scan& scan, const record_view& record)
     const auto number = kept_number(scan, keys::topic(topic));
     if (!number || *number == 0) continue;
     store_.remove(keys::index(*number, record.last()));
-    later->Seek(keys::index(*number, record.last() + 1));
-    const bool has_more =
-        !later->status().ok() ||
-        (later->Valid() &&
-         keys::record_of_index({later->key().data(), later->key().size()}, *number));
-    if (has_more) continue;
+    if (has_others(*index, topic, *number, record.last())) continue;
     store_.remove(keys::topic(topic));
     if (const auto known = topics_.find(topic); known != topics_.end()) topics_.erase(known);
   }
+}
+
+bool offset_log::has_others(leveldb::Iterator& index, std::string_view topic, topic_id number,
+                            log_offset gone) const {
+  const auto is_left = [&](log_offset from) {
+    for (index.Seek(keys::index(number, from)); index.Valid(); index.Next()) {
+      const auto last = keys::record_of_index({index.key().data(), index.key().size()}, number);
+      if (!last) break;
+      if (!going_.contains(*last)) return true;
+    }
+    return !index.status().ok();
+  };
+  if (is_left(gone + 1)) return true;
+  // Earlier ones may be in other parts, or were needed. LevelDB is slow to pass over what was
+  // removed.
+  log_offset trimmed = gone;
+  for (const stream_number part : streams_.holding(std::array{std::string(topic)}, 0))
+    trimmed = std::min(trimmed, streams_.kept(part).trimmed);
+  return is_left(trimmed + 1);
 }
 
 }  // namespace troupe

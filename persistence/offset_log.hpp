@@ -1,5 +1,6 @@
 #pragma once
 
+#include "libbroker/log_interests.hpp"
 #include "libbroker/message/message_block.hpp"
 #include "libbroker/text_hash.hpp"
 #include "persistence/database.hpp"
@@ -15,6 +16,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace troupe {
@@ -39,7 +41,7 @@ public:
   /// must not be committed.
   [[nodiscard]] bool is_unsure() const noexcept { return is_unsure_; }
   /// To be called before a commit.
-  void stage_figures() { streams_.stage(store_); }
+  void stage_figures();
   /// The commit with all that was staged succeeded.
   void committed() noexcept;
   /// … or failed: the offsets that `append` returned will never be used.
@@ -50,15 +52,16 @@ public:
     bool keeps_passed = false;  ///< that alone is no reason to go
     /// What was received before goes, needed or not, …
     std::optional<wall_time> overdue;
-    std::uint64_t bytes = 0;     ///< … and so do the oldest beyond so many; 0: no limit
-    std::size_t records = 1000;  ///< so many go at most
+    std::uint64_t bytes = 0;          ///< … and so do the oldest beyond so many; 0: no limit
+    needed_topics* needed = nullptr;  ///< what it pins stays in any case; null: nothing
+    std::size_t records = 1000;       ///< so many go at most
   };
   struct trim_figures {
     std::size_t records = 0;
-    std::size_t messages_needed = 0;  ///< that lie above `passed`
+    std::size_t messages_needed = 0;
   };
   /// Stages the removal of the oldest records of a part of the log, and of topics that have
-  /// none left. REQUIRES: nothing is staged.
+  /// none left. REQUIRES: nothing is staged but the same of other parts.
   [[nodiscard]] storage_result<trim_figures> trim(stream_number part, const trim_limits& limits);
 
   /// The last offset that was committed, or one above it. Any thread.
@@ -70,6 +73,10 @@ public:
   void await_growth() noexcept { is_awaited_.exchange(true); }
   /// Whether somebody asked for that since the last call.
   [[nodiscard]] bool is_awaited() noexcept { return is_awaited_.exchange(false); }
+
+  /// Stages the removal of the common part's records that end at `last`. REQUIRES: nothing
+  /// is staged.
+  [[nodiscard]] storage_result<void> remove(std::span<const log_offset> last);
 
 private:
   struct known_topic {
@@ -83,6 +90,9 @@ private:
   void put_record(stream_number stream, const message_block& block,
                   std::span<const std::uint32_t> which, const record_origin& origin);
   void remove_index(const store_scan& scan, const record_view& record);
+  /// Whether records of the topic are left beside those that are staged to go and `gone`.
+  [[nodiscard]] bool has_others(leveldb::Iterator& index, std::string_view topic, topic_id number,
+                                log_offset gone) const;
 
   database& store_;
   log_offset next_ = 1;
@@ -91,12 +101,14 @@ private:
   std::atomic<log_offset> head_{0};
   std::atomic<bool> is_awaited_{false};
   bool is_unsure_ = false;
+  bool has_failed_ = false;  ///< a commit, and the figures are as they were before
   log_streams streams_;
   topic_id next_topic_ = 1;
   /// As far as there is room; what is not here may be on disk.
   std::unordered_map<std::string, known_topic, text_hash, std::equal_to<>> topics_;
-  std::string record_;             // scratch
-  std::vector<topic_id> indexed_;  // scratch: topics of the record
+  std::unordered_set<log_offset> going_;  ///< records that are staged to go, by last offset
+  std::string record_;                    // scratch
+  std::vector<topic_id> indexed_;         // scratch: topics of the record
 };
 
 }  // namespace troupe

@@ -40,11 +40,13 @@ constexpr std::size_t positions_at = 2;  // and behind them what is in flight
 // Places in a message in flight.
 constexpr std::size_t in_flight_offset_at = 2;
 constexpr std::size_t in_flight_flags_at = 10;
-constexpr std::size_t in_flight_size = 11;
+constexpr std::size_t in_flight_identifier_at = 11;
+constexpr std::size_t in_flight_size = 15;
 
 constexpr std::uint8_t qos_mask = 0x03;
 constexpr std::uint8_t retain_bit = 0x04;
 constexpr std::uint8_t released_bit = 0x08;
+constexpr std::uint8_t replayed_bit = 0x10;
 
 std::uint64_t number_of(wall_time at) noexcept {
   return static_cast<std::uint64_t>(at.time_since_epoch().count());
@@ -138,7 +140,9 @@ std::string encode(const kept_progress& progress) {
     append_big_endian(each.id, value);
     append_big_endian(each.offset, value);
     value += static_cast<char>(static_cast<unsigned>(each.qos) | (each.retain ? retain_bit : 0U) |
-                               (each.released ? released_bit : 0U));
+                               (each.released ? released_bit : 0U) |
+                               (each.replayed ? replayed_bit : 0U));
+    append_big_endian(each.identifier, value);
   }
   return value;
 }
@@ -165,7 +169,9 @@ std::optional<kept_progress> decode_progress(std::string_view value) {
          .offset = get_big_endian<log_offset>(part.substr(in_flight_offset_at)),
          .qos = static_cast<qos>(level),
          .retain = (flags & retain_bit) != 0,
-         .released = (flags & released_bit) != 0});
+         .released = (flags & released_bit) != 0,
+         .replayed = (flags & replayed_bit) != 0,
+         .identifier = get_big_endian<std::uint32_t>(part.substr(in_flight_identifier_at))});
   }
   return progress;
 }

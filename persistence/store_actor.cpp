@@ -1,5 +1,7 @@
 #include "persistence/store_actor.hpp"
 
+#include "libbroker/topic.hpp"
+
 #include <spdlog/spdlog.h>
 
 #include <utility>
@@ -10,6 +12,9 @@ namespace {
 
 /// A commit takes so many bytes at most before others have their answers.
 constexpr std::size_t largest_commit = 4UL << 20;
+
+/// Topics whose durability is remembered.
+constexpr std::size_t most_known_topics = 1 << 16;
 
 clock_reading read_clocks(const caf::local_actor& asking) {
   using std::chrono::floor;
@@ -22,7 +27,7 @@ clock_reading read_clocks(const caf::local_actor& asking) {
 
 store_actor::store_actor(caf::actor_config& config, database& store, offset_log& log,
                          std::atomic<log_offset>& head, const store_config& settings,
-                         log_reader_handle follower)
+                         log_reader_handle follower, const std::vector<durability_rule>& rules)
     : store_handle::base(config),
       store_(store),
       log_(log),
@@ -30,6 +35,7 @@ store_actor::store_actor(caf::actor_config& config, database& store, offset_log&
       retained_(store),
       sessions_(store),
       settings_(settings),
+      rules_(rules),
       follower_(std::move(follower)) {
   head_.store(log_.head(), std::memory_order_release);
 }
@@ -40,6 +46,7 @@ store_actor::behavior_type store_actor::make_behavior() {
       [this](const keep_retained& request) { keep(request); },
       [this](write_session& request) { write(request); },
       [this](const trim& request) { remove_passed(request); },
+      [this](const unneeded_found& found) { remove_unneeded(found); },
       [this](const sync_now&) {
         sync_requested_ = false;
         if (const auto done = store_.commit(true); !done)
@@ -62,6 +69,7 @@ void store_actor::on_exit() {
   shard_answers_.clear();
   session_answers_.clear();
   follower_ = nullptr;
+  sweep_.reset();
 }
 
 void store_actor::add(append& request) {
@@ -75,6 +83,8 @@ void store_actor::add(append& request) {
     answer.message.first.push_back(
         log_.append(block, each.which,
                     {.publisher = publisher, .received_at = now.to_wall(block.received_at())}));
+    for (const std::uint32_t index : each.which)
+      note(durability_of(block.topic(block[index])));
     if (!each.lasting) continue;
     // One batch with the message: it is either there and not taken again, or neither.
     for (const std::uint32_t index : each.which)
@@ -87,17 +97,21 @@ void store_actor::add(append& request) {
 
 void store_actor::keep(const keep_retained& request) {
   const clock_reading now = read_clocks(*this);
-  for (const retained_change& change : request.changes)
+  for (const retained_change& change : request.changes) {
+    const std::string_view topic = change.block->topic((*change.block)[change.index]);
+    note(durability_of(topic));
     if (change.removed)
-      retained_.remove(change.block->topic((*change.block)[change.index]));
+      retained_.remove(topic);
     else
       retained_.keep(*change.block, change.index, now);
+  }
   shard_answers_.push_back({request.reply_to, request.ticket});
   commit_soon();
 }
 
 void store_actor::write(write_session& request) {
   const clock_reading now = read_clocks(*this);
+  note(settings_.durability);
   for (const session_change& change : request.changes.changes)
     sessions_.apply(request.client_id, change, now);
   session_answers_.push_back(
@@ -105,22 +119,32 @@ void store_actor::write(write_session& request) {
   commit_soon();
 }
 
-bool store_actor::must_sync() const noexcept {
-  // Offsets are never used twice, whatever may be lost.
-  return settings_.durability == durability::sync || log_.needs_sync();
+durability store_actor::durability_of(std::string_view topic) {
+  if (rules_.empty()) return settings_.durability;
+  if (const auto known = known_durability_.find(topic); known != known_durability_.end())
+    return known->second;
+  if (known_durability_.size() >= most_known_topics) known_durability_.clear();
+  const auto rule = std::ranges::find_if(
+      rules_, [&](const durability_rule& each) { return matches(each.filter, topic); });
+  const durability found = rule == rules_.end() ? settings_.durability : rule->mode;
+  known_durability_.emplace(topic, found);
+  return found;
 }
 
 void store_actor::remove_passed(const trim& request) {
   commit();
   const wall_time now = read_clocks(*this).wall;
+  const log_offset passed = request.needed->passed(request.head);
+  needed_topics needed(*request.needed);
   for (const stream_number part : log_.streams().all()) {
     const stream_config* const stream = log_.streams().declaration(part);
     const std::chrono::seconds max_age = stream != nullptr ? stream->max_age : settings_.max_age;
-    offset_log::trim_limits limits{.passed = request.passed,
+    offset_log::trim_limits limits{.passed = passed,
                                    .keeps_passed = stream != nullptr,
                                    .overdue = {},
                                    .bytes =
-                                       stream != nullptr ? stream->max_bytes : settings_.max_bytes};
+                                       stream != nullptr ? stream->max_bytes : settings_.max_bytes,
+                                   .needed = &needed};
     if (max_age.count() != 0) limits.overdue = now - max_age;
     const auto gone = log_.trim(part, limits);
     if (!gone) return spdlog::error("event=trim_failed reason=\"{}\"", gone.error().what);
@@ -131,6 +155,36 @@ void store_actor::remove_passed(const trim& request) {
     if (gone->records == limits.records) trim_again_ = request;  // others have their turn first
     commit_soon();
   }
+  if (!trim_again_) begin_sweep(request);
+}
+
+/// One session that is behind keeps what lies above its position on all topics; a search by
+/// topic finds what only seems to be needed. It is worth it when half of the log may go.
+void store_actor::begin_sweep(const trim& request) {
+  const std::uint64_t bytes = log_.streams().kept(0).bytes;
+  swept_bytes_ = std::min(swept_bytes_, bytes);
+  if (sweep_ || bytes <= settings_.sweep_above + 2 * swept_bytes_) return;
+  sweep_ = request;
+  sweep_on(0);
+}
+
+void store_actor::sweep_on(log_offset after) {
+  send(follower_, find_unneeded{after, *sweep_, caf::actor_cast<store_handle>(this)});
+}
+
+void store_actor::remove_unneeded(const unneeded_found& found) {
+  if (!sweep_) return;
+  commit();
+  if (const auto done = log_.remove(found.records); !done) {
+    spdlog::error("event=trim_failed reason=\"{}\"", done.error().what);
+    sweep_.reset();
+    return;
+  }
+  commit();
+  if (found.reached < sweep_->head) return sweep_on(found.reached);
+  sweep_.reset();
+  swept_bytes_ = log_.streams().kept(0).bytes;
+  spdlog::info("event=log_swept bytes={}", swept_bytes_);
 }
 
 void store_actor::commit_soon() {
@@ -143,14 +197,17 @@ void store_actor::commit_soon() {
 void store_actor::commit() {
   if (!store_.has_staged()) return;
   log_.stage_figures();
+  const durability wanted = std::exchange(staged_, durability::os);
+  // Offsets are never used twice, whatever may be lost.
+  const bool must_sync = wanted == durability::sync || log_.needs_sync();
   const storage_result<void> done =
-      log_.is_unsure() ? storage_result<void>(store_.abandon()) : store_.commit(must_sync());
+      log_.is_unsure() ? storage_result<void>(store_.abandon()) : store_.commit(must_sync);
   if (!done && !failing_)
     spdlog::error("event=store_failed reason=\"{}\"", done.error().what);
   else if (done && failing_)
     spdlog::info("event=store_recovered");
   failing_ = !done;
-  if (settings_.durability == durability::interval && !std::exchange(sync_requested_, true))
+  if (wanted == durability::interval && !std::exchange(sync_requested_, true))
     delayed_send(this, settings_.sync_interval, sync_now{});
   if (done) {
     log_.committed();

@@ -7,8 +7,12 @@
 #include "persistence/retained_table.hpp"
 #include "persistence/session_table.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace troupe {
@@ -21,7 +25,7 @@ public:
   /// is on the disk. `follower` waits for the log to grow.
   store_actor(caf::actor_config& config, database& store, offset_log& log,
               std::atomic<log_offset>& head, const store_config& settings,
-              log_reader_handle follower);
+              log_reader_handle follower, const std::vector<durability_rule>& rules = {});
 
   const char* name() const override { return "store"; }
 
@@ -36,7 +40,10 @@ private:
   void commit_soon();
   void commit();
   void remove_passed(const trim& request);
-  [[nodiscard]] bool must_sync() const noexcept;
+  void begin_sweep(const trim& request);
+  void sweep_on(log_offset after);
+  void remove_unneeded(const unneeded_found& found);
+  void note(durability wanted) noexcept { staged_ = std::min(staged_, wanted); }
 
   struct append_answer {
     shard_handle to;
@@ -60,10 +67,18 @@ private:
   std::vector<append_answer> append_answers_;
   std::vector<shard_answer> shard_answers_;
   std::vector<session_answer> session_answers_;
+  /// How safe a message on `topic` is to be.
+  [[nodiscard]] durability durability_of(std::string_view topic);
+
   const store_config settings_;
+  const std::vector<durability_rule> rules_;
+  std::unordered_map<std::string, durability, text_hash, std::equal_to<>> known_durability_;
+  durability staged_ = durability::os;  ///< the safest of what is staged
   log_reader_handle follower_;
   bool sync_requested_ = false;
   std::optional<trim> trim_again_;  ///< if the commit succeeds
+  std::optional<trim> sweep_;       ///< the one under way
+  std::uint64_t swept_bytes_ = 0;   ///< of the common part, behind the last one
   bool flush_requested_ = false;
   bool failing_ = false;  ///< the last commit did
 };

@@ -34,6 +34,7 @@ struct connection {
     connack,
     suback,
     ready,
+    leaving,  ///< has sent DISCONNECT, and waits for the broker to close
     closed
   };
 
@@ -54,6 +55,7 @@ struct connection {
   client_plan plan;
   std::uint32_t index;  ///< among the clients of its worker
   phase state = phase::unopened;
+  bool has_session = false;      ///< the broker keeps one of an earlier connection of this run
   bool queued = false;           ///< stands in the worker's list of runnable publishers
   receiver* receives = nullptr;  ///< null: subscribes to nothing
   bench::publisher publishes;    ///< without streams: publishes nothing

@@ -49,6 +49,8 @@ summary coordinator::run() {
   case scenario::connect: break;
   case scenario::idle: hold_idle(); break;
   case scenario::retained: measure_retained(); break;
+  case scenario::drain: measure_drain(); break;
+  case scenario::offline: measure_offline(); break;
   default: wanted_.messages != 0 ? measure_messages() : measure_duration(); break;
   }
   finish();
@@ -113,21 +115,52 @@ void coordinator::measure_messages() {
 }
 
 void coordinator::measure_retained() {
-  const std::uint64_t wanted = planned_.topics.size();
+  publish_for_later(planned_.topics.size());
+  measure_retrieval(command::subscribe);
+  if (!wanted_.keep_retained) post_all(command::clear_retained);
+}
+
+void coordinator::measure_drain() {
+  send_subscribers_away();
+  publish_for_later(wanted_.count);
+  measure_retrieval(command::open);
+}
+
+void coordinator::measure_offline() {
+  send_subscribers_away();
+  const snapshot begin = take();
+  publish_for_later(wanted_.messages);
+  take_interval(begin, take());
+}
+
+void coordinator::publish_for_later(std::uint64_t count) {
   publish();
-  const bool kept = wait([&](const totals& now) { return now.acknowledged >= wanted; },
+  const bool kept = wait([&](const totals& now) { return now.acknowledged >= count; },
                          [](const totals& now) { return now.acknowledged; }, wanted_.linger);
   if (!kept && !interrupted())
     throw std::runtime_error("The broker acknowledged only " + std::to_string(sum().acknowledged) +
-                             " of " + std::to_string(wanted) + " retained messages.");
+                             " of " + std::to_string(count) + " messages that it has to keep.");
+  post_all(command::stop_publishing);
+}
+
+void coordinator::measure_retrieval(command ask) {
   snapshot begin = take();
-  post_all(command::subscribe);
+  post_all(ask);
   drain();
   snapshot end = take();
-  begin.at = end.counts.subscribe_sent;
+  begin.at = std::max(end.counts.retrieval_began, begin.at);
   end.at = std::max(end.counts.last_delivery, begin.at);
   take_interval(begin, end);
-  if (!wanted_.keep_retained) post_all(command::clear_retained);
+}
+
+void coordinator::send_subscribers_away() {
+  post_all(command::leave);
+  const bool away = wait([&](const totals& now) { return now.ready <= wanted_.publishers; },
+                         [](const totals& now) { return now.ready; }, wanted_.linger);
+  if (!away && !interrupted())
+    throw std::runtime_error(context_.broker.name() + " does not close the connections of " +
+                             std::to_string(sum().ready - wanted_.publishers) +
+                             " clients that have disconnected.");
 }
 
 void coordinator::hold_idle() {
@@ -236,6 +269,7 @@ void coordinator::take_interval(const snapshot& begin, const snapshot& end) {
   summary_.own_cpu_seconds = end.own_cpu - begin.own_cpu;
   if (!begin.broker || !end.broker) return;
   summary_.broker_cpu_seconds = end.broker->cpu_seconds - begin.broker->cpu_seconds;
+  summary_.broker_rss_begin = begin.broker->rss_bytes;
   summary_.broker_rss = end.broker->rss_bytes;
 }
 
@@ -251,7 +285,7 @@ coordinator::totals coordinator::sum() const {
     all.delivered += counters.delivered;
     all.foreign += counters.foreign;
     all.last_delivery = std::max(all.last_delivery, counters.last_delivery.load());
-    all.subscribe_sent = std::max(all.subscribe_sent, counters.subscribe_sent.load());
+    all.retrieval_began = std::max(all.retrieval_began, counters.retrieval_began.load());
   }
   return all;
 }

@@ -36,8 +36,8 @@ private:
     std::uint64_t rejected = 0;
     std::uint64_t delivered = 0;
     std::uint64_t foreign = 0;
-    std::int64_t last_delivery = 0;   ///< `now_ns`
-    std::int64_t subscribe_sent = 0;  ///< `now_ns`
+    std::int64_t last_delivery = 0;    ///< `now_ns`
+    std::int64_t retrieval_began = 0;  ///< `now_ns`
   };
   /// All that is measured as a difference.
   struct snapshot {
@@ -51,8 +51,18 @@ private:
   void measure_duration();
   void measure_messages();
   void measure_retained();
+  void measure_drain();
+  void measure_offline();
   void hold_idle();
   void publish();
+  /// Publishes `count` messages that the broker has to keep, and waits until it has
+  /// acknowledged them. Throws std::runtime_error with one sentence if it does not.
+  void publish_for_later(std::uint64_t count);
+  /// Measures how subscribers that `ask` get what was kept for them.
+  void measure_retrieval(command ask);
+  /// Disconnects all subscribers and waits until the broker knows.
+  /// Throws std::runtime_error with one sentence if it does not.
+  void send_subscribers_away();
   /// Waits until all deliveries and acknowledgements have arrived or none has for `linger` seconds.
   /// REQUIRES: nobody publishes any more.
   void drain();

@@ -29,6 +29,10 @@ Scenarios (N is --count):
   shared    N publishers and one shared subscription with --members members
   retained  N retained messages on N topics, then one new subscriber to all of
             them: the time from SUBSCRIBE to the last message
+  drain     N messages from --publishers connections for a durable session that
+            is away, then it returns: the time from CONNECT to the last message
+  offline   one publisher sends --messages messages to N durable sessions that
+            are away; nobody returns: what they cost the broker
   connect   N connections, --connecting of them being opened at any time
   idle      N connections that only keep alive, held for --duration
   latency   N pairs (one by default) with one message under way
@@ -46,8 +50,9 @@ constexpr const char* footer =
                  omission).
 
 Counts and rates are those of the measured interval: --duration seconds after
---warmup, or with --messages from the first publish to the last delivery. Lost,
-repeated and reordered messages are those of the whole run.
+--warmup, or with --messages from the first publish to the last delivery (offline:
+acknowledgement). Lost, repeated and reordered messages are those of the whole
+run.
 
 Exit status: 0; 1 if connections failed, or messages were lost with
 --expect-no-loss; 2 for wrong options.)";
@@ -57,9 +62,9 @@ using names = std::map<std::string, Value>;
 
 const names<scenario> scenarios = [] {
   names<scenario> all;
-  for (const auto each :
-       {scenario::pairs, scenario::fan_in, scenario::fan_out, scenario::wildcard, scenario::shared,
-        scenario::retained, scenario::connect, scenario::idle, scenario::latency})
+  for (const auto each : {scenario::pairs, scenario::fan_in, scenario::fan_out, scenario::wildcard,
+                          scenario::shared, scenario::retained, scenario::drain, scenario::offline,
+                          scenario::connect, scenario::idle, scenario::latency})
     all.emplace(to_string(each), each);
   return all;
 }();
@@ -99,9 +104,9 @@ void describe(CLI::App& app, options& wanted) {
   const auto client = [&](auto&&... of) { return app.add_option(of...)->group("Clients"); };
   client("-n,--count", wanted.count,
          "The N of the scenario. Default: pairs and shared 50, fan-in and fan-out 500, wildcard "
-         "1000, retained 100000, connect and idle 10000, latency 1");
+         "1000, retained and drain 100000, offline 1000, connect and idle 10000, latency 1");
   client("--publishers", wanted.publishers,
-         "Publisher connections of wildcard (default 50) and retained (default 1)");
+         "Publisher connections of wildcard (default 50), retained (1) and drain (10)");
   client("--hash-subscribers", wanted.hash_subscribers, "Subscribers to # of wildcard")
       ->capture_default_str();
   client("--members", wanted.members, "Members of the shared subscription")->capture_default_str();
@@ -113,7 +118,7 @@ void describe(CLI::App& app, options& wanted) {
   client("--keep-alive", wanted.keep_alive, "Seconds; 0 = none")->capture_default_str();
   app.add_flag("--persistent", wanted.persistent,
                "Durable sessions: clean start off, session expiry one day. They outlive the run; "
-               "the same --clients-prefix resumes them")
+               "the same --clients-prefix resumes them. Always so in drain and offline")
       ->group("Clients");
   client("--clients-prefix", wanted.client_prefix,
          "First part of all client ids. Default: bench-<process id>-");
@@ -127,7 +132,8 @@ void describe(CLI::App& app, options& wanted) {
       ->capture_default_str();
 
   const auto traffic = [&](auto&&... of) { return app.add_option(of...)->group("Messages"); };
-  add_choice(app, "-q,--qos", wanted.qos, levels, "QoS of publishers and subscriptions. Default: 0")
+  add_choice(app, "-q,--qos", wanted.qos, levels,
+             "QoS of publishers and subscriptions. Default: 0; drain and offline have at least 1")
       ->group("Messages");
   traffic("--payload", wanted.payload, "Bytes of payload, at least 24")->capture_default_str();
   traffic("--window", wanted.window,
@@ -146,7 +152,8 @@ void describe(CLI::App& app, options& wanted) {
   traffic("--closed-loop", wanted.closed_loop,
           "Messages on the way from a publisher to its slowest subscriber; 0 = flat out");
   traffic("--rate", wanted.rate, "Messages per second, all publishers together; 0 = flat out");
-  traffic("--messages", wanted.messages, "Messages of each publisher, instead of --duration");
+  traffic("--messages", wanted.messages,
+          "Messages of each publisher, instead of --duration; offline: default 1000");
   traffic("--duration", wanted.duration, "Seconds to measure. Default: 5");
   traffic("--warmup", wanted.warmup, "Seconds to publish before that. Default: 1");
   traffic("--linger", wanted.linger,

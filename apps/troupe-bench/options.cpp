@@ -3,6 +3,7 @@
 #include "apps/troupe-bench/payload_header.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <stdexcept>
 #include <unistd.h>
 
@@ -16,7 +17,9 @@ unsigned default_count(scenario value) noexcept {
   case scenario::fan_out: return 500;
   case scenario::wildcard: return 1000;
   case scenario::shared: return 50;
-  case scenario::retained: return 100'000;
+  case scenario::retained:
+  case scenario::drain: return 100'000;
+  case scenario::offline: return 1000;
   case scenario::connect:
   case scenario::idle: return 10'000;
   case scenario::latency: return 1;
@@ -26,6 +29,21 @@ unsigned default_count(scenario value) noexcept {
 
 void require(bool condition, const char* sentence) {
   if (!condition) throw std::invalid_argument(sentence);
+}
+
+/// Messages wait only for sessions that outlive their connection, and only from QoS 1 on.
+void complete_waiting(options& wanted) {
+  wanted.persistent = true;
+  wanted.qos = std::max(wanted.qos, qos::at_least_once);
+  if (wanted.scenario == scenario::offline) {
+    wanted.publishers = 1;
+    if (wanted.messages == 0) wanted.messages = 1000;
+    return;
+  }
+  if (wanted.publishers == 0) wanted.publishers = std::gcd(wanted.count, 10U);
+  require(wanted.count % wanted.publishers == 0,
+          "The publishers of the drain scenario must have equally many messages.");
+  wanted.messages = wanted.count / wanted.publishers;
 }
 
 }  // namespace
@@ -38,6 +56,8 @@ std::string_view to_string(scenario value) noexcept {
   case scenario::wildcard: return "wildcard";
   case scenario::shared: return "shared";
   case scenario::retained: return "retained";
+  case scenario::drain: return "drain";
+  case scenario::offline: return "offline";
   case scenario::connect: return "connect";
   case scenario::idle: return "idle";
   case scenario::latency: return "latency";
@@ -85,6 +105,8 @@ void complete(options& wanted) {
     require(wanted.publishers <= wanted.count,
             "The retained scenario needs at least one topic for each publisher.");
     break;
+  case scenario::drain:
+  case scenario::offline: complete_waiting(wanted); break;
   case scenario::latency:
     wanted.publishers = wanted.count;
     if (wanted.rate == 0 && wanted.closed_loop == 0) wanted.closed_loop = 1;

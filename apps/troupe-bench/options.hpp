@@ -15,6 +15,8 @@ enum class scenario : std::uint8_t {
   wildcard,  ///< N topics d/<i>/x, N subscribers on d/<i>/+, some more on #
   shared,    ///< publishers and one shared subscription
   retained,  ///< N retained messages, then one new subscriber
+  drain,     ///< N messages for one absent session, then it returns
+  offline,   ///< messages for N absent sessions that do not return
   connect,   ///< N connections as fast as the broker takes them
   idle,      ///< N connections that only keep alive
   latency    ///< one publisher, one subscriber

@@ -118,8 +118,27 @@ void plan_retained(const options& wanted, planner& with) {
   for (unsigned index = 0; index < wanted.count; ++index)
     with.made().topics.push_back(base + std::to_string(index));
   with.made().retain = true;
+  with.made().received_later = true;
   with.add_subscriber(0, base + "+", with.add_receiver(0, wanted.count), true);
   with.add_cycling_publishers();
+}
+
+void plan_drain(const options& wanted, planner& with) {
+  const std::string base = with.topic("drain/");
+  for (unsigned index = 0; index < wanted.publishers; ++index)
+    with.made().topics.push_back(base + std::to_string(index));
+  with.made().received_later = true;
+  with.add_subscriber(0, base + "+", with.add_receiver(0, wanted.publishers));
+  with.add_publisher_per_topic();
+}
+
+void plan_offline(const options& wanted, planner& with) {
+  const std::string topic = with.topic("offline");
+  with.made().topics.push_back(topic);
+  const std::uint32_t nobody = with.add_receiver(0, 0);
+  for (unsigned index = 0; index < wanted.count; ++index)
+    with.add_subscriber(with.worker(index, wanted.count), topic, nobody);
+  with.add_publisher(0, {0});
 }
 
 void plan_connections(const options& wanted, planner& with) {
@@ -142,6 +161,8 @@ plan make_plan(const options& wanted) {
   case scenario::wildcard: plan_wildcard(wanted, with); break;
   case scenario::shared: plan_shared(wanted, with); break;
   case scenario::retained: plan_retained(wanted, with); break;
+  case scenario::drain: plan_drain(wanted, with); break;
+  case scenario::offline: plan_offline(wanted, with); break;
   case scenario::connect:
   case scenario::idle: plan_connections(wanted, with); break;
   }

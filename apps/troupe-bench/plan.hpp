@@ -38,6 +38,8 @@ struct plan {
   std::vector<receiver_plan> receivers;
   std::vector<client_plan> clients;
   bool retain = false;  ///< publish with the retain flag
+  /// Nobody receives anything before everything is published.
+  bool received_later = false;
 };
 
 /// What `wanted.scenario` stands for. REQUIRES: `complete(wanted)` was called.

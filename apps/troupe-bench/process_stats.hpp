@@ -11,7 +11,8 @@ struct process_sample {
   std::uint64_t rss_bytes = 0;  ///< resident memory
 };
 
-/// `nullopt` if there is no such process. Source: proc(5), `stat` and `status`.
+/// `nullopt` if there is no such process. Source: its CPU-time clock (a jiffy would be 10 ms),
+/// and `status` of proc(5).
 [[nodiscard]] std::optional<process_sample> sample_process(int pid);
 
 /// CPU seconds of this process.

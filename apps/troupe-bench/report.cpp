@@ -27,6 +27,16 @@ double rss_per_connection(const summary& found) {
   return ratio(grown, found.connections);
 }
 
+/// Of the interval; negative if the broker gave memory back.
+double rss_growth(const summary& found) {
+  return static_cast<double>(found.broker_rss) - static_cast<double>(found.broker_rss_begin);
+}
+
+std::string_view unit_name(const summary& found) {
+  if (found.delivered != 0) return "delivery";
+  return found.published != 0 ? "message" : "connection";
+}
+
 std::string_view version_name(protocol_version version) {
   return version == protocol_version::v5 ? "5" : "3.1.1";
 }
@@ -140,9 +150,11 @@ void print_table(std::ostream& out, const options& wanted, const summary& found)
     rows.row("broker CPU seconds",
              fixed(*found.broker_cpu_seconds, 2) + "   " +
                  fixed(ratio(*found.broker_cpu_seconds * 1e6, found.units()), 3) + " µs per " +
-                 (found.delivered != 0 ? "delivery" : "connection"));
+                 std::string(unit_name(found)));
     rows.row("broker RSS KiB", grouped(found.broker_rss / 1024) + "   " +
                                    fixed(rss_per_connection(found), 0) + " bytes per connection");
+    if (wanted.scenario == scenario::offline)
+      rows.row("broker RSS growth KiB", fixed(rss_growth(found) / 1024, 0));
   }
   rows.row("own CPU seconds", fixed(found.own_cpu_seconds, 2));
 }
@@ -172,6 +184,7 @@ void print_json(std::ostream& out, const options& wanted, const summary& found) 
     line.count("rejected", found.rejected);
     line.count("delivered", found.delivered);
     line.number("published_per_second", per_second(found.published, found.seconds), 0);
+    line.number("acknowledged_per_second", per_second(found.acknowledged, found.seconds), 0);
     line.number("delivered_per_second", per_second(found.delivered, found.seconds), 0);
     line.count("lost", found.lost);
     line.count("duplicates", found.duplicates);
@@ -188,6 +201,7 @@ void print_json(std::ostream& out, const options& wanted, const summary& found) 
                   3);
       line.count("broker_rss_kib", found.broker_rss / 1024);
       line.count("broker_rss_before_kib", found.broker_rss_before / 1024);
+      line.number("broker_rss_growth_kib", rss_growth(found) / 1024, 0);
       line.number("broker_rss_per_connection", rss_per_connection(found), 0);
     }
   }

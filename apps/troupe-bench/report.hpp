@@ -35,11 +35,13 @@ struct summary {
   double own_cpu_seconds = 0;
   std::optional<double> broker_cpu_seconds;
   std::uint64_t broker_rss = 0;         ///< bytes, at the end of the interval
+  std::uint64_t broker_rss_begin = 0;   ///< bytes, at its begin
   std::uint64_t broker_rss_before = 0;  ///< bytes, before the first connection
 
   /// What one unit of the broker's CPU time is set against.
   [[nodiscard]] std::uint64_t units() const noexcept {
-    return delivered != 0 ? delivered : connections;
+    if (delivered != 0) return delivered;
+    return published != 0 ? published : connections;
   }
 };
 

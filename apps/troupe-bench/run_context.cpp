@@ -59,8 +59,7 @@ run_context::run_context(const options& wanted_options, const plan& made)
   for (std::uint32_t index = 0; index < planned.topics.size(); ++index) {
     prebuilt_publish packet(planned.topics[index], published_qos(wanted, planned), planned.retain,
                             wanted.payload, wanted.version);
-    // Nobody receives retained messages while they are published.
-    const auto ahead = planned.retain ? stream::bound{} : bound_of(wanted, shares[index]);
+    const auto ahead = planned.received_later ? stream::bound{} : bound_of(wanted, shares[index]);
     streams.push_back(std::make_unique<stream>(index, std::move(packet), ahead));
   }
 

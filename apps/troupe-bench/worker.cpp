@@ -140,6 +140,7 @@ void worker::obey(command what) {
   switch (what) {
   case command::open:
     open_wanted_ = true;
+    next_to_open_ = 0;
     opening_since_ = now_;
     break;
   case command::publish:
@@ -152,6 +153,10 @@ void worker::obey(command what) {
   case command::subscribe:
     for (connection& each : clients_)
       if (each.plan.subscribes && each.plan.subscribes->deferred) send_subscribe(each);
+    break;
+  case command::leave:
+    for (connection& each : clients_)
+      if (each.plan.subscribes) leave(each);
     break;
   case command::clear_retained:
     for (connection* each : publishers_)

@@ -17,10 +17,11 @@ namespace troupe::bench {
 
 /// What the coordinator tells a worker to do.
 enum class command : std::uint8_t {
-  open,             ///< open all connections
+  open,             ///< open all connections that were never opened, or have left
   publish,          ///< start to publish, at `run_context::publish_start`
   stop_publishing,  ///< only receive and acknowledge
   subscribe,        ///< subscribe the deferred subscribers
+  leave,            ///< disconnect the subscribers; their sessions stay
   clear_retained,   ///< publish an empty retained message on every topic
   quit              ///< disconnect all and end
 };
@@ -35,8 +36,9 @@ struct alignas(64) worker_counters {
   counter rejected{0};      ///< of these, with an error
   counter delivered{0};     ///< messages received, without duplicates
   counter foreign{0};       ///< messages received that are not of this run
-  std::atomic<std::int64_t> last_delivery{0};   ///< `now_ns`
-  std::atomic<std::int64_t> subscribe_sent{0};  ///< `now_ns` of the first deferred SUBSCRIBE
+  std::atomic<std::int64_t> last_delivery{0};  ///< `now_ns`
+  /// `now_ns` of the first deferred SUBSCRIBE, or of the CONNECT with which a session returns.
+  std::atomic<std::int64_t> retrieval_began{0};
 };
 
 /// One thread with its event loop and its share of the clients.
@@ -85,6 +87,8 @@ private:
   void on_suback(connection& client, const frame& packet);
   void send_subscribe(connection& client);
   void set_ready(connection& client);
+  void leave(connection& client);
+  void left(connection& client);
   void fail(connection& client, const std::string& reason);
   void clear_retained(connection& client);
   void disconnect_all();

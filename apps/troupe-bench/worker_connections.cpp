@@ -37,6 +37,10 @@ void worker::open_more() {
   const double rate = wanted.connect_rate / wanted.threads;
   retry_at_ = next_tick_;
   while (next_to_open_ < clients_.size() && opening_ < at_once) {
+    if (clients_[next_to_open_].state != connection::phase::unopened) {
+      ++next_to_open_;
+      continue;
+    }
     if (rate > 0) {
       const auto due = opening_since_ +
                        static_cast<std::int64_t>(static_cast<double>(next_to_open_) / rate * 1e9);
@@ -89,6 +93,7 @@ void worker::established(connection& client) {
   if (wanted.persistent) packet.session_expiry_interval = persistent_expiry;
   encode(packet, scratch_);
   client.state = connection::phase::connack;
+  if (client.has_session) counters_.retrieval_began.store(now_ns(), std::memory_order_relaxed);
   flush(client);
 }
 
@@ -123,7 +128,11 @@ void worker::on_connack(connection& client, const frame& packet) {
     const std::uint16_t granted = answer->receive_maximum.value_or(65535);
     client.publishes.ids = packet_id_window(std::min(context_.wanted.window, granted));
   }
-  if (client.plan.subscribes && !client.plan.subscribes->deferred)
+  if (client.has_session && !answer->session_present) {
+    fail(client, "the broker did not keep its session");
+    return;
+  }
+  if (client.plan.subscribes && !client.plan.subscribes->deferred && !client.has_session)
     send_subscribe(client);
   else
     set_ready(client);
@@ -135,7 +144,7 @@ void worker::send_subscribe(connection& client) {
   packet.entries.push_back({client.plan.subscribes->filter, {.qos = context_.wanted.qos}});
   encode(packet, context_.wanted.version, scratch_);
   if (client.plan.subscribes->deferred)
-    counters_.subscribe_sent.store(now_ns(), std::memory_order_relaxed);
+    counters_.retrieval_began.store(now_ns(), std::memory_order_relaxed);
   else
     client.state = connection::phase::suback;
   flush(client);
@@ -159,9 +168,26 @@ void worker::set_ready(connection& client) {
   counters_.ready.fetch_add(1, std::memory_order_relaxed);
 }
 
+void worker::leave(connection& client) {
+  if (client.state != connection::phase::ready) return;
+  client.state = connection::phase::leaving;
+  encode(troupe::disconnect{}, context_.wanted.version, scratch_);
+  flush(client);
+}
+
+/// The broker has closed the connection: what is published from now on waits in the session.
+void worker::left(connection& client) {
+  client.state = connection::phase::unopened;
+  client.has_session = true;
+  client.socket.reset();
+  client.scanner = packet_scanner(context_.wanted.version);
+  counters_.ready.fetch_sub(1, std::memory_order_relaxed);
+}
+
 void worker::fail(connection& client, const std::string& reason) {
   if (!client.is_open()) return;
-  const bool was_ready = client.state == connection::phase::ready;
+  const bool was_ready =
+      client.state == connection::phase::ready || client.state == connection::phase::leaving;
   if (was_ready)
     counters_.ready.fetch_sub(1, std::memory_order_relaxed);
   else

@@ -155,6 +155,10 @@ void worker::receive(connection& client) {
     const auto count = ::recv(client.socket.get(), input + carried, room, 0);
     if (count <= 0) {
       if (count < 0 && errno == EAGAIN) return;
+      if (client.state == connection::phase::leaving) {
+        left(client);
+        return;
+      }
       fail(client, count == 0 ? "the broker closed it" : std::strerror(errno));
       return;
     }

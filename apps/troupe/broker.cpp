@@ -116,7 +116,8 @@ void broker::spawn_actors() {
     node_.log_reader = system_->spawn<log_reader_actor, caf::detached>(*store_, *log_);
     node_.replay_reader = system_->spawn<log_reader_actor, caf::detached>(*store_, *log_);
     node_.store = system_->spawn<store_actor, caf::detached>(
-        *store_, *log_, node_.log_head, node_.settings.store, node_.replay_reader);
+        *store_, *log_, node_.log_head, node_.settings.store, node_.replay_reader,
+        node_.settings.durability_rules);
   }
   node_.authenticator = system_->spawn<authenticator_actor>();
   node_.shards.resize(shards);

@@ -128,11 +128,20 @@ enum class durability : std::uint8_t {
 struct store_config {
   troupe::durability durability = durability::sync;
   std::chrono::milliseconds sync_interval{1000};  ///< if `durability` is `interval`
-  std::chrono::seconds max_age{0};         ///< of messages that wait for sessions; 0 = no limit
-  std::size_t max_bytes = 0;               ///< of messages that wait for sessions; 0 = no limit
-  std::chrono::seconds trim_interval{60};  ///< between two looks at what is still needed
+  std::chrono::seconds max_age{0};          ///< of messages that wait for sessions; 0 = no limit
+  std::size_t max_bytes = 0;                ///< of messages that wait for sessions; 0 = no limit
+  std::size_t sweep_above = 64 * mebibyte;  ///< bytes that wait without a search by topic
+  std::chrono::seconds trim_interval{60};   ///< between two looks at what is still needed
 
   friend bool operator==(const store_config&, const store_config&) = default;
+};
+
+/// One of [[durability]]: what topics are as safe as. The first whose filter matches counts.
+struct durability_rule {
+  std::string filter;  ///< topic filter, without `$share/…`
+  durability mode = durability::os;
+
+  friend bool operator==(const durability_rule&, const durability_rule&) = default;
 };
 
 /// One of [[stream]]: topics whose messages are kept whether anybody subscribes or not. A
@@ -194,6 +203,7 @@ struct config {
   features_config features;
   scheduler_config scheduler;
   store_config store;
+  std::vector<durability_rule> durability_rules;
   std::vector<stream_config> streams;
   sys_config sys;
   log_config log;

@@ -48,6 +48,7 @@ constexpr auto session_ = &config::session;
 constexpr auto features = &config::features;
 constexpr auto scheduler = &config::scheduler;
 constexpr auto store = &config::store;
+constexpr auto durability_rules = &config::durability_rules;
 constexpr auto streams = &config::streams;
 constexpr auto sys = &config::sys;
 constexpr auto log_ = &config::log;
@@ -66,6 +67,11 @@ constexpr std::array section_table{
             "What clients may use; MQTT 5 clients are told on connecting."},
     section{"scheduler", section_form::table, "Threads and batches."},
     section{"store", section_form::table, "What is kept in node.data-dir."},
+    section{"durability", section_form::list,
+            "Topics whose messages are not as safe as store.durability says; repeat the section "
+            "for more. The first whose filter matches counts. With none in the file, there is "
+            "none.",
+            items_of<durability_rules>},
     section{"stream", section_form::list,
             "Topics whose messages are kept in node.data-dir whether anybody subscribes or not; "
             "repeat the section for more. A message belongs to the first stream whose filter "
@@ -247,8 +253,19 @@ constexpr std::array option_table{
     option{"store", "max-bytes", &member<store, &store_config::max_bytes>, "bytes", 0, any_size,
            "Most bytes of messages that wait for sessions; beyond it the oldest are dropped though "
            "sessions have not got them. Streams have limits of their own. 0: no limit."},
+    option{"store", "sweep-above", &member<store, &store_config::sweep_above>, "bytes", 0, any_size,
+           "A session that is behind keeps what came since on all topics, up to so many bytes and "
+           "as many again as are really needed; then messages on topics that nobody is behind on "
+           "are searched for and removed."},
     option{"store", "trim-interval", &member<store, &store_config::trim_interval>, "seconds", 1,
            any_day, "Time between two removals of messages that no session needs any more."},
+
+    option{"durability", "filter", &item_member<durability_rules, &durability_rule::filter>, "", 0,
+           0,
+           "Which topics: a filter as for subscriptions, like \"telemetry/#\", without $share/. It "
+           "has to be given."},
+    option{"durability", "mode", &item_member<durability_rules, &durability_rule::mode>, "", 0, 0,
+           "When these messages are acknowledged; see store.durability."},
 
     option{"stream", "filter", &item_member<streams, &stream_config::filter>, "", 0, 0,
            "Which topics: a filter as for subscriptions, like \"plant/+/measurements/#\", without "

@@ -53,6 +53,7 @@ public:
     for (const auto& rule : order_rules)
       check_order(rule);
     check_listeners();
+    check_durability();
     check_streams();
     check_response_prefix();
     return std::move(findings_);
@@ -111,6 +112,16 @@ private:
       if (values_.listeners[i].address == address) return true;
     }
     return false;
+  }
+
+  void check_durability() {
+    for (std::size_t item = 0; item < values_.durability_rules.size(); ++item) {
+      const auto problem = problem_with_filter(values_.durability_rules[item].filter);
+      if (!problem) continue;
+      const auto filter = place_of(known("durability", "filter"), item);
+      const auto source = source_of({filter, place_of(known("durability", "mode"), item)});
+      findings_.errors.push_back({source, filter + ": " + *problem});
+    }
   }
 
   void check_streams() {

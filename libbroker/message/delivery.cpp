@@ -24,6 +24,21 @@ void delivery::add(const message_block_ptr& block, std::uint32_t index) {
   expires |= entry.expires;
 }
 
+void combined_options::add(const subscription_options& one, std::uint32_t identifier) {
+  is_empty_ = false;
+  combined_.maximum_qos = std::max(combined_.maximum_qos, one.qos);
+  combined_.retain_as_published |= one.retain_as_published;
+  if (identifier != 0) identifiers_.push_back(identifier);
+}
+
+delivery_options combined_options::take() {
+  if (!identifiers_.empty()) {
+    std::sort(identifiers_.begin(), identifiers_.end());
+    combined_.details = make_match_details(std::move(identifiers_));
+  }
+  return std::move(combined_);
+}
+
 match_details_ptr make_match_details(std::vector<std::uint32_t> identifiers, std::string share,
                                      std::string timestamp) {
   auto details = intrusive_ptr<match_details>::adopt(new match_details());

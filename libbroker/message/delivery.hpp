@@ -71,7 +71,24 @@ struct delivery_options {
   bool retain_as_published = false;
   bool no_local = false;      ///< skip what this session published itself
   bool retained = false;      ///< comes from the retained store: goes out with RETAIN 1
+  bool replayed = false;      ///< read from the log for a `$replay/` subscription
   match_details_ptr details;  ///< null: neither identifiers nor a share group
+};
+
+/// How a session wants a message that several of its subscriptions matched: once, at the
+/// highest granted QoS [MQTT5-3.3.4-2], [MQTT311-3.3.5-1], with all identifiers
+/// [MQTT5-3.3.4-3], [MQTT5-3.3.4-4].
+class combined_options {
+public:
+  /// `identifier`: 0 = none.
+  void add(const subscription_options& one, std::uint32_t identifier);
+  [[nodiscard]] bool empty() const noexcept { return is_empty_; }
+  [[nodiscard]] delivery_options take();
+
+private:
+  delivery_options combined_;
+  std::vector<std::uint32_t> identifiers_;
+  bool is_empty_ = true;
 };
 
 }  // namespace troupe

@@ -37,19 +37,10 @@ private:
 };
 
 delivery_options combine(std::span<const subscription* const> matched) {
-  delivery_options options;
-  std::vector<std::uint32_t> identifiers;
-  for (const subscription* by : matched) {
-    // [MQTT5-3.3.4-2], [MQTT311-3.3.5-1]
-    options.maximum_qos = std::max(options.maximum_qos, by->options.qos);
-    options.retain_as_published |= by->options.retain_as_published;
-    if (by->identifier != 0) identifiers.push_back(by->identifier);
-  }
-  if (!identifiers.empty()) {  // [MQTT5-3.3.4-4]
-    std::sort(identifiers.begin(), identifiers.end());
-    options.details = make_match_details(std::move(identifiers));
-  }
-  return options;
+  combined_options options;
+  for (const subscription* by : matched)
+    options.add(by->options, by->identifier);
+  return options.take();
 }
 
 /// Gathers messages with the same matches into one delivery.

@@ -27,7 +27,9 @@ struct kept_subscription {
   std::string filter;  ///< as the client wrote it, `$share/…` included
   subscription_options options;
   std::uint32_t identifier = 0;  ///< 0 = none
-  log_offset begin = 0;          ///< what lies in the log at or below it came before
+  /// What lies in the log at or below it came before. Of a replay: the first offset that was
+  /// not sent; 0: not known yet where it begins.
+  log_offset begin = 0;
 };
 
 /// A QoS 1 or 2 message on its way to the client.
@@ -35,8 +37,10 @@ struct kept_in_flight {
   packet_id id = 0;
   log_offset offset = 0;  ///< 0: not in the log
   troupe::qos qos = qos::at_least_once;
-  bool retain = false;    ///< as sent
-  bool released = false;  ///< PUBREC came
+  bool retain = false;           ///< as sent
+  bool released = false;         ///< PUBREC came
+  bool replayed = false;         ///< for a `$replay/` subscription
+  std::uint32_t identifier = 0;  ///< of that subscription; 0 = none
 };
 
 /// What the client was sent of the log.

@@ -30,6 +30,7 @@ public:
     outbound_window::stage stage = stage::free;
     troupe::qos qos = qos::at_least_once;
     bool retain = false;
+    bool replayed = false;    ///< as in `delivery_options`
     bool was_sent = false;    ///< perhaps: what is sent again has DUP 1
     bool charged = false;     ///< sent over this connection: takes part of the send quota
     packet_id next_free = 0;  ///< counts if `stage` is free

@@ -2,6 +2,7 @@
 
 #include "libbroker/codec/frame.hpp"
 #include "libbroker/config/config.hpp"
+#include "libbroker/log_interests.hpp"
 #include "libbroker/message/delivery.hpp"
 #include "libbroker/output_queue.hpp"
 #include "libbroker/packet.hpp"
@@ -116,9 +117,9 @@ public:
   /// The answer to a request that asked where a replay begins.
   void replay_found(request_number number, const replay_beginning& found, time_point now,
                     session_effects& effects);
-  /// Everything in the log up to `head` has been handed out: returns the offset up to which
-  /// the session needs nothing of it any more.
-  [[nodiscard]] log_offset passed(log_offset head);
+  /// Everything in the log up to `head` has been handed out: returns what of it the session
+  /// still needs.
+  [[nodiscard]] std::optional<log_interest> interest(log_offset head);
   /// To be called after all others, before `effects` are carried out: has written down how
   /// far the client is in the log, if it is time.
   void keep_progress(time_point now, session_effects& effects);
@@ -281,8 +282,13 @@ private:
                    session_effects& effects);
   void send_replayed(replay& from, const page_reader::message& next, time_point now,
                      session_effects& effects);
-  [[nodiscard]] match_details_ptr replay_details(const replay& from, const log_run& run) const;
-  [[nodiscard]] match_details_ptr replay_details(std::string_view topic, const log_run& run) const;
+  [[nodiscard]] match_details_ptr replay_details(std::uint32_t identifier,
+                                                 const log_run& run) const;
+  /// Of a message in flight; 0 = none.
+  [[nodiscard]] static std::uint32_t replay_identifier(const outbound_window::message& sent) {
+    const auto identifiers = identifiers_of(sent.details);
+    return sent.replayed && !identifiers.empty() ? identifiers.front() : 0;
+  }
   void interrupt_replays() noexcept;
   void write_replay(replay& changed, session_effects& effects);
   void write_replays(session_effects& effects);

@@ -130,6 +130,8 @@ void session::restore_in_flight(const std::vector<kept_in_flight>& kept) {
     sent.offset = each.offset;
     sent.qos = each.qos;
     sent.retain = each.retain;
+    sent.replayed = each.replayed;
+    if (each.identifier != 0) sent.details = make_match_details({each.identifier});
     sent.was_sent = true;
     earlier.emplace_back(each.id, std::move(sent));
   }

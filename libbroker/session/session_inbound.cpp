@@ -273,7 +273,8 @@ void session::on_acknowledgement(const frame& packet, time_point now, session_ef
   case packet_type::pubrel: on_pubrel(*decoded, effects); break;
   default: on_pubcomp(*decoded, now); break;
   }
-  if (queue_ != nullptr || is_resending() || cursor_ != nullptr) send_queued(now, effects);
+  if (queue_ != nullptr || is_resending() || cursor_ != nullptr || replays_ != nullptr)
+    send_queued(now, effects);
 }
 
 void session::on_puback(const publish_response& packet, time_point now) {

@@ -152,23 +152,14 @@ std::vector<std::string> session::logged_filters() const {
 
 std::optional<delivery_options> session::match(std::string_view topic, log_offset offset,
                                                bool own) const {
-  std::optional<delivery_options> matched;
-  std::vector<std::uint32_t> identifiers;
+  combined_options matched;
   for (const auto& [text, state] : subscriptions_) {
     const bool counts = offset > state.begin && !(own && state.options.no_local) &&
                         !is_shared_filter(text) && matches(text, topic);
-    if (!counts) continue;
-    if (!matched) matched.emplace();
-    // [MQTT5-3.3.4-2], [MQTT311-3.3.5-1], [MQTT5-3.8.3-3]
-    matched->maximum_qos = std::max(matched->maximum_qos, state.options.qos);
-    matched->retain_as_published |= state.options.retain_as_published;
-    if (state.identifier != 0) identifiers.push_back(state.identifier);
+    if (counts) matched.add(state.options, state.identifier);  // [MQTT5-3.8.3-3]
   }
-  if (!identifiers.empty()) {  // [MQTT5-3.3.4-3], [MQTT5-3.3.4-4]
-    std::sort(identifiers.begin(), identifiers.end());
-    matched->details = make_match_details(std::move(identifiers));
-  }
-  return matched;
+  if (matched.empty()) return std::nullopt;
+  return matched.take();
 }
 
 void session::log_read(request_number number, log_page&& page, bool failed, time_point now,
@@ -209,9 +200,12 @@ void session::take_in_flight(const log_page& page) {
     if (run != page.runs.end()) {
       sent->block = run->block;
       sent->index = 0;
-      const std::string_view topic = run->block->topic((*run->block)[0]);
-      const auto options = match(topic, sent->offset, false);
-      sent->details = options ? options->details : replay_details(topic, *run);
+      if (sent->replayed) {
+        sent->details = replay_details(replay_identifier(*sent), *run);
+      } else {
+        const auto options = match(run->block->topic((*run->block)[0]), sent->offset, false);
+        if (options) sent->details = options->details;
+      }
     } else if (sent->qos == qos::at_least_once) {
       complete(id, *sent);  // nothing is left of it
     } else {
@@ -260,16 +254,18 @@ std::vector<log_offset> session::positions() const {
   return positions;
 }
 
-log_offset session::passed(log_offset head) {
-  if (cursor_ == nullptr) return head;
+std::optional<log_interest> session::interest(log_offset head) {
+  if (cursor_ == nullptr) return std::nullopt;
   if (cursor_->now() == log_cursor::phase::live) cursor_->skip_to(head);
+  log_interest needed;
   const std::vector<log_offset> reached = positions();
-  log_offset lowest =
-      logged_filters().empty() ? head : *std::min_element(reached.begin(), reached.end());
+  needed.after = *std::min_element(reached.begin(), reached.end());
+  if (needed.after < head) needed.filters = logged_filters();
   for (const packet_id id : window_.in_order())
     if (const log_offset offset = window_.find(id)->offset; offset != 0)
-      lowest = std::min(lowest, offset - 1);
-  return std::min(lowest, head);
+      needed.pinned.push_back(offset);
+  if (needed.filters.empty() && needed.pinned.empty()) return std::nullopt;
+  return needed;
 }
 
 void session::write_progress(session_effects& effects) {
@@ -282,7 +278,9 @@ void session::write_progress(session_effects& effects) {
                                   .offset = sent.offset,
                                   .qos = sent.qos,
                                   .retain = sent.retain,
-                                  .released = sent.stage == outbound_window::stage::released});
+                                  .released = sent.stage == outbound_window::stage::released,
+                                  .replayed = sent.replayed,
+                                  .identifier = replay_identifier(sent)});
   }
   const write_number number = write(std::move(progress), effects);
   write_replays(effects);

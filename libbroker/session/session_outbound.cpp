@@ -62,7 +62,8 @@ void session::send_qos0(const message_block& block, const message_entry& entry,
     ++effects.counted.dropped_expired;
     return;
   }
-  if (output_.size() + entry.size > settings_.limits.output_buffer) {
+  // A single message may be larger than all that is to wait.
+  if (!output_.empty() && output_.size() + entry.size > settings_.limits.output_buffer) {
     ++effects.counted.dropped_output_full;
     return;
   }
@@ -186,6 +187,7 @@ void session::send_first_time(const message_block_ptr& block, std::uint32_t inde
   sent.block = block;
   sent.offset = comes_from_log(entry, options) ? entry.log_offset : 0;
   sent.details = options.details;
+  sent.replayed = options.replayed;
   sent.index = index;
   sent.qos = std::min(entry.qos, options.maximum_qos);
   // [MQTT5-3.3.1-12], [MQTT5-3.3.1-13], [MQTT311-3.3.1-9]

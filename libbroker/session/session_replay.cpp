@@ -79,7 +79,9 @@ void session::replay_found(request_number number, const replay_beginning& found,
   if (found.failed && request != nullptr) {
     request->codes[waiting->entry] = refusal(version_, reason_code::unspecified_error);
     request->reason_string = "the log cannot be read";
-    stop_replay(std::string(waiting->text), effects);
+    const std::string text = waiting->text;
+    if (is_durable()) write(dropped_subscription{text}, effects);
+    stop_replay(text, effects);
   } else if (!found.failed) {
     waiting->position = std::max(found.after, found.oldest);
     if (is_durable()) write_replay(*waiting, effects);
@@ -145,9 +147,10 @@ void session::send_replayed(replay& from, const page_reader::message& next, time
     return;
   }
   if (std::exchange(from.details_of, &next.run) != &next.run)
-    from.details = replay_details(from, next.run);
+    from.details = replay_details(from.identifier, next.run);
   const delivery_options options{.maximum_qos = from.options.qos,
                                  .retain_as_published = from.options.retain_as_published,
+                                 .replayed = true,
                                  .details = from.details};
   if (std::min(next.entry().qos, options.maximum_qos) == qos::at_most_once)
     send_qos0(next.block(), next.entry(), options, now, effects);
@@ -155,19 +158,12 @@ void session::send_replayed(replay& from, const page_reader::message& next, time
     send_first_time(next.run.block, next.index, options, now, effects);
 }
 
-match_details_ptr session::replay_details(const replay& from, const log_run& run) const {
+match_details_ptr session::replay_details(std::uint32_t identifier, const log_run& run) const {
   std::vector<std::uint32_t> identifiers;
-  if (from.identifier != 0) identifiers.push_back(from.identifier);
+  if (identifier != 0) identifiers.push_back(identifier);
   if (version_ == protocol_version::v5)
     return make_match_details(std::move(identifiers), {}, to_rfc3339(run.received_at));
   return identifiers.empty() ? nullptr : make_match_details(std::move(identifiers));
-}
-
-match_details_ptr session::replay_details(std::string_view topic, const log_run& run) const {
-  if (replays_ == nullptr) return nullptr;
-  for (const replay& each : *replays_)
-    if (matches(each.filter, topic)) return replay_details(each, run);
-  return nullptr;
 }
 
 void session::interrupt_replays() noexcept {
@@ -186,7 +182,7 @@ void session::write_replay(replay& changed, session_effects& effects) {
   write(kept_subscription{.filter = changed.text,
                           .options = changed.options,
                           .identifier = changed.identifier,
-                          .begin = changed.written},
+                          .begin = changed.position ? changed.written + 1 : 0},
         effects);
 }
 
@@ -202,7 +198,7 @@ void session::restore_replay(const kept_subscription& kept) {
   replay& restored = make_replay(kept.filter, *wanted);
   restored.options = kept.options;
   restored.identifier = kept.identifier;
-  if (kept.begin != 0) restored.position = restored.written = kept.begin;
+  if (kept.begin != 0) restored.position = restored.written = kept.begin - 1;
 }
 
 }  // namespace troupe

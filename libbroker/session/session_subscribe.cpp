@@ -237,7 +237,10 @@ void session::refuse_request(pending_request& request, session_effects& effects)
   request.reason_string = "the server cannot store subscriptions";
   shard_parts<shard_unsubscribe> parts(shards_);
   for (const std::string& text : request.filters) {
-    if (stop_replay(text, effects)) continue;
+    if (stop_replay(text, effects)) {
+      write(dropped_subscription{text}, effects);  // it may have been written again since
+      continue;
+    }
     const auto found = subscriptions_.find(text);
     const auto filter = parse_topic_filter(text);
     if (found == subscriptions_.end()) continue;

@@ -20,7 +20,7 @@ struct data_directory {
       node.log_reader = system.spawn<log_reader_actor>(*store, *log);
       node.replay_reader = system.spawn<log_reader_actor>(*store, *log);
       node.store = system.spawn<store_actor>(*store, *log, node.log_head, node.settings.store,
-                                             node.replay_reader);
+                                             node.replay_reader, node.settings.durability_rules);
     };
   }
   std::size_t records() const {

@@ -210,6 +210,7 @@ BOOST_AUTO_TEST_CASE(unreadable_log_refuses_the_replay) {
   BOOST_TEST(ann.received() == "PUBACK 1\nPUBACK 2 97 +reason\n");
   player bob = with.node.online(passing("bob"));
   bob.subscribe("$replay/-1h/s/#", qos1);
+  with.node.wait(2s);
   BOOST_TEST(bob.received() == "SUBACK 1 80 +reason\n");
   with.data.disk.heal();
 }

@@ -53,7 +53,7 @@ session_handle::behavior_type note_taker(std::shared_ptr<notes> into) {
       [](const live_set&) {},
       [](const log_read&) {},
       [](const replay_found&) {},
-      [](const ask_passed& question) { return passed{question.head}; },
+      [](const ask_interest&) { return interest{}; },
       [](const retired&) {},
       [](const stop_reading&) {},
       [](const dismiss&) {},

@@ -22,6 +22,8 @@ import sys
 import tempfile
 import time
 
+import commits
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BIN = ROOT / "build" / "release" / "bin"
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -80,16 +82,27 @@ def scenarios(seconds):
 
 def durable_scenarios(seconds):
     """Mosquitto writes its whole state down now and then and never syncs."""
-    def durable(name, goal, *arguments):
-        return dataclasses.replace(flat_out(f"durable, {name}", goal, *measured(seconds, *arguments), "--persistent"),
-                                   durable=True)
+    def persistent(*arguments):
+        return [*measured(seconds, *arguments), "--persistent"]
 
-    return [
-        durable("50 pairs, QoS 1, window 100", 6, "pairs", "-q", "1"),
-        durable("50 pairs, QoS 2", None, "pairs", "-q", "2"),
-        durable("fan-out 1 → 500, QoS 1", None, "fan-out", "-q", "1"),
-        durable("50 pairs, one message in flight each, QoS 1", None, "pairs", "-q", "1", "--closed-loop", "1"),
+    def waiting(name, sessions):
+        return Scenario(f"1,000 messages for {name}: KiB on the disk", ["offline", "-n", str(sessions)], None, "data_kib",
+                        True, (("broker_rss_growth_kib", None, True), (CPU, None, True)))
+
+    every = [
+        flat_out("50 pairs, QoS 1, window 100", 6, *persistent("pairs", "-q", "1")),
+        flat_out("50 pairs, QoS 2", None, *persistent("pairs", "-q", "2")),
+        flat_out("fan-out 1 → 500, QoS 1", None, *persistent("fan-out", "-q", "1")),
+        flat_out("50 pairs, one message in flight each, QoS 1", None,
+                 *persistent("pairs", "-q", "1", "--closed-loop", "1")),
+        Scenario("one publisher, one message in flight, QoS 1: acknowledged per second",
+                 persistent("pairs", "-n", "1", "-q", "1", "--closed-loop", "1", "--window", "1"), None,
+                 "acknowledged_per_second", also=(("latency_us.p50", None, True), ("latency_us.p99", None, True))),
+        flat_out("100,000 messages to a session that returns, QoS 1", 8, "drain"),
+        waiting("one absent session", 1),
+        waiting("1,000 absent sessions", 1000),
     ]
+    return [dataclasses.replace(one, name=f"durable, {one.name}", durable=True) for one in every]
 
 
 def figure(result, name):
@@ -99,26 +112,29 @@ def figure(result, name):
 
 
 class Broker:
-    """How one is started, on which cores, and on which the load generator runs meanwhile."""
+    """How one is started, on which cores, and on which the load generator runs meanwhile.
 
-    def __init__(self, name, command, cores=BROKER_CORE, load_cores=LOAD_CORE):
+    `writes_at_end`: what it keeps is on the disk only when it has ended.
+    """
+
+    def __init__(self, name, command, cores=BROKER_CORE, load_cores=LOAD_CORE, writes_at_end=False):
         self.name, self.command, self.cores, self.load_cores = name, command, cores, load_cores
+        self.writes_at_end = writes_at_end
 
     @contextlib.contextmanager
-    def running(self, port, durable):
-        with tempfile.TemporaryDirectory() as folder:
-            process = subprocess.Popen(["taskset", "-c", self.cores, *self.command(port, folder, durable)],
-                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    def running(self, port, folder, durable):
+        process = subprocess.Popen(["taskset", "-c", self.cores, *self.command(port, folder, durable)],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            self.wait(port, process)
+            yield process.pid
+        finally:
+            process.send_signal(signal.SIGTERM)
             try:
-                self.wait(port, process)
-                yield process.pid
-            finally:
-                process.send_signal(signal.SIGTERM)
-                try:
-                    process.wait(10)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+                process.wait(60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
     def wait(self, port, process):
         for _ in range(200):
@@ -140,7 +156,9 @@ def troupe(workers):
 
 def mosquitto(port, folder, durable):
     config = pathlib.Path(folder) / "mosquitto.conf"
-    config.write_text(f"""listener {port} 127.0.0.1
+    # Started by root it would become another user, who may not write into the folder.
+    config.write_text(f"""user root
+listener {port} 127.0.0.1
 allow_anonymous true
 max_queued_messages 0
 max_inflight_messages 0
@@ -152,17 +170,31 @@ set_tcp_nodelay true
     return ["mosquitto", "-c", str(config)]
 
 
+def bytes_in(folder):
+    total = 0
+    for path in pathlib.Path(folder).rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # the broker may be at work
+            total += path.stat().st_size
+    return total
+
+
 def run(broker, scenario, port):
-    with broker.running(port, scenario.durable) as pid:
-        done = subprocess.run(
-            ["taskset", "-c", broker.load_cores, str(BIN / "troupe-bench"), "--port", str(port), "--pid", str(pid),
-             "--json", "--quiet", *scenario.arguments],
-            capture_output=True, text=True, timeout=180)
+    """What the load generator found, and `data_kib`: how much the broker's folder grew. None if it failed."""
+    with tempfile.TemporaryDirectory() as folder:
+        with broker.running(port, folder, scenario.durable) as pid:
+            before = bytes_in(folder)
+            done = subprocess.run(
+                ["taskset", "-c", broker.load_cores, str(BIN / "troupe-bench"), "--port", str(port), "--pid", str(pid),
+                 "--json", "--quiet", *scenario.arguments],
+                capture_output=True, text=True, timeout=180)
+            after = bytes_in(folder)
+        if broker.writes_at_end:
+            after = bytes_in(folder)
     lines = done.stdout.strip().splitlines()
     if not lines:
         print(f"  {broker.name}: {done.stderr.strip()}", file=sys.stderr)
         return None
-    return json.loads(lines[-1])
+    return {**json.loads(lines[-1]), "data_kib": (after - before) / 1024}
 
 
 def median(results, name):
@@ -214,6 +246,14 @@ def without_goals(wanted):
             for one in wanted if one.figure != "broker_rss_per_connection"]
 
 
+def commit_latency(given):
+    if given.only not in "durable, commit latency":
+        return ""
+    print("commit latency", file=sys.stderr)
+    table = commits.run(BIN / "log_bench", given.rounds, given.seconds)
+    return table or "Not measured: `log_bench` is not built (it needs libbenchmark-dev)."
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--rounds", type=int, default=3)
@@ -223,7 +263,7 @@ def main():
     given = options.parse_args()
 
     both = f"{BROKER_CORE},{LOAD_CORE}"
-    brokers = [Broker("troupe", troupe(1)), Broker("mosquitto", mosquitto),
+    brokers = [Broker("troupe", troupe(1)), Broker("mosquitto", mosquitto, writes_at_end=True),
                Broker("troupe, 1 worker, both cores", troupe(1), both, both),
                Broker("troupe, 2 workers, both cores", troupe(2), both, both)]
     wanted = [one for one in scenarios(given.seconds) if given.only in one.name]
@@ -243,7 +283,8 @@ def main():
     against = table(wanted, ("Troupe", "mosquitto"), ours, theirs)
     kept = table(durable, ("Troupe", "mosquitto"), ours, theirs)
     workers = table(without_goals(wanted), ("two workers", "one worker"), double, single)
-    print(against, kept, workers, sep="\n\n")
+    log = commit_latency(given)
+    print(against, kept, log, workers, sep="\n\n")
     if given.no_page or given.only:
         return
     PAGE.write_text(f"""# Benchmarks
@@ -264,9 +305,15 @@ The broker on one core (Troupe with one worker), the load generator on the other
 ## Durable sessions
 
 Persistent sessions on both sides. Troupe syncs before it acknowledges (`durability = "sync"`, the default); mosquitto
-(`persistence true`) writes its state down every half an hour and at the end, and syncs nothing.
+(`persistence true`) writes its state down every half an hour and at the end, and syncs nothing. What a broker keeps on
+the disk is measured while Troupe runs, and after mosquitto's end; it includes what they know of the sessions. A message
+is there once, however many sessions it waits for.
 
 {kept}
+
+A commit of the log, alone on the disk, and a bare `write` and `fdatasync` of the same bytes:
+
+{log}
 
 ## Two workers and one
 

@@ -45,6 +45,9 @@ SETTINGS = {
     "batch_messages": ("scheduler.batch-messages={}", ""),
     "workers": ("scheduler.workers={}", ""),
     "stream": ("stream.0.filter={}", None),
+    "stream_bytes": ("stream.0.max-bytes={}", None),
+    "trim_interval": ("store.trim-interval={}s", None),
+    "maximum_replays": ("limits.max-replays-per-session={}", None),
     "data_dir": ("node.data-dir={}", "persistence true\npersistence_location {}/"),
 }
 

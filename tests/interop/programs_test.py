@@ -3,6 +3,7 @@
 PAHO_C_INTEROP   the built paho_c_interop (default: beside TROUPE_BIN, then build/release/bin)
 """
 
+import json
 import os
 import pathlib
 import shutil
@@ -55,6 +56,30 @@ class mqtt_js(program_base):
 
     def test_mqtt_js(self):
         self.run_checks("node", self.folder / "interop.mjs")
+
+
+class load_generator(interop_test):
+    """troupe-bench where it leaves and returns; its other scenarios run in each benchmark."""
+
+    def load(self, *arguments):
+        program = pathlib.Path(os.environ.get("TROUPE_BIN", ROOT / "build/release/bin/troupe")).parent / "troupe-bench"
+        return json.loads(self.run_program(program, "--port", str(self.broker.port), "--pid",
+                                           str(self.broker.process.pid), "--json", "--quiet", *arguments, timeout=60))
+
+    def test_a_session_that_returns_gets_all_in_order(self):
+        for version in ("3.1.1", "5"):
+            for qos in ("1", "2"):
+                with self.subTest(version=version, qos=qos):
+                    found = self.load("drain", "-n", "2000", "--version", version, "-q", qos)
+                    self.assertEqual(found["delivered"], 2000)
+                    self.assertEqual([found[name] for name in ("lost", "duplicates", "out_of_order")], [0, 0, 0])
+                    self.assertEqual(found["published"], 0, "all was published before it returned")
+                    self.assertGreater(found["delivered_per_second"], 0)
+
+    def test_messages_for_absent_sessions_are_acknowledged(self):
+        found = self.load("offline", "-n", "50", "--messages", "100")
+        self.assertEqual([found[name] for name in ("published", "acknowledged", "delivered")], [100, 100, 0])
+        self.assertIn("broker_rss_growth_kib", found)
 
 
 class embedded(interop_test):

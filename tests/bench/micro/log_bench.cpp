@@ -3,6 +3,7 @@
 // how many the log of the reading benchmarks holds (default: 1,000,000).
 
 #include "persistence/log_reader.hpp"
+#include "persistence/offset_log.hpp"
 
 #include <benchmark/benchmark.h>
 
@@ -12,6 +13,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <numeric>
+#include <optional>
 #include <random>
 
 namespace {
@@ -50,47 +52,78 @@ struct opened {
   std::unique_ptr<offset_log> log;
 };
 
-/// Commits of `range(0)` blocks of `range(1)` messages.
+/// Stages `range(0)` blocks of `range(1)` messages at a time, in a log that has their topics.
+class appender {
+public:
+  explicit appender(const benchmark::State& state)
+      : blocks_(static_cast<std::size_t>(state.range(0))),
+        all_(static_cast<std::size_t>(state.range(1))) {
+    std::iota(all_.begin(), all_.end(), 0U);
+    for (std::size_t topic = 0; topic != topics; ++topic)
+      samples_.push_back(block_of(all_.size(), topic));
+    std::filesystem::remove_all(place());
+    on_.emplace(place());
+    while (next_ < topics) {
+      stage();
+      (void)commit(false);
+    }
+  }
+
+  void stage() {
+    for (std::size_t i = 0; i != blocks_; ++i)
+      on_->log->append(*samples_[next_++ % topics], all_, {.publisher = "bench-publisher"});
+    on_->log->stage_figures();
+  }
+  [[nodiscard]] std::size_t staged_bytes() const { return on_->store->staged_bytes(); }
+  [[nodiscard]] bool commit(bool sync) {
+    if (!on_->store->commit(sync)) return false;
+    on_->log->committed();
+    return true;
+  }
+
+private:
+  std::size_t blocks_;
+  std::vector<std::uint32_t> all_;
+  std::vector<message_block_ptr> samples_;
+  std::optional<opened> on_;
+  std::size_t next_ = 0;
+};
+
+/// Blocks and messages in each of a commit.
+void commit_sizes(benchmark::internal::Benchmark* of) {
+  of->Args({1, 1})->Args({1, 256})->Args({50, 5})->Args({50, 20})->Args({50, 100});
+}
+
 void append_and_sync(benchmark::State& state) {
-  std::filesystem::remove_all(place());
-  opened on(place());
-  const auto blocks = static_cast<std::size_t>(state.range(0));
-  const auto messages = static_cast<std::size_t>(state.range(1));
-  std::vector<message_block_ptr> samples;
-  for (std::size_t topic = 0; topic != topics; ++topic)
-    samples.push_back(block_of(messages, topic));
-  std::vector<std::uint32_t> all(messages);
-  std::iota(all.begin(), all.end(), 0U);
-  std::size_t next = 0;
+  appender to(state);
   for (auto _ : state) {
-    for (std::size_t i = 0; i != blocks; ++i)
-      on.log->append(*samples[next++ % topics], all, {.publisher = "bench-publisher"});
-    if (!on.store->commit(true)) state.SkipWithError("commit failed");
-    on.log->committed();
+    to.stage();
+    if (!to.commit(true)) state.SkipWithError("commit failed");
   }
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()) * state.range(0) *
                           state.range(1));
 }
-BENCHMARK(append_and_sync)
-    ->Args({1, 1})
-    ->Args({1, 256})
-    ->Args({50, 5})
-    ->Args({50, 20})
-    ->Args({50, 100})
-    ->UseRealTime();
+BENCHMARK(append_and_sync)->Apply(commit_sizes)->UseRealTime();
 
-/// What the same bytes cost without a store: append to a file, fdatasync.
+/// What the bytes of such a commit cost without a store: append to a file, fdatasync.
 void write_and_fdatasync(benchmark::State& state) {
+  std::string bytes;
+  {
+    appender like(state);
+    like.stage();
+    bytes.assign(like.staged_bytes(), 'x');
+  }
+  std::filesystem::remove_all(place());  // so that nothing of it is written meanwhile
   std::filesystem::create_directories(place());
   const std::filesystem::path name = place() / "plain";
   const int file = ::open(name.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_TRUNC, 0600);
-  const std::string bytes(static_cast<std::size_t>(state.range(0)), 'x');
   for (auto _ : state)
     if (::write(file, bytes.data(), bytes.size()) < 0 || ::fdatasync(file) != 0)
       state.SkipWithError("write failed");
   ::close(file);
+  state.counters["bytes"] = static_cast<double>(bytes.size());
 }
-BENCHMARK(write_and_fdatasync)->Arg(250)->Arg(30'000)->UseRealTime();
+BENCHMARK(write_and_fdatasync)->Apply(commit_sizes)->UseRealTime();
 
 /// A log to read, made once.
 opened& filled() {

@@ -4,6 +4,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <array>
 
 namespace troupe::test {
@@ -170,6 +171,8 @@ void scene::collect() {
       BOOST_TEST(!read.has_value(), "one page at a time");
       read = effects.read_retained;
     }
+    for (log_request& each : effects.read_log)
+      reads.push_back(std::move(each));
     presence_changes += effects.presence_changed ? 1 : 0;
     ended |= effects.session_ended;
     if (effects.close_reason) close_reason = effects.close_reason;
@@ -304,6 +307,84 @@ void scene::retained_reply(const shard_read_retained& asked,
   page.done = done;
   machine.retained_read(asked.number, page, now, effects);
   collect();
+}
+
+// -- the log ------------------------------------------------------------------------
+
+namespace {
+
+/// The oldest that asks where a replay begins, or does not.
+log_request next_of(std::deque<log_request>& reads, bool asks_for_begin) {
+  const auto found = std::find_if(reads.begin(), reads.end(), [&](const log_request& each) {
+    return each.start.has_value() == asks_for_begin;
+  });
+  BOOST_TEST_REQUIRE((found != reads.end()));
+  log_request next = std::move(*found);
+  reads.erase(found);
+  return next;
+}
+
+log_run run_of(const logged_message& message) {
+  const std::string properties = properties_of(message.what) + message.properties;
+  message_block_builder builder;
+  builder.add(to_packet(message.what, properties), message.what.topic, protocol_version::v5);
+  message_block_ptr block =
+      builder.seal({.received_at = time_point(message.received_at.time_since_epoch())});
+  const std::uint32_t only = 0;
+  message_block::place_in_log(*block, {&only, 1}, message.offset);
+  return {.publisher = message.publisher,
+          .received_at = message.received_at,
+          .block = std::move(block)};
+}
+
+}  // namespace
+
+void scene::begin_replay(log_offset after, log_offset oldest) {
+  machine.replay_found(next_of(reads, true).number, {.after = after, .oldest = oldest}, now,
+                       effects);
+  collect();
+}
+
+void scene::refuse_replay() {
+  machine.replay_found(next_of(reads, true).number, {.failed = true}, now, effects);
+  collect();
+}
+
+void scene::page(const std::vector<logged_message>& messages, log_offset reached) {
+  const request_number number = next_of(reads, false).number;
+  log_page page;
+  for (const logged_message& each : messages)
+    page.runs.push_back(run_of(each));
+  page.messages = messages.size();
+  page.reached = reached;
+  machine.log_read(number, std::move(page), false, now, effects);
+  collect();
+}
+
+void scene::fail_page() {
+  machine.log_read(next_of(reads, false).number, {}, true, now, effects);
+  collect();
+}
+
+std::string scene::asked() const {
+  std::string lines;
+  for (const log_request& each : reads) {
+    std::string filters;
+    for (const std::string& filter : each.page.filters)
+      filters += ' ' + filter;
+    if (each.start)
+      lines += "begin" + filters;
+    else if (each.follows)
+      lines += "follow" + filters + " after " + std::to_string(each.page.after);
+    else if (each.offsets.empty())
+      lines += "read" + filters + " after " + std::to_string(each.page.after);
+    else
+      lines += "get";
+    for (const log_offset offset : each.offsets)
+      lines += ' ' + std::to_string(offset);
+    lines += '\n';
+  }
+  return lines;
 }
 
 }  // namespace troupe::test

@@ -24,6 +24,15 @@ struct script_message {
   std::optional<std::uint32_t> expiry;  ///< seconds
 };
 
+/// A message as it lies in the log.
+struct logged_message {
+  log_offset offset = 0;
+  script_message what;
+  std::string publisher = "ann";
+  wall_time received_at{std::chrono::hours(1)};  ///< the scene's clock in calendar time
+  std::string properties{};                      ///< more of them, in wire form
+};
+
 /// Plays everybody around one session: the client behind its codec, the shards,
 /// and the clock. Packets of the session are checked and read as text, one line
 /// each (see `packet_line`).
@@ -90,6 +99,17 @@ public:
   void retained_reply(const shard_read_retained& read, const std::vector<script_message>& messages,
                       bool done, std::uint64_t publisher = 1);
 
+  // -- the log
+
+  /// Answers the oldest question where a replay begins.
+  void begin_replay(log_offset after, log_offset oldest = 0);
+  void refuse_replay();
+  /// Answers the oldest read: each message is a record of its own.
+  void page(const std::vector<logged_message>& messages, log_offset reached);
+  void fail_page();
+  /// What was asked of the log and not answered, a line each.
+  [[nodiscard]] std::string asked() const;
+
   /// After every call of a member of `machine` that is not wrapped above.
   void collect();
 
@@ -100,6 +120,7 @@ public:
   std::deque<request> requests;  ///< to the shards and not yet answered
   std::optional<shard_read_retained> read;
   std::deque<session_write> writes;  ///< not answered yet
+  std::deque<log_request> reads;     ///< of the log, not answered yet
   connack answered;                  ///< the last CONNACK
   bool closed = false;
   bool ended = false;
