@@ -1,9 +1,12 @@
 // Stores that are only looked at.
 
+#include "persistence/read_only_env.hpp"
 #include "tests/persistence/filled_store.hpp"
 #include "tests/support/seed.hpp"
 
 #include <boost/test/unit_test.hpp>
+
+#include <future>
 
 using namespace troupe;
 using namespace troupe::test;
@@ -99,6 +102,25 @@ BOOST_AUTO_TEST_CASE(it_is_locked_out_and_locks_out) {
   const auto store = open();
   BOOST_TEST_REQUIRE(store.has_value());
   BOOST_TEST((database::open("data", {.env = &disk}).error().failure == kind::locked));
+}
+
+BOOST_AUTO_TEST_CASE(compaction_is_refused_so_that_memory_is_bounded) {
+  read_only_env env(&disk);
+  const auto can_write = [&](const std::string& name) {
+    leveldb::WritableFile* file = nullptr;
+    const bool can = env.NewWritableFile(name, &file).ok();
+    delete file;
+    return can;
+  };
+  BOOST_TEST(can_write("recovery"));
+  std::promise<void> ran;
+  env.Schedule([](void* which) { static_cast<std::promise<void>*>(which)->set_value(); }, &ran);
+  ran.get_future().wait();
+  BOOST_TEST(!can_write("compaction"));
+  env.begin_open();
+  BOOST_TEST(can_write("another recovery"));
+  BOOST_TEST(env.FileExists("recovery"));
+  BOOST_TEST(disk.files().empty());
 }
 
 BOOST_AUTO_TEST_CASE(nothing_is_made_where_nothing_is) {

@@ -263,6 +263,18 @@ class control_socket(troupectl_base):
         self.assertEqual(code, 0)
         self.assertLess(seconds, brokers.STOP_SECONDS)
 
+    def test_broker_runs_without_it_where_it_cannot_be(self):
+        broker = self.start()
+        broker.terminate()
+        with open(self.control(broker), "w") as file:
+            file.write("mine")
+        broker.start()
+        self.assertIn("event=control_unavailable", broker.log())
+        self.assertIn("another process uses the data directory", self.fails(broker, "status"))
+        code, _ = broker.terminate()
+        self.assertEqual(code, 0)
+        self.assertTrue(os.path.isfile(self.control(broker)))
+
     def test_path_may_be_long(self):
         name = "d" * 150
         broker = self.start(data_dir=name)
