@@ -43,7 +43,8 @@ log_offset log_interests::passed(log_offset head) const noexcept {
 
 needed_topics::needed_topics(const log_interests& all) : all_(all) {
   for (const auto& [filter, after] : all_.after_)
-    if (filter.find_first_of("+#") != std::string::npos) wildcards_.emplace_back(filter, after);
+    if (const std::size_t wildcard = filter.find_first_of("+#"); wildcard != std::string::npos)
+      wildcards_[std::string_view(filter).substr(0, wildcard)].emplace_back(filter, after);
 }
 
 bool needed_topics::needs(std::string_view topic, log_offset offset) {
@@ -59,8 +60,16 @@ bool needed_topics::needs(std::string_view topic, log_offset offset) {
 log_offset needed_topics::lowest_after(std::string_view topic) const {
   const auto exact = all_.after_.find(std::string(topic));
   log_offset lowest = exact == all_.after_.end() ? nobody : exact->second;
-  for (const auto& [filter, after] : wildcards_)
-    if (after < lowest && matches(filter, topic)) lowest = after;
+  const auto look_at = [&](std::string_view prefix) {
+    const auto found = wildcards_.find(prefix);
+    if (found == wildcards_.end()) return;
+    for (const auto& [filter, after] : found->second)
+      if (after < lowest && matches(filter, topic)) lowest = after;
+  };
+  look_at({});
+  for (std::size_t slash = topic.find('/'); slash != topic.npos; slash = topic.find('/', slash + 1))
+    look_at(topic.substr(0, slash + 1));
+  look_at(std::string(topic) + '/');  // "a/#" matches "a"
   return lowest;
 }
 

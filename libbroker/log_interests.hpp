@@ -50,7 +50,9 @@ private:
   [[nodiscard]] log_offset lowest_after(std::string_view topic) const;
 
   const log_interests& all_;
-  std::vector<std::pair<std::string_view, log_offset>> wildcards_;
+  /// Filters with wildcards, by the levels before the first one.
+  std::unordered_map<std::string_view, std::vector<std::pair<std::string_view, log_offset>>>
+      wildcards_;
   /// Above which offset a topic is needed, as far as there is room.
   std::unordered_map<std::string, log_offset, text_hash, std::equal_to<>> known_;
 };

@@ -281,17 +281,19 @@ storage_result<log_reader::beginning> log_reader::find(const replay_start& start
   }
   const auto* const ago = std::get_if<std::chrono::seconds>(&start);
   const wall_time time = ago != nullptr ? now - *ago : std::get<wall_time>(start);
-  // Offsets rise with time in all parts, more or less.
+  log_offset first = std::numeric_limits<log_offset>::max();
   for (const stream_number each : parts) {
-    const auto earlier = before(time, each);
-    if (!earlier) return earlier.error();
-    found.after = std::max(found.after, *earlier);
+    const auto place = find(time, each);
+    if (!place) return place.error();
+    first = std::min(first, place->first.value_or(first));
+    found.after = std::max(found.after, place->last);
   }
+  // Offsets rise with time, more or less: rather a few too many than one too few.
+  if (first != std::numeric_limits<log_offset>::max()) found.after = first - 1;
   return found;
 }
 
-/// The last offset in the part of a record that was received before `time`; 0: none is left.
-storage_result<log_offset> log_reader::before(wall_time time, stream_number part) const {
+storage_result<log_reader::moment> log_reader::find(wall_time time, stream_number part) const {
   const store_scan scan = store_->scan();
   const auto place = [&] {
     return scan->Valid() ? keys::last_of_record(text(scan->key()), part) : std::nullopt;
@@ -301,10 +303,9 @@ storage_result<log_offset> log_reader::before(wall_time time, stream_number part
     scan->Prev();
   else
     scan->SeekToLast();
-  // Nobody knows when what was trimmed was received.
-  const log_offset trimmed = streams_->kept(part).trimmed;
-  log_offset earlier = trimmed;          // records up to here are
-  log_offset end = place().value_or(0);  // those behind it are not
+  moment found{.first = {}, .last = place().value_or(0)};
+  log_offset earlier = streams_->kept(part).trimmed;  // records up to here are
+  log_offset end = found.last;                        // those behind it are not
   while (earlier < end) {
     const log_offset middle = earlier + (end - earlier) / 2;
     scan->Seek(keys::record(part, middle + 1));
@@ -315,14 +316,13 @@ storage_result<log_offset> log_reader::before(wall_time time, stream_number part
     else
       end = middle;
   }
-  for (scan->Seek(keys::record(part, earlier + 1)); const auto last = place(); scan->Next()) {
+  for (scan->Seek(keys::record(part, earlier + 1)); place() && !found.first; scan->Next()) {
     const auto record = record_view::parse(text(scan->value()));
-    if (record && record->origin().received_at >= time) break;
-    earlier = *last;
+    if (record && record->origin().received_at >= time) found.first = record->first();
   }
   if (!scan->status().ok() && !scan->status().IsCorruption())
     return storage_error_of(scan->status());
-  return earlier == trimmed ? 0 : earlier;
+  return found;
 }
 
 }  // namespace troupe

@@ -52,7 +52,11 @@ private:
   [[nodiscard]] storage_result<std::vector<topic_id>>
   numbers_of(const std::vector<std::string>& topics) const;
 
-  [[nodiscard]] storage_result<log_offset> before(wall_time time, stream_number part) const;
+  struct moment {
+    std::optional<log_offset> first;  ///< received at or after it
+    log_offset last = 0;              ///< of the part; 0: nothing is left
+  };
+  [[nodiscard]] storage_result<moment> find(wall_time time, stream_number part) const;
 
   const database* store_;
   const log_streams* streams_;

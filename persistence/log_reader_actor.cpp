@@ -12,6 +12,10 @@ namespace {
 /// Whoever asks again at once after an error would find the same.
 constexpr std::chrono::seconds pause_after_error{1};
 
+/// Questions of one session that wait. It has no more than `limits.max-replays-per-session`
+/// that it still wants answers to, unless that is set higher; beyond it answers come late.
+constexpr std::uint32_t most_waits = 64;
+
 /// Who waits for messages is answered after one to two of these at the latest, so that
 /// sessions that are gone are not kept for ever.
 constexpr std::chrono::seconds longest_wait{20};
@@ -22,6 +26,19 @@ log_reader_actor::log_reader_actor(caf::actor_config& config, const database& st
                                    offset_log& log)
     : log_reader_handle::base(config), log_(log), reader_(store, log.streams()) {}
 
+template <class IsOver>
+void log_reader_actor::end_waits(IsOver is_over) {
+  std::vector<wait> left;
+  for (wait& each : std::exchange(waiting_, {})) {
+    const caf::actor_id whose = each.request.reader.id();
+    if (!is_over(each))
+      left.push_back(std::move(each));
+    else if (const auto waits = waits_of_.find(whose); --waits->second == 0)
+      waits_of_.erase(waits);
+  }
+  waiting_ = std::move(left);
+}
+
 log_reader_actor::behavior_type log_reader_actor::make_behavior() {
   return {
       [this](read_log& request) { answer(request); },
@@ -29,7 +46,7 @@ log_reader_actor::behavior_type log_reader_actor::make_behavior() {
       [this](const log_grown&) { look_again(); },
       [this](const end_long_waits&) {
         has_timer_ = false;
-        std::erase_if(waiting_, [this](wait& each) {
+        end_waits([this](wait& each) {
           if (++each.rounds < 2) return false;
           log_page nothing;
           nothing.reached = each.request.what.page.after;
@@ -46,9 +63,16 @@ log_reader_actor::behavior_type log_reader_actor::make_behavior() {
 void log_reader_actor::answer(read_log& request) {
   if (request.what.start) return find_beginning(request);
   if (!request.what.follows) return send_page(request, read(request.what));
+  log_.await_growth();  // first, so that what is added while we look is not missed
   if (follow(request)) return;
+  std::uint32_t& waits = waits_of_[request.reader.id()];
+  if (waits == most_waits) {
+    log_read nothing{.number = request.what.number, .epoch = request.epoch, .page = {}};
+    nothing.page.reached = request.what.page.after;
+    return delayed_send(request.reader, pause_after_error, std::move(nothing));
+  }
+  ++waits;
   waiting_.push_back({.request = std::move(request)});
-  look_again();  // it may have grown meanwhile
   if (!std::exchange(has_timer_, true)) delayed_send(this, longest_wait, end_long_waits{});
 }
 
@@ -84,21 +108,21 @@ bool log_reader_actor::follow(read_log& request) {
   what.up_to = log_.head();
   if (what.after >= what.up_to) return false;
   auto page = reader_.read(what);
-  const bool found_nothing = page && page->messages == 0;
-  if (!found_nothing) {
-    send_page(request, std::move(page));
-    return true;
+  const bool found_nothing =
+      page && page->messages == 0 && page->damaged_records == 0 && page->reached >= what.up_to;
+  if (found_nothing) {
+    what.after = page->reached;
+    return false;
   }
-  what.after = std::max(what.after, page->reached);
-  if (what.after >= what.up_to) return false;
-  send(this, std::move(request));  // others have their turn first
+  // Also a page without messages: who still wants to know asks again, behind others.
+  send_page(request, std::move(page));
   return true;
 }
 
 void log_reader_actor::look_again() {
   if (waiting_.empty()) return;
   log_.await_growth();
-  std::erase_if(waiting_, [this](wait& each) { return follow(each.request); });
+  end_waits([this](wait& each) { return follow(each.request); });
 }
 
 void log_reader_actor::send_page(const read_log& request, storage_result<log_page>&& page) {

@@ -4,13 +4,16 @@
 #include "persistence/log_reader.hpp"
 #include "persistence/offset_log.hpp"
 
+#include <cstdint>
 #include <optional>
+#include <unordered_map>
 #include <vector>
 
 namespace troupe {
 
 /// Reads the log for sessions that are behind, and for replays, which may wait for it to
-/// grow. Blocks in system calls, so it has a thread of its own; appends do not wait for it.
+/// grow; searches it for what can go. Blocks in system calls, so it has a thread of its own;
+/// appends do not wait for it.
 class log_reader_actor final : public log_reader_handle::base {
 public:
   /// `store` and `log` outlive the actor.
@@ -20,7 +23,10 @@ public:
 
 protected:
   behavior_type make_behavior() override;
-  void on_exit() override { waiting_.clear(); }
+  void on_exit() override {
+    waiting_.clear();
+    needed_.reset();
+  }
 
 private:
   /// A read that found nothing so far.
@@ -32,16 +38,20 @@ private:
   void answer(read_log& request);
   void answer(const find_unneeded& request);
   void find_beginning(const read_log& request);
-  /// Looks at a part of the log; returns false if nothing is left that could be.
+  /// Looks at a part of the log; returns false if there is nothing to be told before it grows.
   [[nodiscard]] bool follow(read_log& request);
   void look_again();
+  /// Lets go of those for which `is_over`.
+  template <class IsOver>
+  void end_waits(IsOver is_over);
   void send_page(const read_log& request, storage_result<log_page>&& page);
   [[nodiscard]] storage_result<log_page> read(const log_request& what) const;
 
   offset_log& log_;
   const log_reader reader_;
   std::vector<wait> waiting_;
-  trim sweep_;  ///< the limits of the last search
+  std::unordered_map<caf::actor_id, std::uint32_t> waits_of_;  ///< by session
+  trim sweep_;                                                 ///< the limits of the last search
   std::optional<needed_topics> needed_;
   bool has_timer_ = false;
 };

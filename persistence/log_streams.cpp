@@ -38,6 +38,20 @@ storage_result<void> log_streams::load(const database& store) {
   make(0, {});
   const auto declared = store.get(keys::declared_streams);
   if (!declared) return declared.error();
+  if (auto read = load_figures(store); !read) return read;
+  if (store.recovered().repaired)
+    if (auto counted = count_anew(store); !counted) return counted;
+  committed();
+  std::vector<stream_number> numbers;
+  if (*declared)
+    for (std::string_view rest = **declared; rest.size() >= sizeof(stream_number);
+         rest.remove_prefix(sizeof(stream_number)))
+      numbers.push_back(get_big_endian<stream_number>(rest));
+  put_in_order(numbers);
+  return {};
+}
+
+storage_result<void> log_streams::load_figures(const database& store) {
   const store_scan scan = store.scan();
   for (scan->Seek(std::string(1, keys::stream_table)); scan->Valid(); scan->Next()) {
     const auto number = keys::stream_of({scan->key().data(), scan->key().size()});
@@ -50,15 +64,6 @@ storage_result<void> log_streams::load(const database& store) {
     found.is_changed = true;
   }
   if (!scan->status().ok()) return storage_error_of(scan->status());
-  if (store.recovered().is_damage())
-    if (auto counted = count_anew(store); !counted) return counted;
-  committed();
-  std::vector<stream_number> numbers;
-  if (*declared)
-    for (std::string_view rest = **declared; rest.size() >= sizeof(stream_number);
-         rest.remove_prefix(sizeof(stream_number)))
-      numbers.push_back(get_big_endian<stream_number>(rest));
-  put_in_order(numbers);
   return {};
 }
 
@@ -184,6 +189,13 @@ void log_streams::removed(stream_number from, log_offset trimmed, std::uint64_t 
   changed.staged.trimmed = trimmed;
   changed.staged.messages -= std::min(messages, changed.staged.messages);
   changed.staged.bytes -= std::min(bytes, changed.staged.bytes);
+  changed.is_changed = true;
+}
+
+void log_streams::emptied(stream_number which) {
+  part& changed = find(which);
+  if (changed.staged.messages == 0 && changed.staged.bytes == 0) return;
+  changed.staged.messages = changed.staged.bytes = 0;
   changed.is_changed = true;
 }
 

@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace troupe {
@@ -68,6 +69,8 @@ public:
 
   void added(stream_number to, std::uint64_t messages, std::uint64_t bytes);
   void removed(stream_number from, log_offset trimmed, std::uint64_t messages, std::uint64_t bytes);
+  /// Nothing is left in it, whatever the figures say.
+  void emptied(stream_number which);
   /// Stages what changed since the last commit.
   void stage(database& store) const;
   void committed() noexcept;
@@ -95,6 +98,7 @@ private:
     return const_cast<part&>(std::as_const(*this).find(number));
   }
   part& make(stream_number number, std::string filter);
+  [[nodiscard]] storage_result<void> load_figures(const database& store);
   [[nodiscard]] storage_result<void> count_anew(const database& store);
   void put_in_order(const std::vector<stream_number>& declared);
 

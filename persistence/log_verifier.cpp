@@ -76,9 +76,7 @@ private:
                 {.take = [&](std::string_view key, std::string_view value,
                              const store_scan& scan) { (this->*each)(key, value, scan); },
                  .rest = [&](const std::optional<storage_error>& damage) -> storage_result<void> {
-                   if (damage)
-                     fail("a part of table {} is left out, it cannot be read: {}", table,
-                          damage->what);
+                   if (damage) fail_to_read(table, *damage);
                    if (auto failed = report()) return *failed;
                    return {};
                  }});
@@ -86,10 +84,19 @@ private:
 
   template <class... Arguments>
   void fail(fmt::format_string<Arguments...> text, Arguments&&... arguments) {
-    if (++figures_.problems <= most_reports)
+    ++figures_.problems;
+    if (++others_ <= most_reports)
       reports_.push_back(fmt::format(text, std::forward<Arguments>(arguments)...));
-    else if (figures_.problems == most_reports + 1)
+    else if (others_ == most_reports + 1)
       reports_.emplace_back("there is more; it is counted only");
+  }
+
+  /// Has reports of its own: what is missed because of it may have used up the others.
+  void fail_to_read(char table, const storage_error& damage) {
+    ++figures_.problems;
+    if (++unreadable_ <= most_reports)
+      reports_.push_back(
+          fmt::format("a part of table {} is left out, it cannot be read: {}", table, damage.what));
   }
 
   std::optional<storage_error> report() {
@@ -258,6 +265,8 @@ private:
   const verify_steps& steps_;
   verify_figures figures_;
   std::vector<std::string> reports_;  ///< not told yet
+  std::uint64_t unreadable_ = 0;      ///< parts that could not be read
+  std::uint64_t others_ = 0;          ///< problems
   log_offset ceiling_ = 0;
   topic_id next_topic_ = 0;
   std::map<stream_number, part> parts_;

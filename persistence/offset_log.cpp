@@ -186,6 +186,8 @@ storage_result<offset_log::trim_figures> offset_log::trim(stream_number part,
                                                           const trim_limits& limits) {
   trim_figures gone;
   bool leaves_gap = false;
+  bool reaches_end = true;
+  std::uint64_t pinned = 0;  // bytes that stay though they are over a limit
   const store_scan scan = store_.scan();
   for (scan->Seek(keys::record(part, streams_.staged(part).trimmed + 1));
        scan->Valid() && gone.records != limits.records; scan->Next()) {
@@ -195,15 +197,19 @@ storage_result<offset_log::trim_figures> offset_log::trim(stream_number part,
     const auto record = record_view::parse({scan->value().data(), scan->value().size()});
     const bool is_needed = *last > limits.passed;
     const bool is_over =
-        (limits.bytes != 0 && streams_.staged(part).bytes > limits.bytes) ||
+        (limits.bytes != 0 && streams_.staged(part).bytes - pinned > limits.bytes) ||
         (limits.overdue && record && record->origin().received_at < *limits.overdue);
-    if (!is_over && (is_needed || limits.keeps_passed)) break;
+    reaches_end = is_over || !(is_needed || limits.keeps_passed);
+    if (!reaches_end) break;
     const std::size_t messages = record ? record->size() : 0;
     if (record && is_needed) {
       const usage of =
           limits.needed != nullptr ? usage_of(*record, *limits.needed) : usage{.needed = messages};
       leaves_gap |= of.is_pinned;  // the mark stays before it
-      if (of.is_pinned) continue;
+      if (of.is_pinned) {
+        pinned += std::min(scan->value().size(), streams_.staged(part).bytes - pinned);
+        continue;
+      }
       gone.messages_needed += of.needed;
     }
     if (record) remove_index(scan, *record);
@@ -212,7 +218,12 @@ storage_result<offset_log::trim_figures> offset_log::trim(stream_number part,
                      scan->value().size());
     ++gone.records;
   }
-  if (!scan->status().ok()) return storage_error_of(scan->status());
+  // Damaged blocks are passed over.
+  if (!scan->status().ok() && !scan->status().IsCorruption())
+    return storage_error_of(scan->status());
+  // What was damaged is counted no more.
+  reaches_end &= gone.records != limits.records && !leaves_gap;
+  if (reaches_end) streams_.emptied(part);
   return gone;
 }
 

@@ -64,6 +64,10 @@ public:
   /// none left. REQUIRES: nothing is staged but the same of other parts.
   [[nodiscard]] storage_result<trim_figures> trim(stream_number part, const trim_limits& limits);
 
+  /// Stages the removal of the common part's records that end at `last`. REQUIRES: nothing
+  /// is staged.
+  [[nodiscard]] storage_result<void> remove(std::span<const log_offset> last);
+
   /// The last offset that was committed, or one above it. Any thread.
   [[nodiscard]] log_offset head() const noexcept { return head_.load(std::memory_order_acquire); }
   /// Any thread.
@@ -72,11 +76,7 @@ public:
   /// The next commit that adds messages is to be told about. Any thread.
   void await_growth() noexcept { is_awaited_.exchange(true); }
   /// Whether somebody asked for that since the last call.
-  [[nodiscard]] bool is_awaited() noexcept { return is_awaited_.exchange(false); }
-
-  /// Stages the removal of the common part's records that end at `last`. REQUIRES: nothing
-  /// is staged.
-  [[nodiscard]] storage_result<void> remove(std::span<const log_offset> last);
+  [[nodiscard]] bool take_awaited() noexcept { return is_awaited_.exchange(false); }
 
 private:
   struct known_topic {

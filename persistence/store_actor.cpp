@@ -13,6 +13,9 @@ namespace {
 /// A commit takes so many bytes at most before others have their answers.
 constexpr std::size_t largest_commit = 4UL << 20;
 
+/// That are removed before others have their turn.
+constexpr std::size_t records_per_turn = 1000;
+
 /// Topics whose durability is remembered.
 constexpr std::size_t most_known_topics = 1 << 16;
 
@@ -49,6 +52,10 @@ store_actor::behavior_type store_actor::make_behavior() {
       [this](const unneeded_found& found) { remove_unneeded(found); },
       [this](const sync_now&) {
         sync_requested_ = false;
+        if (store_.has_staged()) {
+          note(durability::sync);
+          return commit();
+        }
         if (const auto done = store_.commit(true); !done)
           spdlog::error("event=store_failed reason=\"{}\"", done.error().what);
       },
@@ -70,6 +77,8 @@ void store_actor::on_exit() {
   session_answers_.clear();
   follower_ = nullptr;
   sweep_.reset();
+  needed_.reset();
+  trimmed_for_ = {};
 }
 
 void store_actor::add(append& request) {
@@ -135,7 +144,11 @@ void store_actor::remove_passed(const trim& request) {
   commit();
   const wall_time now = read_clocks(*this).wall;
   const log_offset passed = request.needed->passed(request.head);
-  needed_topics needed(*request.needed);
+  if (trimmed_for_.needed != request.needed) {
+    trimmed_for_ = request;
+    needed_.emplace(*request.needed);
+  }
+  std::size_t left = records_per_turn;
   for (const stream_number part : log_.streams().all()) {
     const stream_config* const stream = log_.streams().declaration(part);
     const std::chrono::seconds max_age = stream != nullptr ? stream->max_age : settings_.max_age;
@@ -144,18 +157,26 @@ void store_actor::remove_passed(const trim& request) {
                                    .overdue = {},
                                    .bytes =
                                        stream != nullptr ? stream->max_bytes : settings_.max_bytes,
-                                   .needed = &needed};
+                                   .needed = &*needed_,
+                                   .records = left};
     if (max_age.count() != 0) limits.overdue = now - max_age;
     const auto gone = log_.trim(part, limits);
-    if (!gone) return spdlog::error("event=trim_failed reason=\"{}\"", gone.error().what);
+    if (!gone) {
+      spdlog::error("event=trim_failed reason=\"{}\"", gone.error().what);
+      continue;
+    }
     if (gone->messages_needed != 0)
       spdlog::warn("event=messages_overdue stream=\"{}\" dropped={}", log_.streams().filter(part),
                    gone->messages_needed);
-    if (gone->records == 0) continue;
-    if (gone->records == limits.records) trim_again_ = request;  // others have their turn first
-    commit_soon();
+    left -= gone->records;
+    if (left != 0) continue;
+    trim_again_ = request;  // others have their turn first
+    break;
   }
-  if (!trim_again_) begin_sweep(request);
+  const bool is_done = !trim_again_;
+  // An append in the same commit would not see which topics go.
+  commit();
+  if (is_done) begin_sweep(request);
 }
 
 /// One session that is behind keeps what lies above its position on all topics; a search by
@@ -181,6 +202,7 @@ void store_actor::remove_unneeded(const unneeded_found& found) {
     return;
   }
   commit();
+  if (failing_) return sweep_.reset();
   if (found.reached < sweep_->head) return sweep_on(found.reached);
   sweep_.reset();
   swept_bytes_ = log_.streams().kept(0).bytes;
@@ -211,7 +233,8 @@ void store_actor::commit() {
     delayed_send(this, settings_.sync_interval, sync_now{});
   if (done) {
     log_.committed();
-    if (head_.exchange(log_.head(), std::memory_order_acq_rel) != log_.head() && log_.is_awaited())
+    if (head_.exchange(log_.head(), std::memory_order_acq_rel) != log_.head() &&
+        log_.take_awaited())
       send(follower_, log_grown{});
     if (trim_again_) send(this, *trim_again_);
   } else {

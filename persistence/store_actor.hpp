@@ -22,7 +22,8 @@ namespace troupe {
 class store_actor final : public store_handle::base {
 public:
   /// `store` and `log` outlive the actor, and so does `head`, where it says how far the log
-  /// is on the disk. `follower` waits for the log to grow.
+  /// is on the disk. `follower` waits for the log to grow, and
+  /// searches it for what can go.
   store_actor(caf::actor_config& config, database& store, offset_log& log,
               std::atomic<log_offset>& head, const store_config& settings,
               log_reader_handle follower, const std::vector<durability_rule>& rules = {});
@@ -77,8 +78,10 @@ private:
   log_reader_handle follower_;
   bool sync_requested_ = false;
   std::optional<trim> trim_again_;  ///< if the commit succeeds
-  std::optional<trim> sweep_;       ///< the one under way
-  std::uint64_t swept_bytes_ = 0;   ///< of the common part, behind the last one
+  trim trimmed_for_;                ///< the limits of the last removal
+  std::optional<needed_topics> needed_;
+  std::optional<trim> sweep_;      ///< the one under way
+  std::uint64_t swept_bytes_ = 0;  ///< of the common part, behind the last one
   bool flush_requested_ = false;
   bool failing_ = false;  ///< the last commit did
 };

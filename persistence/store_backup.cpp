@@ -70,11 +70,11 @@ public:
       return failure(target_ + " exists and is not an empty directory");
     if (files_.FileExists(place_))
       return failure(place_ + " exists: a backup that goes on, or that was killed; then remove it");
+    is_ours_ = true;  // also what an attempt to open it leaves
     auto opened = database::open(
         place_, {.env = &files_, .write_buffer = write_buffer, .cache = cache, .create = true});
     if (!opened) return opened.error();
     store_ = *std::move(opened);
-    is_ours_ = true;
     return {};
   }
 

@@ -7,6 +7,9 @@
 
 namespace troupe {
 
+/// Of a page: it is read while the one before is on its way to the client.
+inline constexpr std::size_t messages_per_page = 500;
+
 /// Takes the messages of a page of the log one by one.
 class page_reader {
 public:

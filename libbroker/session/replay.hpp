@@ -8,6 +8,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace troupe {
 
@@ -22,10 +23,10 @@ struct replay {
   std::uint32_t identifier = 0;  ///< subscription identifier; 0 = none
   /// Everything at or below it was sent; nothing: not known yet where it begins.
   std::optional<log_offset> position;
-  log_offset written = 0;               ///< as `position`, what was last written down
+  std::optional<log_offset> written;    ///< as `position`, what was last written down
   std::optional<request_number> asked;  ///< of the log
   request_number subscribing = 0;       ///< the SUBSCRIBE that waits for `position`
-  std::uint32_t entry = 0;              ///< which filter of that it is
+  std::vector<std::uint32_t> entries;   ///< which filters of that it is
   page_reader page;
   match_details_ptr details;            ///< of the messages of one run …
   const log_run* details_of = nullptr;  ///< … this one

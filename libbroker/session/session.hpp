@@ -292,6 +292,8 @@ private:
   void interrupt_replays() noexcept;
   void write_replay(replay& changed, session_effects& effects);
   void write_replays(session_effects& effects);
+  /// What was written of them is not on the disk.
+  void forget_written_replays() noexcept;
   void restore_replay(const kept_subscription& kept);
 
   // session_durable.cpp

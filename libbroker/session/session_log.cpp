@@ -15,9 +15,6 @@ namespace {
 /// was acknowledged since sent again.
 constexpr std::chrono::seconds progress_interval{1};
 
-/// A page is read while the one before is on its way to the client.
-constexpr std::size_t messages_per_page = 500;
-
 /// In-flight messages that are read at a time.
 constexpr std::size_t messages_per_fetch = 64;
 
@@ -262,8 +259,9 @@ std::optional<log_interest> session::interest(log_offset head) {
   needed.after = *std::min_element(reached.begin(), reached.end());
   if (needed.after < head) needed.filters = logged_filters();
   for (const packet_id id : window_.in_order())
-    if (const log_offset offset = window_.find(id)->offset; offset != 0)
-      needed.pinned.push_back(offset);
+    if (const outbound_window::message& sent = *window_.find(id);
+        sent.offset != 0 && sent.stage == outbound_window::stage::published)
+      needed.pinned.push_back(sent.offset);
   if (needed.filters.empty() && needed.pinned.empty()) return std::nullopt;
   return needed;
 }
@@ -291,6 +289,7 @@ void session::write_progress(session_effects& effects) {
 void session::progress_written(write_number number, bool done, time_point now,
                                session_effects& effects) {
   if (!done) {  // tried again with what has changed since
+    forget_written_replays();
     for (unkept_message& each : progress_->unkept)
       if (each.number <= number) each.number = 0;
     return progressed(now);

@@ -8,13 +8,6 @@
 
 namespace troupe {
 
-namespace {
-
-/// A page is read while the one before is on its way to the client.
-constexpr std::size_t messages_per_page = 500;
-
-}  // namespace
-
 // -- subscribing --------------------------------------------------------------------
 
 result<replay_filter> session::check_replay(std::string_view text, const subscribe& packet) const {
@@ -77,7 +70,8 @@ void session::replay_found(request_number number, const replay_beginning& found,
   if (request != nullptr && begins_later)
     request->reason_string = "the replay begins with the oldest message that is left";
   if (found.failed && request != nullptr) {
-    request->codes[waiting->entry] = refusal(version_, reason_code::unspecified_error);
+    for (const std::uint32_t entry : waiting->entries)
+      request->codes[entry] = refusal(version_, reason_code::unspecified_error);
     request->reason_string = "the log cannot be read";
     const std::string text = waiting->text;
     if (is_durable()) write(dropped_subscription{text}, effects);
@@ -178,18 +172,24 @@ void session::interrupt_replays() noexcept {
 // -- what is kept -------------------------------------------------------------------
 
 void session::write_replay(replay& changed, session_effects& effects) {
-  changed.written = changed.position.value_or(0);
+  changed.written = changed.position;
   write(kept_subscription{.filter = changed.text,
                           .options = changed.options,
                           .identifier = changed.identifier,
-                          .begin = changed.position ? changed.written + 1 : 0},
+                          .begin = changed.position ? *changed.position + 1 : 0},
         effects);
 }
 
 void session::write_replays(session_effects& effects) {
   if (replays_ == nullptr) return;
   for (replay& each : *replays_)
-    if (each.position && *each.position != each.written) write_replay(each, effects);
+    if (each.position && each.position != each.written) write_replay(each, effects);
+}
+
+void session::forget_written_replays() noexcept {
+  if (replays_ == nullptr) return;
+  for (replay& each : *replays_)
+    each.written.reset();
 }
 
 void session::restore_replay(const kept_subscription& kept) {

@@ -123,25 +123,26 @@ void session::subscribe_replay(const subscribe::entry& wanted, const subscribe& 
     pending.reason_string = parsed.error().what;
     return;
   }
-  // A new one begins anew [MQTT5-3.8.4-3], [MQTT311-3.8.4-3].
-  if (const replay* const before = find_replay(wanted.filter)) {
-    if (before->subscribing == pending.number) --pending.waiting_for;  // twice in one packet
+  replay* made = find_replay(wanted.filter);
+  const bool is_repeated = made != nullptr && made->subscribing == pending.number;
+  if (!is_repeated) {  // begins anew [MQTT5-3.8.4-3], [MQTT311-3.8.4-3]
     stop_replay(wanted.filter, effects);
+    made = &make_replay(wanted.filter, *parsed);
   }
-  replay& made = make_replay(wanted.filter, *parsed);
-  made.options = wanted.options;
-  made.options.qos = std::min(wanted.options.qos, settings_.features.max_qos);  // [MQTT5-3.2.2-10]
-  made.identifier = packet.subscription_identifier;
-  made.subscribing = pending.number;
-  made.entry = static_cast<std::uint32_t>(pending.codes.size());
-  pending.codes.push_back(granted(made.options.qos));  // [MQTT5-3.8.4-7], [MQTT311-3.8.4-5]
-  ++pending.waiting_for;
+  made->options = wanted.options;
+  made->options.qos = std::min(wanted.options.qos, settings_.features.max_qos);  // [MQTT5-3.2.2-10]
+  made->identifier = packet.subscription_identifier;
+  made->subscribing = pending.number;
+  made->entries.push_back(static_cast<std::uint32_t>(pending.codes.size()));
+  pending.codes.push_back(granted(made->options.qos));  // [MQTT5-3.8.4-7], [MQTT311-3.8.4-5]
   if (is_durable()) {
-    write_replay(made, effects);
+    write_replay(*made, effects);
     pending.write = effects.write.number;
     pending.filters.emplace_back(wanted.filter);
   }
-  ask_where_to_begin(made, effects);
+  if (is_repeated) return;
+  ++pending.waiting_for;
+  ask_where_to_begin(*made, effects);
 }
 
 void session::on_unsubscribe(const frame& packet, time_point now, session_effects& effects) {
@@ -237,7 +238,10 @@ void session::refuse_request(pending_request& request, session_effects& effects)
   request.reason_string = "the server cannot store subscriptions";
   shard_parts<shard_unsubscribe> parts(shards_);
   for (const std::string& text : request.filters) {
-    if (stop_replay(text, effects)) {
+    if (const replay* const refused = find_replay(text)) {
+      // A later SUBSCRIBE may have begun it anew.
+      if (refused->subscribing != 0 && refused->subscribing != request.number) continue;
+      stop_replay(text, effects);
       write(dropped_subscription{text}, effects);  // it may have been written again since
       continue;
     }

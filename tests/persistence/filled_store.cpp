@@ -42,7 +42,7 @@ void filled_store::commit() {
   log->committed();
 }
 
-void filled_store::fill(std::mt19937_64& random, int rounds) {
+void filled_store::change(std::mt19937_64& random) {
   const auto topic = [&] {
     return (random() % 2 == 0 ? "s/" : "t/") + std::to_string(random() % 20);
   };
@@ -52,34 +52,37 @@ void filled_store::fill(std::mt19937_64& random, int rounds) {
       each = static_cast<char>(random());
     return made;
   };
-  for (int round = 0; round != rounds; ++round) {
-    std::vector<test_message> messages;
-    for (std::size_t count = 1 + random() % 40; count != 0; --count)
-      messages.push_back({.topic = topic(), .payload = bytes(random() % 1500)});
-    append(messages);
-    retained_table retained(*store);
-    const auto block = make_block({{.topic = topic(), .retain = true}});
-    if (random() % 4 == 0)
-      retained.remove(block->topic((*block)[0]));
-    else
-      retained.keep(*block, 0, {});
-    session_table sessions(*store);
-    const std::string client = "client " + std::to_string(random() % 10);
-    sessions.apply(client, kept_login{.expiry = 100, .will = block}, {});
-    sessions.apply(client, kept_subscription{.filter = topic()}, {});
-    sessions.apply(client, kept_progress{.positions = {log->head()}}, {});
+  std::vector<test_message> messages;
+  for (std::size_t count = 1 + random() % 40; count != 0; --count)
+    messages.push_back({.topic = topic(), .payload = bytes(random() % 1500)});
+  append(messages);
+  retained_table retained(*store);
+  const auto block = make_block({{.topic = topic(), .retain = true}});
+  if (random() % 4 == 0)
+    retained.remove(block->topic((*block)[0]));
+  else
+    retained.keep(*block, 0, {});
+  session_table sessions(*store);
+  const std::string client = "client " + std::to_string(random() % 10);
+  sessions.apply(client, kept_login{.expiry = 100, .will = block}, {});
+  sessions.apply(client, kept_subscription{.filter = topic()}, {});
+  sessions.apply(client, kept_progress{.positions = {log->head()}}, {});
+  commit();
+  if (random() % 4 == 0) {
+    const auto part = log->streams().all()[random() % 2];
+    BOOST_TEST_REQUIRE(
+        log->trim(part, {.passed = log->head() - log->head() / 4, .records = 1 + random() % 20})
+            .has_value());
     commit();
-    if (random() % 4 == 0) {
-      const auto part = log->streams().all()[random() % 2];
-      BOOST_TEST_REQUIRE(
-          log->trim(part, {.passed = log->head() - log->head() / 4, .records = 1 + random() % 20})
-              .has_value());
-      commit();
-    }
-    if (random() % 16 == 0) {
-      close();
-      open();
-    }
+  }
+}
+
+void filled_store::fill(std::mt19937_64& random, int rounds) {
+  for (int round = 0; round != rounds; ++round) {
+    change(random);
+    if (random() % 16 != 0) continue;
+    close();
+    open();
   }
 }
 

@@ -31,7 +31,9 @@ public:
                     wall_time received_at = {},
                     protocol_version version = protocol_version::v3_1_1);
   void commit();
-  /// Appends, trims, keeps retained messages and sessions, and restarts at random.
+  /// Appends, trims, keeps retained messages and sessions at random.
+  void change(std::mt19937_64& random);
+  /// Does so again and again, and restarts now and then.
   void fill(std::mt19937_64& random, int rounds);
 
   faulty_disk& disk;

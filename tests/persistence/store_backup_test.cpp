@@ -57,7 +57,7 @@ BOOST_AUTO_TEST_CASE(copy_is_that_of_one_moment) {
   kept.fill(random, 150);
   const auto original = contents(*kept.store);
   const answered to = back_up([&] {
-    kept.fill(random, 1);
+    kept.change(random);
     return true;
   });
   BOOST_TEST(to.ok(), to.last);
