@@ -359,8 +359,8 @@ void session_actor::apply_effects(time_point now) {
 
 void session_actor::read_log_for(log_request&& what, time_point now) {
   what.page.now = read_wall_clock(now);
-  const bool is_replay = what.start || what.follows;
-  send(is_replay ? house_.replay_reader : house_.log_reader,
+  const bool is_of_replay = what.start || what.follows;
+  send(is_of_replay ? house_.replay_reader : house_.log_reader,
        read_log{std::move(what), self(), machine_.epoch()});
 }
 

@@ -41,14 +41,14 @@ log_offset log_interests::passed(log_offset head) const noexcept {
   return lowest;
 }
 
-needed_topics::needed_topics(const log_interests& all) : all_(all) {
-  for (const auto& [filter, after] : all_.after_)
+needed_topics::needed_topics(std::shared_ptr<const log_interests> all) : all_(std::move(all)) {
+  for (const auto& [filter, after] : all_->after_)
     if (const std::size_t wildcard = filter.find_first_of("+#"); wildcard != std::string::npos)
       wildcards_[std::string_view(filter).substr(0, wildcard)].emplace_back(filter, after);
 }
 
 bool needed_topics::needs(std::string_view topic, log_offset offset) {
-  if (all_.is_pinned(offset)) return true;
+  if (all_->is_pinned(offset)) return true;
   auto known = known_.find(topic);
   if (known == known_.end()) {
     if (known_.size() >= most_known) known_.clear();
@@ -58,8 +58,8 @@ bool needed_topics::needs(std::string_view topic, log_offset offset) {
 }
 
 log_offset needed_topics::lowest_after(std::string_view topic) const {
-  const auto exact = all_.after_.find(std::string(topic));
-  log_offset lowest = exact == all_.after_.end() ? nobody : exact->second;
+  const auto exact = all_->after_.find(std::string(topic));
+  log_offset lowest = exact == all_->after_.end() ? nobody : exact->second;
   const auto look_at = [&](std::string_view prefix) {
     const auto found = wildcards_.find(prefix);
     if (found == wildcards_.end()) return;

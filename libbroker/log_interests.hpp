@@ -4,6 +4,7 @@
 #include "libbroker/text_hash.hpp"
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -40,16 +41,17 @@ private:
 /// Says message by message what is needed.
 class needed_topics {
 public:
-  /// `all` outlives this object.
-  explicit needed_topics(const log_interests& all);
+  explicit needed_topics(std::shared_ptr<const log_interests> all);
+
+  [[nodiscard]] const std::shared_ptr<const log_interests>& all() const noexcept { return all_; }
 
   [[nodiscard]] bool needs(std::string_view topic, log_offset offset);
-  [[nodiscard]] bool is_pinned(log_offset offset) const { return all_.is_pinned(offset); }
+  [[nodiscard]] bool is_pinned(log_offset offset) const { return all_->is_pinned(offset); }
 
 private:
   [[nodiscard]] log_offset lowest_after(std::string_view topic) const;
 
-  const log_interests& all_;
+  std::shared_ptr<const log_interests> all_;
   /// Filters with wildcards, by the levels before the first one.
   std::unordered_map<std::string_view, std::vector<std::pair<std::string_view, log_offset>>>
       wildcards_;

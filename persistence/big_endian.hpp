@@ -2,6 +2,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,13 @@ template <std::unsigned_integral Number>
   for (std::size_t i = 0; i != sizeof(Number); ++i)
     value = static_cast<Number>((value << 7 << 1) | static_cast<unsigned char>(from[i]));
   return value;
+}
+
+/// The number that is all of `from`; nothing if that has another size.
+template <std::unsigned_integral Number>
+[[nodiscard]] std::optional<Number> whole_big_endian(std::string_view from) noexcept {
+  if (from.size() != sizeof(Number)) return std::nullopt;
+  return get_big_endian<Number>(from);
 }
 
 }  // namespace troupe

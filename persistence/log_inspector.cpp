@@ -58,16 +58,10 @@ edge oldest_of(const store_scan& scan, stream_number part, log_offset trimmed) {
 }
 
 edge newest_of(const store_scan& scan, stream_number part) {
-  scan->Seek(keys::record(part, std::numeric_limits<log_offset>::max()));
-  if (scan->Valid())
-    scan->Prev();
-  else
-    scan->SeekToLast();
-  if (!scan->Valid()) return {};
-  const auto last = keys::last_of_record({scan->key().data(), scan->key().size()}, part);
-  if (!last) return {};
+  const log_offset last = seek_to_last_record(scan, part);
+  if (last == 0) return {};
   const auto record = record_view::parse({scan->value().data(), scan->value().size()});
-  return {*last, record ? std::optional(record->origin().received_at) : std::nullopt};
+  return {last, record ? std::optional(record->origin().received_at) : std::nullopt};
 }
 
 /// The last message of the log; 0: there is none.

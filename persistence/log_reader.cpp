@@ -185,8 +185,8 @@ log_reader::numbers_of(const std::vector<std::string>& topics) const {
   for (const std::string& topic : topics) {
     const auto kept = store_->get(keys::topic(topic));
     if (!kept) return kept.error();
-    if (*kept && (*kept)->size() == sizeof(topic_id))
-      numbers.push_back(get_big_endian<topic_id>(**kept));
+    if (const auto number = *kept ? whole_big_endian<topic_id>(**kept) : std::nullopt)
+      numbers.push_back(*number);
   }
   return numbers;
 }
@@ -212,8 +212,7 @@ storage_result<log_page> log_reader::read_by_topic(const log_query& what,
     const auto found =
         scan->Valid() ? keys::record_of_index(text(scan->key()), at.topic) : std::nullopt;
     at.last = found.value_or(none);
-    if (found && scan->value().size() == sizeof(stream_number))
-      at.part = get_big_endian<stream_number>(text(scan->value()));
+    if (found) at.part = whole_big_endian<stream_number>(text(scan->value())).value_or(0);
   };
   for (const topic_id each : topics)
     find_next(places.emplace_back(place{.topic = each}), std::max(what.after, trimmed) + 1);
@@ -298,12 +297,7 @@ storage_result<log_reader::moment> log_reader::find(wall_time time, stream_numbe
   const auto place = [&] {
     return scan->Valid() ? keys::last_of_record(text(scan->key()), part) : std::nullopt;
   };
-  scan->Seek(keys::record(part, std::numeric_limits<log_offset>::max()));
-  if (scan->Valid())
-    scan->Prev();
-  else
-    scan->SeekToLast();
-  moment found{.first = {}, .last = place().value_or(0)};
+  moment found{.first = {}, .last = seek_to_last_record(scan, part)};
   log_offset earlier = streams_->kept(part).trimmed;  // records up to here are
   log_offset end = found.last;                        // those behind it are not
   while (earlier < end) {

@@ -77,10 +77,7 @@ void log_reader_actor::answer(read_log& request) {
 }
 
 void log_reader_actor::answer(const find_unneeded& request) {
-  if (sweep_.needed != request.limits.needed) {
-    sweep_ = request.limits;
-    needed_.emplace(*sweep_.needed);
-  }
+  if (!needed_ || needed_->all() != request.limits.needed) needed_.emplace(request.limits.needed);
   auto found = reader_.find_unneeded(request.after, request.limits.head, *needed_);
   if (found)
     return send(request.reply_to, unneeded_found{std::move(found->records), found->reached});

@@ -51,8 +51,7 @@ private:
   const log_reader reader_;
   std::vector<wait> waiting_;
   std::unordered_map<caf::actor_id, std::uint32_t> waits_of_;  ///< by session
-  trim sweep_;                                                 ///< the limits of the last search
-  std::optional<needed_topics> needed_;
+  std::optional<needed_topics> needed_;                        ///< of the last search
   bool has_timer_ = false;
 };
 

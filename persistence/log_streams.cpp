@@ -5,6 +5,7 @@
 #include "persistence/log_record.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace troupe {
@@ -30,6 +31,16 @@ std::optional<stream_state> parse_stream_state(std::string_view value) noexcept 
                       .messages = get_big_endian<std::uint64_t>(value.substr(messages_at)),
                       .bytes = get_big_endian<std::uint64_t>(value.substr(bytes_at)),
                       .filter = value.substr(filter_at)};
+}
+
+log_offset seek_to_last_record(const store_scan& scan, stream_number part) {
+  scan->Seek(keys::record(part, std::numeric_limits<log_offset>::max()));
+  if (scan->Valid())
+    scan->Prev();
+  else
+    scan->SeekToLast();
+  if (!scan->Valid()) return 0;
+  return keys::last_of_record({scan->key().data(), scan->key().size()}, part).value_or(0);
 }
 
 // -- an earlier life ----------------------------------------------------------------

@@ -28,6 +28,10 @@ struct stream_state {
 /// Nothing if `value` is of no known format.
 [[nodiscard]] std::optional<stream_state> parse_stream_state(std::string_view value) noexcept;
 
+/// Leads `scan` to the last record of a part of the log and returns its last offset; 0: there is
+/// none.
+log_offset seek_to_last_record(const store_scan& scan, stream_number part);
+
 /// The parts of the log. The messages of a declared stream lie together and are kept as the
 /// stream wants; all others lie in the common part, number 0, as long as sessions need them.
 /// What a stream held that is not declared any more is kept as the common part is.

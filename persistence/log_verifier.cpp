@@ -23,11 +23,6 @@ constexpr std::uint64_t most_reports = 100;
 /// Topics whose numbers are kept in memory.
 constexpr std::size_t cached_topics = 1 << 16;
 
-std::optional<std::uint64_t> number_in(std::string_view value) {
-  return value.size() == sizeof(std::uint64_t) ? std::optional(get_big_endian<std::uint64_t>(value))
-                                               : std::nullopt;
-}
-
 class verifier {
 public:
   verifier(const store_snapshot& snapshot, const verify_steps& steps)
@@ -121,9 +116,9 @@ private:
     const auto kept = scan.get(key);
     if (!kept)
       fail("{} cannot be read: {}", key.substr(1), kept.error().what);
-    else if (*kept && !number_in(**kept))
+    else if (*kept && !whole_big_endian<std::uint64_t>(**kept))
       fail("{} is no number", key.substr(1));
-    return kept && *kept ? number_in(**kept).value_or(0) : 0;
+    return kept && *kept ? whole_big_endian<std::uint64_t>(**kept).value_or(0) : 0;
   }
 
   void take_figures(std::string_view key, std::string_view value, const store_scan&) {
@@ -150,7 +145,7 @@ private:
 
   void check_topic(std::string_view key, std::string_view value, const store_scan&) {
     ++figures_.topics;
-    const auto number = number_in(value);
+    const auto number = whole_big_endian<std::uint64_t>(value);
     if (!number || *number == 0)
       fail("the number of topic {} cannot be read", key.substr(1));
     else if (*number >= next_topic_)
@@ -206,7 +201,7 @@ private:
   }
 
   static bool is_stream(std::string_view value, stream_number stream) {
-    return value.size() == sizeof(stream_number) && get_big_endian<stream_number>(value) == stream;
+    return whole_big_endian<stream_number>(value) == stream;
   }
 
   /// 0: it has none.
@@ -214,7 +209,7 @@ private:
     std::string name(topic);
     if (const auto known = topics_.find(name); known != topics_.end()) return known->second;
     const auto kept = scan.get(keys::topic(topic));
-    const topic_id number = kept && *kept ? number_in(**kept).value_or(0) : 0;
+    const topic_id number = kept && *kept ? whole_big_endian<std::uint64_t>(**kept).value_or(0) : 0;
     if (topics_.size() >= cached_topics) topics_.clear();
     topics_.emplace(std::move(name), number);
     return number;
@@ -229,12 +224,11 @@ private:
                                ? get_big_endian<topic_id>(key.substr(1))
                                : topic_id{0};
     const auto last = keys::record_of_index(key, topic);
-    if (!last || value.size() != sizeof(stream_number))
-      return fail("an index entry cannot be read");
-    const auto stream = get_big_endian<stream_number>(value);
-    const auto kept = scan.get(keys::record(stream, *last));
+    const auto stream = whole_big_endian<stream_number>(value);
+    if (!last || !stream) return fail("an index entry cannot be read");
+    const auto kept = scan.get(keys::record(*stream, *last));
     if (!kept || !*kept)
-      return fail("the index leads to {} of stream {}, where no record is", *last, stream);
+      return fail("the index leads to {} of stream {}, where no record is", *last, *stream);
     const auto record = record_view::parse(**kept);
     if (!record) return;  // was told
     for (std::uint32_t i = 0; i != record->size(); ++i)

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 #include <utility>
 
 namespace troupe {
@@ -27,8 +26,7 @@ template <class Source>
 storage_result<std::uint64_t> kept_number(const Source& store, std::string_view key) {
   const auto kept = store.get(key);
   if (!kept) return kept.error();
-  if (!*kept || (*kept)->size() != sizeof(std::uint64_t)) return std::uint64_t{0};
-  return get_big_endian<std::uint64_t>(**kept);
+  return *kept ? whole_big_endian<std::uint64_t>(**kept).value_or(0) : 0;
 }
 
 struct usage {
@@ -85,16 +83,8 @@ offset_log::open(database& store, const std::vector<stream_config>& streams) {
 storage_result<log_offset> offset_log::last_record() const {
   log_offset last = 0;
   const store_scan scan = store_.scan();
-  for (const stream_number each : streams_.all()) {
-    scan->Seek(keys::record(each, std::numeric_limits<log_offset>::max()));
-    if (scan->Valid())
-      scan->Prev();
-    else
-      scan->SeekToLast();
-    if (!scan->Valid()) continue;
-    const leveldb::Slice key = scan->key();
-    last = std::max(last, keys::last_of_record({key.data(), key.size()}, each).value_or(0));
-  }
+  for (const stream_number each : streams_.all())
+    last = std::max(last, seek_to_last_record(scan, each));
   return last;
 }
 
@@ -198,7 +188,7 @@ storage_result<offset_log::trim_figures> offset_log::trim(stream_number part,
     const bool is_needed = *last > limits.passed;
     const bool is_over =
         (limits.bytes != 0 && streams_.staged(part).bytes - pinned > limits.bytes) ||
-        (limits.overdue && record && record->origin().received_at < *limits.overdue);
+        (limits.overdue && (!record || record->origin().received_at < *limits.overdue));
     reaches_end = is_over || !(is_needed || limits.keeps_passed);
     if (!reaches_end) break;
     const std::size_t messages = record ? record->size() : 0;

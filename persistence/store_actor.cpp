@@ -78,7 +78,6 @@ void store_actor::on_exit() {
   follower_ = nullptr;
   sweep_.reset();
   needed_.reset();
-  trimmed_for_ = {};
 }
 
 void store_actor::add(append& request) {
@@ -144,10 +143,7 @@ void store_actor::remove_passed(const trim& request) {
   commit();
   const wall_time now = read_clocks(*this).wall;
   const log_offset passed = request.needed->passed(request.head);
-  if (trimmed_for_.needed != request.needed) {
-    trimmed_for_ = request;
-    needed_.emplace(*request.needed);
-  }
+  if (!needed_ || needed_->all() != request.needed) needed_.emplace(request.needed);
   std::size_t left = records_per_turn;
   for (const stream_number part : log_.streams().all()) {
     const stream_config* const stream = log_.streams().declaration(part);

@@ -44,6 +44,8 @@ private:
   void begin_sweep(const trim& request);
   void sweep_on(log_offset after);
   void remove_unneeded(const unneeded_found& found);
+  /// How safe a message on `topic` is to be.
+  [[nodiscard]] durability durability_of(std::string_view topic);
   void note(durability wanted) noexcept { staged_ = std::min(staged_, wanted); }
 
   struct append_answer {
@@ -68,20 +70,16 @@ private:
   std::vector<append_answer> append_answers_;
   std::vector<shard_answer> shard_answers_;
   std::vector<session_answer> session_answers_;
-  /// How safe a message on `topic` is to be.
-  [[nodiscard]] durability durability_of(std::string_view topic);
-
   const store_config settings_;
   const std::vector<durability_rule> rules_;
   std::unordered_map<std::string, durability, text_hash, std::equal_to<>> known_durability_;
   durability staged_ = durability::os;  ///< the safest of what is staged
   log_reader_handle follower_;
   bool sync_requested_ = false;
-  std::optional<trim> trim_again_;  ///< if the commit succeeds
-  trim trimmed_for_;                ///< the limits of the last removal
-  std::optional<needed_topics> needed_;
-  std::optional<trim> sweep_;      ///< the one under way
-  std::uint64_t swept_bytes_ = 0;  ///< of the common part, behind the last one
+  std::optional<trim> trim_again_;       ///< if the commit succeeds
+  std::optional<needed_topics> needed_;  ///< of the last removal
+  std::optional<trim> sweep_;            ///< the one under way
+  std::uint64_t swept_bytes_ = 0;        ///< of the common part, behind the last one
   bool flush_requested_ = false;
   bool failing_ = false;  ///< the last commit did
 };

@@ -103,9 +103,9 @@ private:
 storage_result<void> raise_ceiling(database& copy) {
   const auto kept = copy.get(keys::ceiling);
   if (!kept) return kept.error();
-  const bool is_number = *kept && (*kept)->size() == sizeof(log_offset);
+  const log_offset before = *kept ? whole_big_endian<log_offset>(**kept).value_or(0) : 0;
   std::string ceiling;
-  append_big_endian((is_number ? get_big_endian<log_offset>(**kept) : 0) + jump, ceiling);
+  append_big_endian(before + jump, ceiling);
   copy.put(keys::ceiling, ceiling);
   return copy.commit(true);
 }

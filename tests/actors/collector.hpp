@@ -1,6 +1,6 @@
 #pragma once
 
-#include "tests/actors/player.hpp"
+#include "tests/actors/stage.hpp"
 
 #include <cstdio>
 #include <set>
@@ -52,5 +52,26 @@ private:
   player at_;
   std::set<packet_id> unreleased_;
 };
+
+/// Has everything delivered that is due to `who`.
+inline void drain(collector& who) {
+  for (std::string lines; !(lines = who.at().received()).empty();)
+    who.answer(lines);
+}
+
+/// `from`, and so on, up to before `to`.
+inline std::vector<int> numbers(int from, int to) {
+  std::vector<int> all;
+  for (int i = from; i != to; ++i)
+    all.push_back(i);
+  return all;
+}
+
+/// A lasting client that takes so many messages of QoS 1 and 2 at a time.
+inline connect narrow(std::string_view client_id, std::uint16_t receive_maximum) {
+  connect request = lasting(client_id);
+  request.receive_maximum = receive_maximum;
+  return request;
+}
 
 }  // namespace troupe::test

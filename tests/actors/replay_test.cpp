@@ -37,29 +37,10 @@ struct scene {
   stage node;
 };
 
-std::vector<int> numbers(int from, int to) {
-  std::vector<int> all;
-  for (int i = from; i != to; ++i)
-    all.push_back(i);
-  return all;
-}
-
 void publish_numbers(player& by, int from, int to, qos level = qos1) {
   for (int i = from; i != to; ++i)
     by.publish("s/" + std::to_string(i % 3), std::to_string(i), level,
                static_cast<packet_id>(level == qos0 ? 0 : i + 1));
-}
-
-/// Has everything delivered that is due to `who`.
-void drain(collector& who) {
-  for (std::string lines; !(lines = who.at().received()).empty();)
-    who.answer(lines);
-}
-
-connect narrow(std::string_view client_id, std::uint16_t receive_maximum) {
-  connect request = lasting(client_id);
-  request.receive_maximum = receive_maximum;
-  return request;
 }
 
 }  // namespace

@@ -39,12 +39,6 @@ struct scene {
   player ann = node.online(passing("ann"));
 };
 
-/// Has everything delivered that is due to `who`.
-void drain(collector& who) {
-  for (std::string lines; !(lines = who.at().received()).empty();)
-    who.answer(lines);
-}
-
 config sweeping(std::size_t above) {
   config settings = durable();
   settings.store.sweep_above = above;
@@ -111,6 +105,23 @@ BOOST_AUTO_TEST_CASE(size_limit_takes_the_oldest_but_not_what_is_in_flight) {
   BOOST_TEST(with.messages() > 5U);
   player again = with.node.enter(narrow);
   BOOST_TEST(again.received() == "CONNACK present\nPUBLISH t 7 q1 id=1 dup\n");
+}
+
+BOOST_AUTO_TEST_CASE(what_is_in_flight_takes_no_room_from_the_rest) {
+  config settings = durable();
+  settings.store.max_bytes = 1000;
+  scene with(settings);
+  connect request = narrow("bob", 3);
+  request.session_expiry_interval = 0xFFFFFFFF;
+  player bob = with.node.online(request);
+  bob.subscribed("t", qos1);
+  for (packet_id id = 1; id != 4; ++id)
+    with.ann.publish("t", std::string(900, 'x'), qos1, id);
+  with.node.run();
+  with.publish("t", 3);
+  bob.hang_up();
+  with.node.wait(61s);
+  BOOST_TEST(with.messages() == 6U);
 }
 
 BOOST_AUTO_TEST_CASE(topic_whose_last_message_goes_is_found_again_with_its_next) {

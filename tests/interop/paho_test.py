@@ -246,8 +246,8 @@ class common_base(paho_base):
 
     def test_keep_alive_is_kept_by_pings(self):
         one = self.client("alive", keep_alive=1)
-        time.sleep(3)
-        self.assertTrue(one.disconnected.empty())
+        with self.assertRaises(queue.Empty):
+            one.disconnected.get(timeout=3)
         one.subscribe((self.name("t"), 1))
 
     def test_silence_ends_the_connection(self):
@@ -445,9 +445,14 @@ class paho_5(common_base):
         self.assertEqual(len(names), 5)
 
     def test_session_expiry(self):
+        watch = self.client()
+        watch.subscribe((self.name("will"), 1))
         connect = properties(PacketTypes.CONNECT, SessionExpiryInterval=1)
-        self.client("expires", clean=False, connect_properties=connect).disconnect()
-        time.sleep(2.5)
+        # The end of the session publishes the will before its delay is over.
+        delay = properties(PacketTypes.WILLMESSAGE, WillDelayInterval=100)
+        self.client("expires", clean=False, connect_properties=connect,
+                    will=(self.name("will"), "expired", 1, False, delay)).abort()
+        self.assertEqual(watch.message().payload, b"expired")
         self.assertFalse(self.client("expires", clean=False, connect_properties=connect).session_present)
 
     def test_maximum_packet_size_of_the_client(self):

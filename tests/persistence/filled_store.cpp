@@ -42,6 +42,14 @@ void filled_store::commit() {
   log->committed();
 }
 
+void filled_store::fail() {
+  disk.fail_writes_from(1);
+  store->put("k", "v");
+  BOOST_TEST(!store->commit(true).has_value());
+  disk.heal();
+  store->open_again();
+}
+
 void filled_store::change(std::mt19937_64& random) {
   const auto topic = [&] {
     return (random() % 2 == 0 ? "s/" : "t/") + std::to_string(random() % 20);

@@ -31,6 +31,8 @@ public:
                     wall_time received_at = {},
                     protocol_version version = protocol_version::v3_1_1);
   void commit();
+  /// A commit fails, so that the store is opened anew.
+  void fail();
   /// Appends, trims, keeps retained messages and sessions at random.
   void change(std::mt19937_64& random);
   /// Does so again and again, and restarts now and then.
