@@ -4,6 +4,7 @@
 #include "actors/log_text.hpp"
 #include "actors/refuse.hpp"
 #include "actors/session_actor.hpp"
+#include "actors/share_actor.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -26,11 +27,17 @@ directory_actor::behavior_type directory_actor::make_behavior() {
   return {
       [this](const claim& request) { admit(request); },
       [this](const restore_session& kept) { return restore(kept); },
+      [this](const restore_share& kept) { send(make_share(kept.earlier->share), kept); },
       [this](const go_on& request) {
+        for (const auto& [share, at] : shares_)
+          send(at.group, request);
         for (const auto& [id, at] : sessions_)
           send(at.session, request);
       },
-      [this](const ask_interests& question) { return ask_sessions(question.head); },
+      [this](to_share& request) { pass_on(request); },
+      [this](const retire_share& request) { forget(request); },
+      [this](const settle&) { return settle_shares(); },
+      [this](const ask_interests& question) { return ask_everybody(question.head); },
       [this](const retire& request) { forget(request); },
       [this](const stop_all_reading&) { return tell_everybody<high>(stop_reading{}); },
       [this](const dismiss_all& step) {
@@ -42,7 +49,7 @@ directory_actor::behavior_type directory_actor::make_behavior() {
         if (not_done_ != 0 && --not_done_ == 0) step_.deliver(all_done{});
       },
       [this](const describe_directory&) {
-        return directory_description{.sessions = sessions_.size()};
+        return directory_description{.sessions = sessions_.size(), .share_groups = shares_.size()};
       },
   };
 }
@@ -51,6 +58,9 @@ void directory_actor::on_exit() {
   for (const auto& [id, at] : sessions_)
     end_now(at.session);  // only a shutdown that was given up left any
   sessions_.clear();
+  for (const auto& [share, at] : shares_)
+    end_now(at.group);
+  shares_.clear();
   step_ = {};  // it refers to this actor
 }
 
@@ -83,7 +93,64 @@ caf::result<session_restored> directory_actor::restore(const restore_session& ke
   return delegate(made, kept);
 }
 
-caf::typed_response_promise<interests> directory_actor::ask_sessions(log_offset head) {
+// -- share groups -----------------------------------------------------------------------
+
+share_handle directory_actor::make_share(const std::string& share) {
+  return shares_
+      .try_emplace(share,
+                   share_entry{.group = spawn_at<share_actor>(system(), home(), house_, share)})
+      .first->second.group;
+}
+
+void directory_actor::pass_on(to_share& request) {
+  const bool joins = std::holds_alternative<share_join>(request.call.what);
+  auto found = shares_.find(request.call.share);
+  if (found == shares_.end() && joins) {
+    make_share(request.call.share);
+    found = shares_.find(request.call.share);
+  }
+  if (found != shares_.end()) {
+    if (joins) ++found->second.joins;
+    return send(found->second.group, std::move(request));
+  }
+  // Its group is gone, and with it what could have been delivered again.
+  if (const auto* const left = std::get_if<share_leave>(&request.call.what))
+    send(request.from, subscriptions_removed{left->number, request.epoch});
+  if (const auto* const report = std::get_if<share_report>(&request.call.what);
+      report != nullptr && report->number != 0)
+    send(request.from, share_kept{report->number, request.epoch});
+}
+
+void directory_actor::forget(const retire_share& request) {
+  const auto found = shares_.find(request.share);
+  if (found == shares_.end() || found->second.group != request.who ||
+      found->second.joins != request.joins_seen)
+    return;
+  shares_.erase(found);
+  send(request.who, retired{});
+}
+
+caf::typed_response_promise<settled> directory_actor::settle_shares() {
+  struct barrier {
+    caf::typed_response_promise<settled> promise;
+    std::size_t waiting_for = 0;
+
+    void one_done() {
+      if (--waiting_for == 0) promise.deliver(settled{});
+    }
+  };
+  auto state = std::make_shared<barrier>();
+  state->promise = make_response_promise<settled>();
+  state->waiting_for = shares_.size() + 1;
+  for (const auto& [share, at] : shares_)
+    request(at.group, caf::infinite, settle{})
+        .then([state](const settled&) { state->one_done(); },
+              [state](const caf::error&) { state->one_done(); });  // it has ended
+  state->one_done();
+  return state->promise;
+}
+
+caf::typed_response_promise<interests> directory_actor::ask_everybody(log_offset head) {
   struct inquiry {
     caf::typed_response_promise<interests> promise;
     std::shared_ptr<log_interests> needed = std::make_shared<log_interests>();
@@ -95,15 +162,20 @@ caf::typed_response_promise<interests> directory_actor::ask_sessions(log_offset 
   };
   auto state = std::make_shared<inquiry>();
   state->promise = make_response_promise<interests>();
-  state->waiting_for = sessions_.size() + 1;
-  for (const auto& [id, at] : sessions_)
-    request(at.session, caf::infinite, ask_interest{head})
+  state->waiting_for = sessions_.size() + shares_.size() + 1;
+  const auto ask = [&](const auto& whom) {
+    request(whom, caf::infinite, ask_interest{head})
         .then(
             [state](const interest& answer) {
               if (answer.needed) state->needed->add(*answer.needed);
               state->one_done();
             },
             [state](const caf::error&) { state->one_done(); });  // it has ended, and needs nothing
+  };
+  for (const auto& [share, at] : shares_)
+    ask(at.group);
+  for (const auto& [id, at] : sessions_)
+    ask(at.session);
   state->one_done();
   return state->promise;
 }

@@ -9,9 +9,9 @@
 
 namespace troupe {
 
-/// Knows the session of each client identifier that hashes to it, makes new
-/// ones, and lets them go: a session ends only with its consent, so no client
-/// is ever handed to a dead one.
+/// Knows the session of each client identifier that hashes to it, and the group of each shared
+/// subscription; makes new ones, and lets them go: they end only with its consent, so no
+/// client is ever handed to a dead session, and no member to a dead group.
 class directory_actor final : public homed<directory_handle> {
 public:
   directory_actor(caf::actor_config& config, const node_context& house);
@@ -28,8 +28,17 @@ private:
     std::uint64_t attempts = 0;  ///< clients passed on to it
   };
 
+  struct share_entry {
+    share_handle group;
+    std::uint64_t joins = 0;  ///< members passed on to it
+  };
+
   void admit(const claim& request);
-  caf::typed_response_promise<interests> ask_sessions(log_offset head);
+  share_handle make_share(const std::string& share);
+  void pass_on(to_share& request);
+  void forget(const retire_share& request);
+  [[nodiscard]] caf::typed_response_promise<settled> settle_shares();
+  caf::typed_response_promise<interests> ask_everybody(log_offset head);
   void forget(const retire& request);
   caf::result<session_restored> restore(const restore_session& kept);
   template <caf::message_priority Priority, class Step>
@@ -37,6 +46,7 @@ private:
 
   const node_context& house_;
   std::unordered_map<std::string, entry, text_hash, std::equal_to<>> sessions_;
+  std::unordered_map<std::string, share_entry, text_hash, std::equal_to<>> shares_;
   bool shutting_down_ = false;
   bool dismissing_ = false;   ///< the second of the two steps
   std::size_t not_done_ = 0;  ///< sessions that have not done the current step

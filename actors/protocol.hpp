@@ -7,6 +7,7 @@
 #include "libbroker/router/retained_store.hpp"
 #include "libbroker/router/router.hpp"
 #include "libbroker/session/session_effects.hpp"
+#include "libbroker/share/kept_share.hpp"
 
 #include <caf/all.hpp>
 
@@ -81,9 +82,9 @@ using authenticator_handle = caf::typed_actor<
     // Checks user name and password.
     caf::reacts_to<authenticate>>;
 
-// -- session ------------------------------------------------------------------------
+// -- subscribers ----------------------------------------------------------------------
 
-/// What is under way between one session and the shards, in bytes. The sender of
+/// What is under way between one session or share group and the shards, in bytes. The sender of
 /// either kind adds, the receiver takes off, and who has sent too much waits.
 struct session_flow {
   explicit session_flow(std::string whose) : client_id(std::move(whose)) {}
@@ -94,12 +95,8 @@ struct session_flow {
 };
 using session_flow_ptr = std::shared_ptr<session_flow>;
 
-/// A client with the session's identifier connected; take-over if one is.
-struct attach_client {
-  client_ptr who;
-  std::uint64_t attempt = 0;  ///< rises with each attach to this session
-};
-/// Messages that match. `epoch`: of the session, as of the subscription.
+/// Messages that match. `epoch`: of the session, as of the subscription; `from`: unless a share
+/// group sends it.
 struct deliver {
   delivery_ptr messages;
   delivery_options options;
@@ -121,6 +118,64 @@ struct live_set {
   /// was not live.
   log_offset through = 0;
 };
+/// A share group sets no more than the number and the epoch.
+struct subscriptions_added {
+  shard_index shard = 0;
+  request_number number = 0;
+  std::uint32_t epoch = 0;
+  std::uint64_t retained_sequence = 0;
+  std::vector<std::uint32_t> with_retained;  ///< positions of filters with retained messages
+  /// What the shard routed before lies in the log at or below it, what it routes later above.
+  log_offset through = 0;
+};
+struct subscriptions_removed {
+  request_number number = 0;
+  std::uint32_t epoch = 0;
+};
+/// What was asked for of the log.
+struct log_read {
+  request_number number = 0;
+  std::uint32_t epoch = 0;
+  log_page page;
+  bool failed = false;  ///< nothing could be read; the answer took its time
+};
+/// What is still needed of the log at or below `head`, all of which has been handed out by
+/// the shards? Answered with `interest`.
+struct ask_interest {
+  log_offset head = 0;
+};
+struct interest {
+  std::optional<log_interest> needed;
+};
+/// To oneself: send what was collected.
+struct flush {};
+
+/// Who subscribes at shards: a session, or a share group.
+using subscriber_handle = caf::typed_actor<
+    // Messages for the client or the members.
+    caf::reacts_to<deliver>,
+    // Read from the log what was not sent.
+    caf::reacts_to<deliveries_missed>,
+    // A shard sends what is in the log, or does not any more.
+    caf::reacts_to<live_set>,
+    // A page of the log.
+    caf::reacts_to<log_read>,
+    // One shard, or a share group, has done its part of a SUBSCRIBE.
+    caf::reacts_to<subscriptions_added>,
+    // The same of an UNSUBSCRIBE.
+    caf::reacts_to<subscriptions_removed>,
+    // What is still needed of the log?
+    caf::replies_to<ask_interest>::with<interest>,
+    // Send what was collected.
+    caf::reacts_to<flush>>;
+
+// -- session ------------------------------------------------------------------------
+
+/// A client with the session's identifier connected; take-over if one is.
+struct attach_client {
+  client_ptr who;
+  std::uint64_t attempt = 0;  ///< rises with each attach to this session
+};
 /// All messages of the block, some of which the client wants acknowledged, are routed
 /// and, where they are to survive a crash, on the disk.
 struct accepted {
@@ -130,17 +185,6 @@ struct accepted {
 };
 /// Everything that the session had published before it asked is routed.
 struct credit_returned {};
-struct subscriptions_added {
-  shard_index shard = 0;
-  request_number number = 0;
-  std::uint32_t epoch = 0;
-  std::uint64_t retained_sequence = 0;
-  std::vector<std::uint32_t> with_retained;  ///< positions of filters with retained messages
-};
-struct subscriptions_removed {
-  request_number number = 0;
-  std::uint32_t epoch = 0;
-};
 struct retained_read {
   request_number number = 0;
   std::uint32_t epoch = 0;
@@ -161,28 +205,18 @@ struct session_written {
   std::uint32_t epoch = 0;
   bool done = false;
 };
-/// What was asked for of the log.
-struct log_read {
-  request_number number = 0;
-  std::uint32_t epoch = 0;
-  log_page page;
-  bool failed = false;  ///< nothing could be read; the answer took its time
-};
 /// Where a replay begins.
 struct replay_found {
   request_number number = 0;
   std::uint32_t epoch = 0;
   replay_beginning where;
 };
-/// What is still needed of the log at or below `head`, all of which has been handed out by
-/// the shards? Answered with `interest`.
-struct ask_interest {
-  log_offset head = 0;
+/// What the session reported with `number` is on the disk.
+struct share_kept {
+  request_number number = 0;
+  std::uint32_t epoch = 0;
 };
-struct interest {
-  std::optional<log_interest> needed;
-};
-/// The directory has forgotten the session: it may go.
+/// The directory has forgotten the session, or the group: it may go.
 struct retired {};
 /// Stop reading from the client and answer `shutdown_step_done`; shutdown begins.
 struct stop_reading {};
@@ -194,31 +228,16 @@ struct dismiss {
 struct session_timer {
   time_point at{};  ///< for which it was set
 };
-/// To oneself: send what was collected.
-struct flush {};
-
 /// One client session, online or not.
-using session_handle = connection_owner::extend<
+using session_handle = connection_owner::extend_with<subscriber_handle>::extend<
     // The client (again) has a connection: answers CONNACK and resumes.
     caf::reacts_to<attach_client>,
-    // Messages for the client.
-    caf::reacts_to<deliver>,
-    // Read from the log what was not sent.
-    caf::reacts_to<deliveries_missed>,
-    // A shard sends what is in the log, or does not any more.
-    caf::reacts_to<live_set>,
-    // A page of the log.
-    caf::reacts_to<log_read>,
     // Begin a replay.
     caf::reacts_to<replay_found>,
     // Acknowledge to the client.
     caf::reacts_to<accepted>,
     // Publish what waited for credit.
     caf::reacts_to<credit_returned>,
-    // One shard has done its part of a SUBSCRIBE.
-    caf::reacts_to<subscriptions_added>,
-    // One shard has done its part of an UNSUBSCRIBE.
-    caf::reacts_to<subscriptions_removed>,
     // The next retained messages of a new subscription.
     caf::reacts_to<retained_read>,
     // Be the session that was kept.
@@ -227,18 +246,59 @@ using session_handle = connection_owner::extend<
     caf::reacts_to<go_on>,
     // Answer what waited for the disk.
     caf::reacts_to<session_written>,
-    // Let go of what was delivered.
-    caf::replies_to<ask_interest>::with<interest>,
     // End of the session, or a new life by an attach that is under way.
     caf::reacts_to<retired>,
     // Shutdown, first step.
     caf::reacts_to<stop_reading>,
     // Shutdown, last step.
     caf::reacts_to<dismiss>,
+    // A share group has written down what became of its messages.
+    caf::reacts_to<share_kept>,
     // Will delay or session expiry.
-    caf::reacts_to<session_timer>,
-    // Write what was collected.
-    caf::reacts_to<flush>>;
+    caf::reacts_to<session_timer>>;
+
+// -- share group --------------------------------------------------------------------
+
+/// A session speaks to the group of one of its shared subscriptions; by way of the group's
+/// directory, unless the group has sent it something.
+struct to_share {
+  share_call call;
+  session_handle from;
+  std::uint64_t session = 0;  ///< its number
+  std::uint32_t epoch = 0;
+  session_flow_ptr flow;
+};
+/// Before the first client: what is kept of an earlier life.
+struct restore_share {
+  std::shared_ptr<const kept_share> earlier;
+};
+/// A write of the group is on the disk, or failed.
+struct share_written {
+  write_number number = 0;
+  bool done = false;
+};
+/// To itself: it is time to write down where the group is.
+struct share_timer {};
+/// Answered once everything that was sent before is handed on.
+struct settle {};
+struct settled {};
+
+/// The members of one shared subscription: each message goes to one of them.
+using share_handle = subscriber_handle::extend<
+    // Members come, go, and say what became of messages.
+    caf::reacts_to<to_share>,
+    // Start: be the group that was kept.
+    caf::reacts_to<restore_share>,
+    // Start: all members are there again.
+    caf::reacts_to<go_on>,
+    // Tell members what waited for the disk.
+    caf::reacts_to<share_written>,
+    // Write down where it is.
+    caf::reacts_to<share_timer>,
+    // A barrier; writes down where it is.
+    caf::replies_to<settle>::with<settled>,
+    // It has no members and may end.
+    caf::reacts_to<retired>>;
 
 // -- shard --------------------------------------------------------------------------
 
@@ -257,32 +317,23 @@ struct ask_credit {
 /// Answered with `subscriptions_added`.
 struct add_subscriptions {
   shard_subscribe request;
-  session_handle subscriber;
-  std::uint64_t session = 0;  ///< its number
+  subscriber_handle subscriber;
+  std::uint64_t session = 0;  ///< its number, or a share group's
   session_flow_ptr flow;
 };
 /// Answered with `subscriptions_removed`.
 struct remove_subscriptions {
   shard_unsubscribe request;
-  session_handle subscriber;
+  subscriber_handle subscriber;
   std::uint64_t session = 0;
   std::uint32_t epoch = 0;
-};
-/// Messages of a shared subscription whose member is gone: to others.
-struct redeliver {
-  shard_redeliver request;
 };
 /// Answered with `live_set`.
 struct set_live {
   shard_set_live request;
-  session_handle subscriber;
+  subscriber_handle subscriber;
   std::uint64_t session = 0;
   std::uint32_t epoch = 0;
-};
-/// A member of share groups went online or offline.
-struct set_presence {
-  std::uint64_t session = 0;
-  bool online = false;
 };
 /// Answered with `retained_read`.
 struct read_retained {
@@ -291,10 +342,6 @@ struct read_retained {
   std::uint32_t epoch = 0;
   std::uint32_t connection_epoch = 0;
 };
-/// Answered once everything that was sent before is handed on.
-struct settle {};
-struct settled {};
-
 /// Before the first client: retained messages of an earlier life.
 struct restore_retained {
   std::vector<message_block_ptr> messages;  ///< each alone in its block
@@ -328,16 +375,12 @@ using shard_handle = caf::typed_actor<
     caf::reacts_to<route>,
     // Tell a publisher that may not send more when it may.
     caf::reacts_to<ask_credit>,
-    // Subscribe a session to filters that concern this shard.
+    // Subscribe a session or a share group to filters that concern this shard.
     caf::reacts_to<add_subscriptions>,
     // Unsubscribe it.
     caf::reacts_to<remove_subscriptions>,
-    // Find another member of a share group.
-    caf::reacts_to<redeliver>,
-    // Send a session what is in the log, or do not.
+    // Send a subscriber what is in the log, or do not.
     caf::reacts_to<set_live>,
-    // Prefer members of a share group that are online.
-    caf::reacts_to<set_presence>,
     // Look up retained messages, a page at a time.
     caf::reacts_to<read_retained>,
     // Hand out what was collected.
@@ -383,6 +426,14 @@ struct write_session {
   session_handle reply_to;
 };
 
+/// Where a share group is; answered with `share_written`.
+struct keep_share {
+  std::string share;
+  std::optional<kept_share> where;  ///< nothing: what was kept of it goes
+  share_handle reply_to;
+  write_number number = 0;
+};
+
 /// To itself: a sync is due.
 struct sync_now {};
 
@@ -405,6 +456,8 @@ using store_handle = caf::typed_actor<
     caf::reacts_to<keep_retained>,
     // Sessions.
     caf::reacts_to<write_session>,
+    // Share groups.
+    caf::reacts_to<keep_share>,
     // Remove what nobody needs.
     caf::reacts_to<trim>,
     // Remove more of that, which was searched for.
@@ -418,8 +471,14 @@ using store_handle = caf::typed_actor<
 
 // -- log reader ---------------------------------------------------------------------
 
-/// Answered with `log_read` or `replay_found`, in its time: a session has a few under way.
+/// Answered with `log_read`, in its time: a session has a few under way.
 struct read_log {
+  log_request what;
+  subscriber_handle reader;
+  std::uint32_t epoch = 0;
+};
+/// Answered with `replay_found`.
+struct find_replay {
   log_request what;
   session_handle reader;
   std::uint32_t epoch = 0;
@@ -437,8 +496,10 @@ struct end_long_waits {};
 
 /// Reads the log while others append.
 using log_reader_handle = caf::typed_actor<
-    // A page for a session.
+    // A page for a subscriber.
     caf::reacts_to<read_log>,
+    // Where a replay begins.
+    caf::reacts_to<find_replay>,
     // Find what can go.
     caf::reacts_to<find_unneeded>,
     // Look again for those who wait.
@@ -448,7 +509,7 @@ using log_reader_handle = caf::typed_actor<
 
 // -- directory ----------------------------------------------------------------------
 
-/// `ask_interest` for all sessions of a directory; answered with `interests`.
+/// `ask_interest` for all sessions and share groups of a directory; answered with `interests`.
 struct ask_interests {
   log_offset head = 0;
 };
@@ -467,6 +528,12 @@ struct retire {
   session_handle who;
   std::uint64_t attempts_seen = 0;
 };
+/// The same for a share group without members.
+struct retire_share {
+  std::string share;
+  share_handle who;
+  std::uint64_t joins_seen = 0;
+};
 /// A session has done what `stop_reading` or `dismiss` asked for.
 struct shutdown_step_done {
   bool dismissed = false;  ///< which of the two
@@ -481,16 +548,26 @@ struct all_done {};
 struct describe_directory {};
 struct directory_description {
   std::size_t sessions = 0;
+  std::size_t share_groups = 0;
 };
 
-/// Client identifiers to sessions: the only place where logins of one id meet.
+/// Client identifiers to sessions, and `$share/…` to groups: the only place where logins of one
+/// id, or members of one group, meet.
 using directory_handle = caf::typed_actor<
     // A client that passed its handshake.
     caf::reacts_to<claim>,
     // Start: make the session that was kept.
     caf::replies_to<restore_session>::with<session_restored>,
+    // Start: make the share group that was kept.
+    caf::reacts_to<restore_share>,
     // Start: all sessions go on.
     caf::reacts_to<go_on>,
+    // A session speaks to a share group.
+    caf::reacts_to<to_share>,
+    // A share group wants to end.
+    caf::reacts_to<retire_share>,
+    // A barrier behind all that was sent to share groups, which write down where they are.
+    caf::replies_to<settle>::with<settled>,
     // Ask all sessions.
     caf::replies_to<ask_interests>::with<interests>,
     // A session wants to end.
@@ -509,6 +586,7 @@ using directory_handle = caf::typed_actor<
 struct describe_node {};
 struct node_description {
   std::size_t sessions = 0;
+  std::size_t share_groups = 0;
   shard_description shards;  ///< summed up
 };
 
@@ -562,9 +640,7 @@ TROUPE_LOCAL_MESSAGE(route)
 TROUPE_LOCAL_MESSAGE(ask_credit)
 TROUPE_LOCAL_MESSAGE(add_subscriptions)
 TROUPE_LOCAL_MESSAGE(remove_subscriptions)
-TROUPE_LOCAL_MESSAGE(redeliver)
 TROUPE_LOCAL_MESSAGE(set_live)
-TROUPE_LOCAL_MESSAGE(set_presence)
 TROUPE_LOCAL_MESSAGE(read_retained)
 TROUPE_LOCAL_MESSAGE(settle)
 TROUPE_LOCAL_MESSAGE(settled)
@@ -585,6 +661,14 @@ TROUPE_LOCAL_MESSAGE(read_log)
 TROUPE_LOCAL_MESSAGE(log_grown)
 TROUPE_LOCAL_MESSAGE(end_long_waits)
 TROUPE_LOCAL_MESSAGE(replay_found)
+TROUPE_LOCAL_MESSAGE(find_replay)
+TROUPE_LOCAL_MESSAGE(keep_share)
+TROUPE_LOCAL_MESSAGE(restore_share)
+TROUPE_LOCAL_MESSAGE(retire_share)
+TROUPE_LOCAL_MESSAGE(share_kept)
+TROUPE_LOCAL_MESSAGE(share_timer)
+TROUPE_LOCAL_MESSAGE(share_written)
+TROUPE_LOCAL_MESSAGE(to_share)
 TROUPE_LOCAL_MESSAGE(restore_session)
 TROUPE_LOCAL_MESSAGE(session_restored)
 TROUPE_LOCAL_MESSAGE(go_on)

@@ -69,6 +69,7 @@ session_actor::behavior_type session_actor::make_behavior() {
       [](const live_set& reply) { running->handle(reply); },
       [](log_read& reply) { running->handle(reply); },
       [](const replay_found& reply) { running->handle(reply); },
+      [](const share_kept& reply) { running->handle(reply); },
       [](const restore_session& kept) { return running->handle(kept); },
       [](const go_on& request) { running->handle(request); },
       [](const ask_interest& question) {
@@ -87,6 +88,7 @@ void session_actor::on_exit() {
   socket_.reset();
   if (held_ != nullptr && held_->left_behind) house_.left_behind -= held_->bytes;
   held_.reset();
+  groups_.clear();
 }
 
 // -- the connection ---------------------------------------------------------------
@@ -151,7 +153,7 @@ void session_actor::close_connection(time_point now) {
 void session_actor::leave_behind() {
   const std::size_t limit = house_.settings.limits.shard_credit;
   if (house_.left_behind.load(std::memory_order_relaxed) + held_->bytes > limit) {
-    std::erase_if(held_->requests, [&](const shard_request& request) {
+    std::erase_if(held_->requests, [&](const routing_request& request) {
       const auto* const publish = std::get_if<shard_publish>(&request);
       if (publish == nullptr || publish->block->is_will()) return false;
       machine_.not_routed(*publish->block);
@@ -339,6 +341,9 @@ void session_actor::apply_effects(time_point now) {
   if (wanted.write.number != 0)
     send(house_.store, write_session{machine_.client_id(), std::exchange(wanted.write, {}),
                                      machine_.epoch(), self()});
+  // Behind the write: what the session gives back it must not have any more.
+  for (share_call& each : wanted.reports)
+    report_to_share(std::move(each));
   const bool close = wanted.close_connection;
   const bool ended = wanted.session_ended;
   if (close) close_connection(now);
@@ -359,14 +364,17 @@ void session_actor::apply_effects(time_point now) {
 
 void session_actor::read_log_for(log_request&& what, time_point now) {
   what.page.now = read_wall_clock(now);
-  const bool is_of_replay = what.start || what.follows;
-  send(is_of_replay ? house_.replay_reader : house_.log_reader,
+  if (what.start)
+    return send(house_.replay_reader, find_replay{std::move(what), self(), machine_.epoch()});
+  send(what.follows ? house_.replay_reader : house_.log_reader,
        read_log{std::move(what), self(), machine_.epoch()});
 }
 
 void session_actor::tell_presence() {
-  for (const shard_handle& shard : house_.shards)
-    send(shard, set_presence{machine_.number(), machine_.connected()});
+  for (std::string& share : machine_.shares()) {
+    share_call change{std::move(share), share_room{machine_.share_room()}};
+    send_request(change);
+  }
 }
 
 void session_actor::retire_when_done() {
@@ -395,7 +403,7 @@ std::optional<shard_index> session_actor::out_of_credit(shard_index shard) const
 
 void session_actor::send_requests() {
   session_effects& wanted = effects();
-  for (shard_request& request : wanted.requests) {
+  for (routing_request& request : wanted.requests) {
     auto* const publish = std::get_if<shard_publish>(&request);
     if (held_ == nullptr && (publish == nullptr || !out_of_credit(publish->shard))) {
       std::visit([this](auto& any) { send_request(any); }, request);
@@ -414,7 +422,7 @@ void session_actor::send_requests() {
 
 void session_actor::release_held() {
   for (; !held_->requests.empty(); held_->requests.pop_front()) {
-    shard_request& next = held_->requests.front();
+    routing_request& next = held_->requests.front();
     if (auto* const publish = std::get_if<shard_publish>(&next)) {
       if (const auto full = out_of_credit(publish->shard)) {
         if (!std::exchange(held_->asked, true)) send(house_.shards[*full], ask_credit{self()});
@@ -457,11 +465,6 @@ void session_actor::send_request(shard_unsubscribe& request) {
        remove_subscriptions{std::move(request), self(), machine_.number(), machine_.epoch()});
 }
 
-void session_actor::send_request(shard_redeliver& request) {
-  const shard_handle& shard = house_.shards[request.shard];
-  send(shard, redeliver{std::move(request)});
-}
-
 void session_actor::send_request(shard_set_live& request) {
   const shard_handle& shard = house_.shards[request.shard];
   send(shard, set_live{request, self(), machine_.number(), machine_.epoch()});
@@ -471,6 +474,18 @@ void session_actor::send_request(shard_read_retained& request) {
   const shard_handle& shard = house_.shards[request.shard];
   send(shard,
        read_retained{std::move(request), self(), machine_.epoch(), machine_.connection_epoch()});
+}
+
+void session_actor::send_request(share_call& call) {
+  if (std::holds_alternative<share_leave>(call.what)) ++removals_;
+  const directory_handle& directory = house_.directory_of(call.share);
+  send(directory, to_share{std::move(call), self(), machine_.number(), machine_.epoch(), flow()});
+}
+
+void session_actor::report_to_share(share_call&& call) {
+  const auto known = groups_.find(call.share);
+  if (known == groups_.end()) return send_request(call);
+  send(known->second, to_share{std::move(call), self(), machine_.number(), machine_.epoch(), {}});
 }
 
 void session_actor::update_deadline() {
@@ -500,6 +515,9 @@ void session_actor::schedule_timer(time_point now) {
 void session_actor::handle(const deliver& batch) {
   flow_->delivering.fetch_sub(batch.messages->footprint(), std::memory_order_relaxed);
   const time_point now = current_time(*this);
+  if (batch.options.tracked)
+    groups_.insert_or_assign(batch.options.details->share,
+                             caf::actor_cast<share_handle>(current_sender()));
   if (batch.epoch == machine_.epoch())
     machine_.deliver(*batch.messages, batch.options, batch.from, now, effects());
   else
@@ -549,6 +567,12 @@ void session_actor::handle(const retained_read& reply) {
   const time_point now = current_time(*this);
   machine_.retained_read(reply.number, reply.page, now, effects());
   carry_out(now);
+}
+
+void session_actor::handle(const share_kept& reply) {
+  if (reply.epoch != machine_.epoch()) return;
+  machine_.share_kept(reply.number, current_time(*this), effects());
+  carry_out(current_time(*this));
 }
 
 // -- what outlives the process ------------------------------------------------------

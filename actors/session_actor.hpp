@@ -6,7 +6,9 @@
 #include "libbroker/session/session.hpp"
 
 #include <deque>
+#include <map>
 #include <memory>
+#include <string>
 
 namespace troupe {
 
@@ -28,9 +30,9 @@ private:
   /// Publishes that wait for credit, and what came behind them; most sessions
   /// never have any.
   struct held_requests {
-    std::deque<shard_request> requests;
+    std::deque<routing_request> requests;
     std::size_t bytes = 0;          ///< of the publishes
-    bool presence_changed = false;  ///< shards are to be told behind all this
+    bool presence_changed = false;  ///< share groups are to be told behind all this
     bool left_behind = false;       ///< by a client that is gone; see `node_context`
     bool asked = false;             ///< a shard will tell of credit
   };
@@ -62,9 +64,10 @@ private:
   void send_request(shard_publish& request);
   void send_request(shard_subscribe& request);
   void send_request(shard_unsubscribe& request);
-  void send_request(shard_redeliver& request);
   void send_request(shard_set_live& request);
   void send_request(shard_read_retained& request);
+  void send_request(share_call& call);
+  void report_to_share(share_call&& call);
   void read_log_for(log_request&& what, time_point now);
   void release_held();
   void close_connection(time_point now);
@@ -84,6 +87,7 @@ private:
   void handle(const subscriptions_added& reply);
   void handle(const subscriptions_removed& reply);
   void handle(const retained_read& reply);
+  void handle(const share_kept& reply);
   session_restored handle(const restore_session& kept);
   void handle(const go_on& request);
   void handle(const session_written& reply);
@@ -102,7 +106,9 @@ private:
   std::unique_ptr<connection> socket_;
   byte_buffer partial_;  ///< start of a packet that has not arrived whole
   std::unique_ptr<held_requests> held_;
-  session_flow_ptr flow_;               ///< null: nothing was ever under way
+  session_flow_ptr flow_;  ///< null: nothing was ever under way
+  /// Share groups that keep count of what they sent; most sessions have none.
+  std::map<std::string, share_handle, std::less<>> groups_;
   shard_index last_published_ = 0;      ///< where the last block went
   std::optional<time_point> deadline_;  ///< as the socket knows it
   std::optional<time_point> timer_at_;  ///< of the pending `session_timer`

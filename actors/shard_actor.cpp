@@ -43,16 +43,8 @@ shard_actor::behavior_type shard_actor::make_behavior() {
       },
       [this](add_subscriptions& request) { subscribe(request); },
       [this](const remove_subscriptions& request) { unsubscribe(request); },
-      [this](const redeliver& lost) {
-        router_.redeliver(*parse_topic_filter(lost.request.filter), lost.request.block);
-        request_flush();
-      },
       [this](set_live& request) { change_live(request); },
       [this](const appended& reply) { on_appended(reply); },
-      [this](const set_presence& change) {
-        if (const auto member = router_.find(change.session))
-          router_.set_online(*member, change.online);
-      },
       [this](const read_retained& request) {
         const scheduler_config& batch = house_.settings.scheduler;
         send(request.reader,
@@ -191,6 +183,7 @@ void shard_actor::subscribe(add_subscriptions& request) {
                             .number = request.request.number,
                             .epoch = request.request.epoch,
                             .retained_sequence = router_.retained_sequence()};
+  reply.through = appending_.routed_through(house_.log_head.load(std::memory_order_acquire));
   for (const filter_request& wanted : request.request.filters) {
     const topic_filter filter = *parse_topic_filter(wanted.filter);
     router_.subscribe(index, filter, wanted.options, wanted.identifier, request.request.lasting);
@@ -232,10 +225,9 @@ void shard_actor::hand_out() {
 
 void shard_actor::hand_out(routed&& match) {
   subscriber& to = subscribers_[match.to];
-  // What it reads from the log later. Shared subscriptions do not go through the log.
-  const bool in_log = to.lasting && match.messages->all_logged &&
-                      !is_shared(match.options.details) &&
-                      match.options.maximum_qos != qos::at_most_once;
+  // What it reads from the log later.
+  const bool in_log =
+      to.lasting && match.messages->all_logged && match.options.maximum_qos != qos::at_most_once;
   if (in_log && !to.live) return;
   const std::size_t waiting =
       to.flow->delivering.fetch_add(match.messages->footprint(), std::memory_order_relaxed);

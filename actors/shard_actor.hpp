@@ -25,7 +25,7 @@ protected:
 
 private:
   struct subscriber {
-    session_handle handle;
+    subscriber_handle handle;
     std::uint32_t epoch = 0;
     session_flow_ptr flow;
     bool lasting = false;  ///< reads from the log what it was not sent

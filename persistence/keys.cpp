@@ -77,6 +77,8 @@ session_part parse_session(std::string_view key) noexcept {
   return {.client_id = key.substr(1, end - 1), .part = key[end + 1], .rest = key.substr(end + 2)};
 }
 
+std::string share(std::string_view share) { return share_table + std::string(share); }
+
 std::string topic(std::string_view name) { return topic_table + std::string(name); }
 
 }  // namespace troupe::keys

@@ -21,6 +21,7 @@ namespace keys {
 
 // The first byte.
 inline constexpr char meta_table = 'A';
+inline constexpr char share_table = 'G';
 inline constexpr char index_table = 'I';
 inline constexpr char stream_table = 'L';
 inline constexpr char retained_table = 'M';
@@ -79,6 +80,9 @@ inline constexpr char subscription_part = 'F';
 inline constexpr char progress_part = 'P';
 inline constexpr char inbound_part = 'Q';
 [[nodiscard]] session_part parse_session(std::string_view key) noexcept;
+
+/// Of the group of a `$share/…`.
+[[nodiscard]] std::string share(std::string_view share);
 
 /// Leads to the number of the topic.
 [[nodiscard]] std::string topic(std::string_view name);

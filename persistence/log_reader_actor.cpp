@@ -42,6 +42,7 @@ void log_reader_actor::end_waits(IsOver is_over) {
 log_reader_actor::behavior_type log_reader_actor::make_behavior() {
   return {
       [this](read_log& request) { answer(request); },
+      [this](const find_replay& request) { find_beginning(request); },
       [this](const find_unneeded& request) { answer(request); },
       [this](const log_grown&) { look_again(); },
       [this](const end_long_waits&) {
@@ -61,7 +62,6 @@ log_reader_actor::behavior_type log_reader_actor::make_behavior() {
 }
 
 void log_reader_actor::answer(read_log& request) {
-  if (request.what.start) return find_beginning(request);
   if (!request.what.follows) return send_page(request, read(request.what));
   log_.await_growth();  // first, so that what is added while we look is not missed
   if (follow(request)) return;
@@ -85,7 +85,7 @@ void log_reader_actor::answer(const find_unneeded& request) {
   send(request.reply_to, unneeded_found{{}, request.limits.head});
 }
 
-void log_reader_actor::find_beginning(const read_log& request) {
+void log_reader_actor::find_beginning(const find_replay& request) {
   const log_query& what = request.what.page;
   const auto found = reader_.find(*request.what.start, what.filters, what.now.wall);
   replay_found reply{.number = request.what.number, .epoch = request.epoch, .where = {}};

@@ -37,7 +37,7 @@ private:
 
   void answer(read_log& request);
   void answer(const find_unneeded& request);
-  void find_beginning(const read_log& request);
+  void find_beginning(const find_replay& request);
   /// Looks at a part of the log; returns false if there is nothing to be told before it grows.
   [[nodiscard]] bool follow(read_log& request);
   void look_again();

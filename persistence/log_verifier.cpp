@@ -5,6 +5,7 @@
 #include "persistence/log_record.hpp"
 #include "persistence/log_streams.hpp"
 #include "persistence/session_table.hpp"
+#include "persistence/share_table.hpp"
 #include "persistence/snapshot_walk.hpp"
 
 #include <fmt/format.h>
@@ -63,7 +64,8 @@ private:
             {keys::record_table, &verifier::check_record},
             {keys::index_table, &verifier::count_index_entry},
             {keys::retained_table, &verifier::check_retained},
-            {keys::session_table, &verifier::check_session}};
+            {keys::session_table, &verifier::check_session},
+            {keys::share_table, &verifier::check_share}};
   }
 
   storage_result<void> look_at(char table, check each) {
@@ -253,6 +255,10 @@ private:
     if (part.part == keys::login_part) ++figures_.sessions;
     if (!is_whole_session_part(key, value))
       fail("what is kept of the session of {} is damaged", part.client_id);
+  }
+
+  void check_share(std::string_view key, std::string_view value, const store_scan&) {
+    if (!is_whole_share(key, value)) fail("what is kept of the group {} is damaged", key.substr(1));
   }
 
   const store_snapshot& snapshot_;

@@ -41,12 +41,13 @@ constexpr std::size_t positions_at = 2;  // and behind them what is in flight
 constexpr std::size_t in_flight_offset_at = 2;
 constexpr std::size_t in_flight_flags_at = 10;
 constexpr std::size_t in_flight_identifier_at = 11;
-constexpr std::size_t in_flight_size = 15;
+constexpr std::size_t in_flight_size = 15;  // and behind it, with `share_bit`, the share
 
 constexpr std::uint8_t qos_mask = 0x03;
 constexpr std::uint8_t retain_bit = 0x04;
 constexpr std::uint8_t released_bit = 0x08;
 constexpr std::uint8_t replayed_bit = 0x10;
+constexpr std::uint8_t share_bit = 0x20;
 
 std::uint64_t number_of(wall_time at) noexcept {
   return static_cast<std::uint64_t>(at.time_since_epoch().count());
@@ -141,8 +142,12 @@ std::string encode(const kept_progress& progress) {
     append_big_endian(each.offset, value);
     value += static_cast<char>(static_cast<unsigned>(each.qos) | (each.retain ? retain_bit : 0U) |
                                (each.released ? released_bit : 0U) |
-                               (each.replayed ? replayed_bit : 0U));
+                               (each.replayed ? replayed_bit : 0U) |
+                               (each.share.empty() ? 0U : share_bit));
     append_big_endian(each.identifier, value);
+    if (each.share.empty()) continue;
+    append_big_endian(static_cast<std::uint16_t>(each.share.size()), value);
+    value += each.share;
   }
   return value;
 }
@@ -152,18 +157,27 @@ std::optional<kept_progress> decode_progress(std::string_view value) {
     return std::nullopt;
   const std::size_t positions = static_cast<std::uint8_t>(value[position_count_at]);
   const std::size_t in_flight_at = positions_at + positions * sizeof(log_offset);
-  if (positions == 0 || value.size() < in_flight_at ||
-      (value.size() - in_flight_at) % in_flight_size != 0)
-    return std::nullopt;
+  if (positions == 0 || value.size() < in_flight_at) return std::nullopt;
   kept_progress progress;
   for (std::size_t at = positions_at; at != in_flight_at; at += sizeof(log_offset))
     progress.positions.push_back(get_big_endian<log_offset>(value.substr(at)));
-  for (std::size_t at = in_flight_at; at != value.size(); at += in_flight_size) {
-    const std::string_view part = value.substr(at, in_flight_size);
+  for (std::string_view rest = value.substr(in_flight_at); !rest.empty();) {
+    if (rest.size() < in_flight_size) return std::nullopt;
+    const std::string_view part = rest.substr(0, in_flight_size);
+    rest.remove_prefix(in_flight_size);
     const auto flags = static_cast<std::uint8_t>(part[in_flight_flags_at]);
     const auto id = get_big_endian<packet_id>(part);
     const unsigned level = flags & qos_mask;
     if (id == 0 || level == 0 || level > 2) return std::nullopt;
+    std::string_view share;
+    if ((flags & share_bit) != 0) {
+      if (rest.size() < sizeof(std::uint16_t)) return std::nullopt;
+      const std::size_t size = get_big_endian<std::uint16_t>(rest);
+      rest.remove_prefix(sizeof(std::uint16_t));
+      if (rest.size() < size) return std::nullopt;
+      share = rest.substr(0, size);
+      rest.remove_prefix(size);
+    }
     progress.in_flight.push_back(
         {.id = id,
          .offset = get_big_endian<log_offset>(part.substr(in_flight_offset_at)),
@@ -171,7 +185,8 @@ std::optional<kept_progress> decode_progress(std::string_view value) {
          .retain = (flags & retain_bit) != 0,
          .released = (flags & released_bit) != 0,
          .replayed = (flags & replayed_bit) != 0,
-         .identifier = get_big_endian<std::uint32_t>(part.substr(in_flight_identifier_at))});
+         .identifier = get_big_endian<std::uint32_t>(part.substr(in_flight_identifier_at)),
+         .share = std::string(share)});
   }
   return progress;
 }

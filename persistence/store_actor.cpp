@@ -37,6 +37,7 @@ store_actor::store_actor(caf::actor_config& config, database& store, offset_log&
       head_(head),
       retained_(store),
       sessions_(store),
+      shares_(store),
       settings_(settings),
       rules_(rules),
       follower_(std::move(follower)) {
@@ -48,6 +49,7 @@ store_actor::behavior_type store_actor::make_behavior() {
       [this](append& request) { add(request); },
       [this](const keep_retained& request) { keep(request); },
       [this](write_session& request) { write(request); },
+      [this](keep_share& request) { write(request); },
       [this](const trim& request) { remove_passed(request); },
       [this](const unneeded_found& found) { remove_unneeded(found); },
       [this](const sync_now&) {
@@ -75,6 +77,7 @@ void store_actor::on_exit() {
   append_answers_.clear();
   shard_answers_.clear();
   session_answers_.clear();
+  share_answers_.clear();
   follower_ = nullptr;
   sweep_.reset();
   needed_.reset();
@@ -124,6 +127,16 @@ void store_actor::write(write_session& request) {
     sessions_.apply(request.client_id, change, now);
   session_answers_.push_back(
       {std::move(request.reply_to), {.number = request.changes.number, .epoch = request.epoch}});
+  commit_soon();
+}
+
+void store_actor::write(keep_share& request) {
+  note(settings_.durability);
+  if (request.where)
+    shares_.keep(*request.where);
+  else
+    shares_.remove(request.share);
+  share_answers_.push_back({std::move(request.reply_to), {.number = request.number}});
   commit_soon();
 }
 
@@ -250,6 +263,11 @@ void store_actor::commit() {
     send(owed.to, owed.message);
   }
   session_answers_.clear();
+  for (share_answer& owed : share_answers_) {
+    owed.message.done = done.has_value();
+    send(owed.to, owed.message);
+  }
+  share_answers_.clear();
 }
 
 }  // namespace troupe

@@ -6,6 +6,7 @@
 #include "persistence/offset_log.hpp"
 #include "persistence/retained_table.hpp"
 #include "persistence/session_table.hpp"
+#include "persistence/share_table.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -38,6 +39,7 @@ private:
   void add(append& request);
   void keep(const keep_retained& request);
   void write(write_session& request);
+  void write(keep_share& request);
   void commit_soon();
   void commit();
   void remove_passed(const trim& request);
@@ -60,16 +62,22 @@ private:
     session_handle to;
     session_written message;
   };
+  struct share_answer {
+    share_handle to;
+    share_written message;
+  };
 
   database& store_;
   offset_log& log_;
   std::atomic<log_offset>& head_;
   retained_table retained_;
   session_table sessions_;
+  share_table shares_;
   // Due after the commit.
   std::vector<append_answer> append_answers_;
   std::vector<shard_answer> shard_answers_;
   std::vector<session_answer> session_answers_;
+  std::vector<share_answer> share_answers_;
   const store_config settings_;
   const std::vector<durability_rule> rules_;
   std::unordered_map<std::string, durability, text_hash, std::equal_to<>> known_durability_;

@@ -9,11 +9,9 @@
 #include "actors/shard_actor.hpp"
 #include "actors/statistics_actor.hpp"
 #include "apps/troupe/control.hpp"
-#include "libbroker/topic.hpp"
 #include "net/io_scheduler.hpp"
+#include "persistence/earlier_life.hpp"
 #include "persistence/log_reader_actor.hpp"
-#include "persistence/retained_table.hpp"
-#include "persistence/session_table.hpp"
 #include "persistence/store_actor.hpp"
 
 #include <caf/all.hpp>
@@ -138,23 +136,19 @@ void broker::restore() {
   const clock_reading now =
       read_wall_clock(std::chrono::floor<std::chrono::milliseconds>(system_->clock().now()));
 
-  const auto shards = static_cast<std::uint32_t>(node_.shards.size());
-  std::vector<restore_retained> by_shard(shards);
-  const auto retained = retained_table(*store_).load(now, [&](message_block_ptr message) {
-    const std::string_view topic = message->topic((*message)[0]);
-    by_shard[shard_of(topic, shards)].messages.push_back(std::move(message));
-  });
-  for (shard_index i = 0; i != shards; ++i)
-    caf::anon_send(node_.shards[i], std::move(by_shard[i]));
-
-  std::vector<restore_session> earlier;
-  const auto sessions = session_table(*store_).load(now, [&](kept_session&& session) {
-    earlier.push_back({std::make_shared<const kept_session>(std::move(session))});
-  });
+  earlier_life earlier =
+      load_earlier_life(*store_, static_cast<std::uint32_t>(node_.shards.size()), now);
+  for (std::size_t i = 0; i != earlier.retained.size(); ++i)
+    caf::anon_send(node_.shards[i], std::move(earlier.retained[i]));
+  for (restore_share& each : earlier.shares) {
+    const directory_handle& directory = node_.directory_of(each.earlier->share);
+    caf::anon_send(directory, std::move(each));
+  }
   // Only now: sessions that go on write, and the store is the store actor's from then on.
-  subscribe_again(earlier);
-  spdlog::info("event=restored sessions={} retained={} expired={} damaged={}", sessions.sessions,
-               retained.messages, retained.expired, sessions.damaged + retained.damaged);
+  subscribe_again(earlier.sessions);
+  spdlog::info("event=restored sessions={} share_groups={} retained={} expired={} damaged={}",
+               earlier.sessions.size(), earlier.shares.size(), earlier.retained_messages,
+               earlier.retained_expired, earlier.damaged);
 }
 
 /// Nobody publishes before the last of them has its subscriptions, not even a will.
@@ -166,6 +160,8 @@ void broker::subscribe_again(const std::vector<restore_session>& earlier) {
   for (const restore_session& each : earlier)
     self->request(node_.directory_of(each.earlier->client_id), caf::infinite, each)
         .receive([](const session_restored&) {}, fail);
+  for (const directory_handle& each : node_.directories)  // share groups have subscribed, too
+    self->request(each, caf::infinite, settle{}).receive([](const settled&) {}, fail);
   for (const shard_handle& each : node_.shards)
     self->request(each, caf::infinite, settle{}).receive([](const settled&) {}, fail);
   for (const directory_handle& each : node_.directories)
@@ -271,6 +267,7 @@ void broker::drain() {
   if (!settled || store_ == nullptr) return;
   // Sessions have published wills and written down where they are.
   ask_all<troupe::settled>(self, node_.shards, settle{}, dismissed_by);
+  ask_all<troupe::settled>(self, node_.directories, settle{}, dismissed_by);
   ask_all<troupe::settled>(self, std::vector{node_.store}, settle{}, dismissed_by);
 }
 

@@ -72,6 +72,7 @@ struct delivery_options {
   bool no_local = false;      ///< skip what this session published itself
   bool retained = false;      ///< comes from the retained store: goes out with RETAIN 1
   bool replayed = false;      ///< read from the log for a `$replay/` subscription
+  bool tracked = false;       ///< a share group wants to know what becomes of each message
   match_details_ptr details;  ///< null: neither identifiers nor a share group
 };
 

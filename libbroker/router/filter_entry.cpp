@@ -45,26 +45,4 @@ bool subscription_list::erase(subscriber_index subscriber) {
   return true;
 }
 
-share_group* filter_entry::find_group(std::string_view name) const noexcept {
-  if (groups == nullptr) return nullptr;
-  const auto found = std::find_if(groups->begin(), groups->end(),
-                                  [&](const share_group& group) { return group.name == name; });
-  return found == groups->end() ? nullptr : &*found;
-}
-
-share_group& filter_entry::make_group(std::string_view name, std::string_view filter) {
-  if (share_group* const existing = find_group(name)) return *existing;
-  if (groups == nullptr) groups = std::make_unique<std::vector<share_group>>();
-  std::string whole = "$share/";
-  whole.append(name).append("/").append(filter);
-  return groups->emplace_back(share_group{.name = std::string(name),
-                                          .details = make_match_details({}, std::move(whole)),
-                                          .members = {}});
-}
-
-void filter_entry::erase_group(const share_group& group) {
-  groups->erase(groups->begin() + (&group - groups->data()));
-  if (groups->empty()) groups.reset();
-}
-
 }  // namespace troupe

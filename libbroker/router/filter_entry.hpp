@@ -1,11 +1,9 @@
 #pragma once
 
-#include "libbroker/message/delivery.hpp"
 #include "libbroker/packet.hpp"
 
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -21,9 +19,6 @@ struct subscription {
   subscription_options options;
   /// The subscriber reads from the log what it misses: messages for it are to be in there.
   bool logged = false;
-  /// Messages collected for this member of a share group alone since the last
-  /// flush, as `filter_entry::batch`.
-  mutable std::uint32_t batch = 0;
 };
 
 /// The subscriptions of one filter in no order; each subscriber at most once.
@@ -60,32 +55,16 @@ private:
   std::unique_ptr<std::unordered_map<subscriber_index, std::size_t>> index_;
 };
 
-/// The members of one `$share/<name>/<filter>`. Source: MQTT5 §4.8.2.
-struct share_group {
-  std::string name;
-  match_details_ptr details;  ///< of a member without subscription identifier
-  subscription_list members;
-  std::size_t next = 0;  ///< whose turn it is
-};
-
 /// Everybody who subscribed to one filter.
-class filter_entry {
-public:
+struct filter_entry {
   subscription_list subscriptions;
-  std::unique_ptr<std::vector<share_group>> groups;
   /// Messages collected for `subscriptions` since the last flush: position in
   /// the router's list of batches, plus one; 0 = none yet.
   std::uint32_t batch = 0;
   std::uint32_t logged = 0;  ///< of `subscriptions`
   bool is_stream = false;    ///< what matches is kept whoever subscribes
 
-  [[nodiscard]] bool unused() const noexcept {
-    return subscriptions.empty() && groups == nullptr && !is_stream;
-  }
-  [[nodiscard]] share_group* find_group(std::string_view name) const noexcept;
-  /// `filter`: without `$share`, for the group if there is none of that name yet.
-  share_group& make_group(std::string_view name, std::string_view filter);
-  void erase_group(const share_group& group);
+  [[nodiscard]] bool unused() const noexcept { return subscriptions.empty() && !is_stream; }
 };
 
 }  // namespace troupe

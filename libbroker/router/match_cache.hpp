@@ -9,7 +9,7 @@
 
 namespace troupe {
 
-class filter_entry;
+struct filter_entry;
 
 /// Remembers which filters matched the topics of late, because devices publish
 /// to the same topics again and again. Bounded: one place per hash value.

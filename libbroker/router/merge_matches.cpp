@@ -80,13 +80,6 @@ delivery_options options_of(const subscription& by) {
   return options;
 }
 
-delivery_options options_of(const subscription& by, const share_group& group) {
-  delivery_options options = options_of(by);
-  options.details = by.identifier == 0 ? group.details
-                                       : make_match_details({by.identifier}, group.details->share);
-  return options;
-}
-
 std::vector<merged_delivery> merge_matches(std::span<const subscription_match> matches,
                                            std::span<const message_block_ptr> blocks,
                                            std::uint64_t session) {

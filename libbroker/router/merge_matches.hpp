@@ -32,7 +32,4 @@ merge_matches(std::span<const subscription_match> matches,
 /// The options of a delivery that only `by` matched.
 [[nodiscard]] delivery_options options_of(const subscription& by);
 
-/// The options of a delivery to `by` as a member of `group`.
-[[nodiscard]] delivery_options options_of(const subscription& by, const share_group& group);
-
 }  // namespace troupe

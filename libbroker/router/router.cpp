@@ -8,12 +8,6 @@
 
 namespace troupe {
 
-namespace {
-
-intrusive_ptr<delivery> make_delivery() { return intrusive_ptr<delivery>::adopt(new delivery()); }
-
-}  // namespace
-
 router::router(retained_store::limits retained) : retained_(retained) {}
 
 // -- subscribers ----------------------------------------------------------------
@@ -45,10 +39,6 @@ bool router::leave_if_unused(subscriber_index index) {
   return true;
 }
 
-void router::set_online(subscriber_index index, bool online) noexcept {
-  subscribers_[index].online = online;
-}
-
 // -- subscriptions --------------------------------------------------------------
 
 bool router::subscribe(subscriber_index index, const topic_filter& filter,
@@ -56,12 +46,9 @@ bool router::subscribe(subscriber_index index, const topic_filter& filter,
                        bool lasting) {
   assert(!pending());
   filter_entry& entry = make_entry(filter.filter, filter.has_wildcard);
-  subscription_list& list = filter.is_shared()
-                                ? entry.make_group(filter.group, filter.filter).members
-                                : entry.subscriptions;
-  const bool logged = lasting && !filter.is_shared() && options.qos != qos::at_most_once;
-  count_logged(entry, list.get(index), logged);
-  const bool existed = list.put(
+  const bool logged = lasting && options.qos != qos::at_most_once;
+  count_logged(entry, entry.subscriptions.get(index), logged);
+  const bool existed = entry.subscriptions.put(
       {.subscriber = index, .identifier = identifier, .options = options, .logged = logged});
   if (!existed) {
     ++subscriptions_;
@@ -88,14 +75,11 @@ bool router::unsubscribe(subscriber_index index, const topic_filter& filter) {
   const auto at = filters_.find(filter.filter);
   if (at == filters_.end()) return false;
   filter_entry& entry = at->second;
-  share_group* const group = filter.is_shared() ? entry.find_group(filter.group) : nullptr;
-  if (filter.is_shared() && group == nullptr) return false;
-  subscription_list& list = group != nullptr ? group->members : entry.subscriptions;
-  count_logged(entry, list.get(index), false);
-  if (!list.erase(index)) return false;  // [MQTT5-3.10.4-2], [MQTT311-3.10.4-2]
+  count_logged(entry, entry.subscriptions.get(index), false);
+  // [MQTT5-3.10.4-2], [MQTT311-3.10.4-2]
+  if (!entry.subscriptions.erase(index)) return false;
   --subscriptions_;
   --subscribers_[index].subscriptions;
-  if (group != nullptr && list.empty()) entry.erase_group(*group);
   if (entry.unused()) {
     if (filter.has_wildcard) wildcards_.erase(filter.filter);
     filters_.erase(at);
@@ -152,7 +136,10 @@ void router::route(const message_block_ptr& block) {
       matched = true;
     }
   }
-  if (matched) remember(block);
+  if (!matched) return;
+  blocks_.push_back(block);
+  pending_messages_ += block->size();
+  pending_bytes_ += block->bytes();
 }
 
 void router::retain(const message_block_ptr& block, std::uint32_t index) {
@@ -163,66 +150,20 @@ void router::retain(const message_block_ptr& block, std::uint32_t index) {
     retained_changes_.push_back({block, index, removed});
 }
 
-void router::redeliver(const topic_filter& filter, const message_block_ptr& block) {
-  const auto at = filters_.find(filter.filter);
-  share_group* const group = at == filters_.end() ? nullptr : at->second.find_group(filter.group);
-  if (group == nullptr) return;
-  for (std::uint32_t i = 0; i != block->size(); ++i)
-    collect_shared(at->second, *group, block, i);
-  remember(block);
-}
-
-void router::remember(const message_block_ptr& block) {
-  blocks_.push_back(block);
-  pending_messages_ += block->size();
-  pending_bytes_ += block->bytes();
-}
-
 void router::collect(filter_entry& filter, const message_block_ptr& block, std::uint32_t index) {
-  if (!filter.subscriptions.empty()) {
-    if (filter.batch == 0) {
-      batches_.push_back({.filter = &filter, .messages = make_delivery()});
-      filter.batch = static_cast<std::uint32_t>(batches_.size());
-    }
-    batches_[filter.batch - 1].messages->add(block, index);
-  }
-  if (filter.groups == nullptr) return;
-  for (share_group& group : *filter.groups)  // [MQTT5-4.8.2-3]
-    collect_shared(filter, group, block, index);
-}
-
-void router::collect_shared(filter_entry& filter, share_group& group,
-                            const message_block_ptr& block, std::uint32_t index) {
-  const subscription& member = next_member(group);
-  if (member.batch == 0) {
+  if (filter.subscriptions.empty()) return;
+  if (filter.batch == 0) {
     batches_.push_back(
-        {.filter = &filter, .member = &member, .group = &group, .messages = make_delivery()});
-    member.batch = static_cast<std::uint32_t>(batches_.size());
+        {.filter = &filter, .messages = intrusive_ptr<delivery>::adopt(new delivery())});
+    filter.batch = static_cast<std::uint32_t>(batches_.size());
   }
-  batches_[member.batch - 1].messages->add(block, index);
-}
-
-const subscription& router::next_member(share_group& group) const noexcept {
-  const std::size_t members = group.members.size();
-  assert(members != 0);
-  for (std::size_t tried = 0; tried != members; ++tried) {
-    const subscription& candidate = group.members[group.next++ % members];
-    if (subscribers_[candidate.subscriber].online) return candidate;
-  }
-  return group.members[group.next++ % members];
+  batches_[filter.batch - 1].messages->add(block, index);
 }
 
 void router::flush(std::vector<routed>& out) {
   for (const batch& from : batches_) {
-    if (from.member == nullptr) {
-      from.filter->batch = 0;
-      add_matches(from);
-    } else {
-      from.member->batch = 0;
-      // A delivery of its own [MQTT5-3.3.4-5].
-      out.push_back(
-          {from.member->subscriber, from.messages, options_of(*from.member, *from.group)});
-    }
+    from.filter->batch = 0;
+    add_matches(from);
   }
   for (const subscriber_index to : touched_)
     merge(to, out);

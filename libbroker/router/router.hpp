@@ -35,17 +35,16 @@ struct retained_change {
 /// and the retained messages. Collects matches per filter, so that subscribers
 /// with the same matches share one delivery.
 ///
-/// Order: `flush` hands out what `route` took in before. Messages of one shared
-/// subscription, and those of all others of a subscriber together, keep the order
-/// in which they were routed. A block is routed once between two flushes. Changes to subscriptions
-/// apply to later messages only, hence REQUIRE that `pending()` is false.
+/// Order: `flush` hands out what `route` took in before; the messages of a subscriber keep the
+/// order in which they were routed. A block is routed once between two flushes. Changes to
+/// subscriptions apply to later messages only, hence REQUIRE that `pending()` is false.
 class router {
 public:
   explicit router(retained_store::limits retained);
 
   // -- subscribers
 
-  /// The index of the session with the process-wide number `session`, made up
+  /// The index of the session or share group with the process-wide number `session`, made up
   /// if it has none here.
   subscriber_index join(std::uint64_t session);
   /// The index of a session that joined.
@@ -53,14 +52,11 @@ public:
   /// Frees the index of a subscriber that has no subscription left here and
   /// returns true; else false.
   bool leave_if_unused(subscriber_index index);
-  /// Only members that are online get messages of a shared subscription, as
-  /// long as there is one.
-  void set_online(subscriber_index index, bool online) noexcept;
 
   // -- subscriptions
 
-  /// `lasting`: the session outlives the process. Returns whether the subscription existed
-  /// and was replaced [MQTT5-3.8.4-3].
+  /// `filter`: without `$share`. `lasting`: the subscriber outlives the process. Returns
+  /// whether the subscription existed and was replaced [MQTT5-3.8.4-3].
   bool subscribe(subscriber_index index, const topic_filter& filter,
                  const subscription_options& options, std::uint32_t identifier,
                  bool lasting = false);
@@ -73,14 +69,11 @@ public:
   // -- messages
 
   /// Sets `which` to the messages of `block` that are to be in the log before they are
-  /// routed: those of streams, and QoS 1 and 2 that a lasting session has subscribed to at
-  /// such a level. Messages of shared subscriptions are not among them.
+  /// routed: those of streams, and QoS 1 and 2 that a lasting subscriber has subscribed to at
+  /// such a level.
   void find_logged(const message_block& block, std::vector<std::uint32_t>& which);
   /// Collects what `block`'s messages match and updates the retained messages.
   void route(const message_block_ptr& block);
-  /// Collects `block`'s messages for members of the shared subscription `filter`
-  /// again: the member that had them is gone [MQTT5-4.8.2-5]. Without members left they go.
-  void redeliver(const topic_filter& filter, const message_block_ptr& block);
   /// Whether something was collected and not yet flushed.
   [[nodiscard]] bool pending() const noexcept { return !batches_.empty(); }
   [[nodiscard]] std::size_t pending_messages() const noexcept { return pending_messages_; }
@@ -114,14 +107,11 @@ private:
   struct subscriber {
     std::uint64_t session = 0;
     std::uint32_t subscriptions = 0;
-    bool online = true;
     std::uint32_t last_match = 0;  // in this flush: position in matches_, plus one; 0 = none
   };
-  /// Messages collected for all of `filter`'s subscriptions or for one member.
+  /// Messages collected for `filter`'s subscriptions.
   struct batch {
     filter_entry* filter = nullptr;
-    const subscription* member = nullptr;  // of `group`, for it alone; null: for all
-    const share_group* group = nullptr;
     intrusive_ptr<delivery> messages;
   };
   /// One batch for one subscriber.
@@ -136,11 +126,7 @@ private:
   [[nodiscard]] const std::vector<filter_entry*>& matches_of(std::string_view topic);
   void count_logged(filter_entry& entry, const subscription* before, bool after) noexcept;
   void collect(filter_entry& filter, const message_block_ptr& block, std::uint32_t index);
-  void collect_shared(filter_entry& filter, share_group& group, const message_block_ptr& block,
-                      std::uint32_t index);
   void retain(const message_block_ptr& block, std::uint32_t index);
-  void remember(const message_block_ptr& block);
-  const subscription& next_member(share_group& group) const noexcept;
   void add_matches(const batch& from);
   void merge(subscriber_index to, std::vector<routed>& out);
 

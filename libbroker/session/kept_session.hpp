@@ -41,6 +41,7 @@ struct kept_in_flight {
   bool released = false;         ///< PUBREC came
   bool replayed = false;         ///< for a `$replay/` subscription
   std::uint32_t identifier = 0;  ///< of that subscription; 0 = none
+  std::string share;             ///< `$share/…` whose group waits for the end; else empty
 };
 
 /// What the client was sent of the log.

@@ -7,7 +7,7 @@ namespace {
 bool same(const delivery_options& left, const delivery_options& right) noexcept {
   return left.maximum_qos == right.maximum_qos &&
          left.retain_as_published == right.retain_as_published && left.retained == right.retained &&
-         left.details == right.details;
+         left.tracked == right.tracked && left.details == right.details;
 }
 
 }  // namespace
@@ -16,16 +16,6 @@ bool message_queue::is_from_log(const run& waiting) noexcept {
   const message_run& messages = waiting.messages;
   return (*messages.block)[messages.first].log_offset != 0 && !waiting.options.retained &&
          !is_shared(waiting.options.details);
-}
-
-void message_queue::leave_to_log() {
-  for (const run& waiting : runs_) {
-    if (!is_from_log(waiting)) continue;
-    const message_run& messages = waiting.messages;
-    messages_ -= messages.count;
-    bytes_ -= messages.wire().size();
-  }
-  std::erase_if(runs_, is_from_log);
 }
 
 void message_queue::push(const message_block_ptr& block, std::uint32_t index,

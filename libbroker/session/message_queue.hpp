@@ -37,8 +37,18 @@ public:
       if (is_from_log(waiting)) action(waiting.messages.block->topic(first), first.log_offset);
     }
   }
+  /// Drops the runs for which `is_unwanted`.
+  template <class Predicate>
+  void remove_if(Predicate is_unwanted) {
+    std::erase_if(runs_, [&](const run& waiting) {
+      if (!is_unwanted(waiting)) return false;
+      messages_ -= waiting.messages.count;
+      bytes_ -= waiting.messages.wire().size();
+      return true;
+    });
+  }
   /// Drops what can be read from the log again.
-  void leave_to_log();
+  void leave_to_log() { remove_if(is_from_log); }
 
   /// Makes the queue keep nothing alive but what is in it.
   void detach_blocks();

@@ -17,7 +17,9 @@ public:
     free,
     /// PUBLISH sent; PUBACK or PUBREC is due [MQTT5-4.3.2-3], [MQTT5-4.3.3-3].
     published,
-    released  ///< PUBREL sent; PUBCOMP is due, and the message is gone
+    released,  ///< PUBREL sent; PUBCOMP is due, and the message is gone
+    /// The exchange is over; a share group has not written it down yet.
+    finished
   };
 
   struct message {
@@ -29,11 +31,12 @@ public:
     std::uint32_t order = 0;    ///< rises with each message; for resending
     outbound_window::stage stage = stage::free;
     troupe::qos qos = qos::at_least_once;
-    bool retain = false;
-    bool replayed = false;    ///< as in `delivery_options`
-    bool was_sent = false;    ///< perhaps: what is sent again has DUP 1
-    bool charged = false;     ///< sent over this connection: takes part of the send quota
     packet_id next_free = 0;  ///< counts if `stage` is free
+    bool retain : 1 = false;
+    bool replayed : 1 = false;  ///< as in `delivery_options`
+    bool tracked : 1 = false;   ///< as in `delivery_options`, and not reported yet
+    bool was_sent : 1 = false;  ///< perhaps: what is sent again has DUP 1
+    bool charged : 1 = false;   ///< sent over this connection: takes part of the send quota
   };
 
   /// Number of messages not completed.

@@ -88,7 +88,9 @@ public:
   /// Messages that were sent to an earlier epoch of this session: those of share groups
   /// go to other members [MQTT5-4.8.2-5].
   void return_delivery(const delivery& messages, const delivery_options& options,
-                       session_effects& effects) const;
+                       session_effects& effects);
+  /// A share group has written down what report `number` said.
+  void share_kept(request_number number, time_point now, session_effects& effects);
   /// A shard has taken all messages of `block`, one of this session's.
   void accepted(const message_block& block, session_effects& effects);
   /// The same for a block of a session that this one replaced: its packet identifiers were
@@ -120,8 +122,9 @@ public:
   /// Everything in the log up to `head` has been handed out: returns what of it the session
   /// still needs.
   [[nodiscard]] std::optional<log_interest> interest(log_offset head);
-  /// To be called after all others, before `effects` are carried out: has written down how
-  /// far the client is in the log, if it is time.
+  /// To be called after all others, before `effects` are carried out: has share groups told
+  /// what became of their messages, and written down how far the client is in the log, if it
+  /// is time.
   void keep_progress(time_point now, session_effects& effects);
   void retained_read(request_number number, const retained_store::page& page, time_point now,
                      session_effects& effects);
@@ -143,6 +146,10 @@ public:
   [[nodiscard]] bool has_shared_subscriptions() const noexcept {
     return shared_subscriptions_ != 0;
   }
+  /// The filters of its shared subscriptions.
+  [[nodiscard]] std::vector<std::string> shares() const;
+  /// Messages of a durable share group that its client takes at a time; 0: it is away.
+  [[nodiscard]] std::uint32_t share_room() const noexcept;
   /// Whether it outlives the process.
   [[nodiscard]] bool is_durable() const noexcept { return cursor_ != nullptr; }
   [[nodiscard]] std::uint16_t keep_alive() const noexcept { return keep_alive_; }
@@ -197,6 +204,16 @@ private:
     packet_type type{};  ///< PUBREC or PUBCOMP
     packet_id id = 0;
   };
+  /// What share groups are to hear of their messages of the log.
+  struct share_state {
+    std::vector<share_call> reports;  ///< a `share_report` each
+    struct done_message {
+      request_number number = 0;  ///< of the report
+      packet_id id = 0;
+    };
+    /// At QoS 2, of reports that groups have not written down yet.
+    std::vector<done_message> unconfirmed;
+  };
   struct will_state {
     message_block_ptr message;
     std::uint32_t delay = 0;  ///< seconds
@@ -214,9 +231,6 @@ private:
   /// Returns false, and refuses, if the client cannot take what it would be told.
   bool send_connack(const connect& request, bool assigned_id, bool session_present,
                     session_effects& effects);
-  void return_shared(session_effects& effects);
-  void give_back(const message_block& block, std::uint32_t index, const std::string& share,
-                 session_effects& effects) const;
   void begin_resend();
   void resend(time_point now, session_effects& effects);
   void end_connection(time_point now, bool will_wanted, session_effects& effects);
@@ -255,6 +269,14 @@ private:
             .live = cursor_ == nullptr || cursor_->wants_live(),
             .filters = {}};
   }
+  /// Has the shards of a filter, or its share group, forget it; `number`: of the request, 0 if
+  /// nobody waits for it. Returns how many answers a share group owes.
+  std::uint32_t request_unsubscribe(const std::string& filter, request_number number,
+                                    shard_parts<shard_unsubscribe>& parts,
+                                    session_effects& effects) const;
+  std::uint32_t request_subscribe(filter_request&& wanted, request_number number,
+                                  shard_parts<shard_subscribe>& parts,
+                                  session_effects& effects) const;
   template <class Request>
   void dispatch(shard_parts<Request>& parts, pending_request&& pending, session_effects& effects);
   [[nodiscard]] pending_request* find_request(request_number number);
@@ -266,6 +288,21 @@ private:
   [[nodiscard]] bool takes_reply(std::size_t codes) const noexcept;
   void complete_request(const pending_request& request, session_effects& effects);
   void read_retained(session_effects& effects);
+
+  // session_share.cpp
+  [[nodiscard]] match_details_ptr share_details(const std::string& share) const;
+  [[nodiscard]] share_report& report_to(const std::string& share);
+  /// No other member is to get the message.
+  void report_done(packet_id id, outbound_window::message& sent);
+  void report_done(const message_entry& entry, const delivery_options& options);
+  /// The client is away: others are to get what it was not, or only perhaps, sent.
+  void return_tracked();
+  void return_shared(session_effects& effects);
+  static void give_back(const message_block& block, std::uint32_t index, const std::string& share,
+                        session_effects& effects);
+  [[nodiscard]] bool is_unconfirmed(packet_id id) const noexcept;
+  void restore_tracked(const kept_in_flight& kept, outbound_window::message& sent);
+  void send_reports(session_effects& effects);
 
   // session_replay.cpp
   [[nodiscard]] result<replay_filter> check_replay(std::string_view text,
@@ -349,6 +386,8 @@ private:
   // session_outbound.cpp
   void deliver_run(const message_run& run, const delivery_options& options, shard_index from,
                    time_point now, session_effects& effects);
+  void drop_expired(const message_entry& entry, const delivery_options& options,
+                    session_effects& effects);
   void send_qos0(const message_block& block, const message_entry& entry,
                  const delivery_options& options, time_point now, session_effects& effects);
   void send_queued(time_point now, session_effects& effects);
@@ -362,7 +401,7 @@ private:
   }
   /// Whether a message that was not sent before may go out.
   [[nodiscard]] bool window_is_open() const noexcept;
-  void complete(packet_id id, const outbound_window::message& sent) noexcept;
+  void complete(packet_id id, outbound_window::message& sent);
   /// Lets a topic alias stand for the topic where the packet stays within the client's limit.
   void choose_alias(const message_block& block, const message_entry& entry,
                     delivery_header& header);
@@ -401,6 +440,7 @@ private:
   std::unique_ptr<message_queue> queue_;
   std::unique_ptr<retained_pulls> pulls_;
   std::unique_ptr<std::vector<replay>> replays_;
+  std::unique_ptr<share_state> shares_;
   packet_id_set inbound_qos2_;   ///< received; PUBREL is due
   packet_id_set accepted_qos2_;  ///< of these, the ones that shards have taken
   std::uint32_t expiry_ = 0;     ///< seconds
@@ -422,7 +462,8 @@ private:
   std::uint32_t maximum_packet_size_ = 0;  ///< the client's, in bytes; 0 = no limit
   std::uint32_t unacknowledged_ = 0;       ///< QoS 1 and 2 PUBLISH packets of the client
   std::uint16_t keep_alive_ = 0;           ///< seconds; 0 = none
-  std::uint16_t send_quota_ = 0;           ///< QoS 1 and 2 PUBLISH packets it still takes
+  std::uint16_t receive_maximum_ = 0;      ///< QoS 1 and 2 PUBLISH packets it takes at a time
+  std::uint16_t send_quota_ = 0;           ///< and how many more now
   protocol_version version_ = protocol_version::v3_1_1;
   bool connected_ = false;
   bool was_connected_ = false;  ///< when the process went down

@@ -82,7 +82,7 @@ void session::attach(const connect& request, bool assigned_id, time_point now,
   connected_ = true;
   version_ = request.version;
   keep_alive_ = effective_keep_alive(request, settings_.session);
-  send_quota_ = request.receive_maximum;  // [MQTT5-4.9.0-1]
+  receive_maximum_ = send_quota_ = request.receive_maximum;  // [MQTT5-4.9.0-1]
   maximum_packet_size_ = request.maximum_packet_size;
   problem_information_ = request.request_problem_information;
   expiry_ = requested_expiry(request, settings_.session);
@@ -179,8 +179,7 @@ void session::discard_state(time_point now, session_effects& effects) {
   if (!subscriptions_.empty()) {
     shard_parts<shard_unsubscribe> parts(shards_);
     for (const auto& [text, state] : subscriptions_)
-      parts.with(*parse_topic_filter(text),
-                 [&](shard_unsubscribe& part) { part.filters.push_back(text); });
+      request_unsubscribe(text, 0, parts, effects);
     parts.send(0, effects);
   }
   return_shared(effects);
@@ -199,40 +198,6 @@ void session::discard_state(time_point now, session_effects& effects) {
   inbound_qos2_.clear();
   accepted_qos2_.clear();
   extras_.reset();
-}
-
-/// Messages of shared subscriptions that the client has not got go to other
-/// members. QoS 2 messages that it may have got do not [MQTT5-4.8.2-5].
-void session::return_shared(session_effects& effects) {
-  for (const packet_id id : window_.in_order()) {
-    const outbound_window::message& sent = *window_.find(id);
-    if (is_shared(sent.details) && sent.qos == qos::at_least_once)
-      give_back(*sent.block, sent.index, sent.details->share, effects);
-  }
-  for (; queue_ != nullptr && !queue_->empty(); queue_->pop()) {
-    const auto& [messages, options] = queue_->front();
-    if (is_shared(options.details))
-      give_back(*messages.block, messages.first, options.details->share, effects);
-  }
-}
-
-void session::give_back(const message_block& block, std::uint32_t index, const std::string& share,
-                        session_effects& effects) const {
-  message_block_builder builder;
-  builder.add(block, block[index]);
-  const shard_index shard = shard_of(block.topic(block[index]), shards_);
-  effects.requests.push_back(shard_redeliver{
-      shard, share,
-      builder.seal({.publisher = block.publisher(), .received_at = block.received_at()})});
-}
-
-void session::return_delivery(const delivery& messages, const delivery_options& options,
-                              session_effects& effects) const {
-  if (!is_shared(options.details) || options.maximum_qos == qos::at_most_once) return;
-  for (const message_run& run : messages.runs)
-    for (std::uint32_t i = run.first; i != run.first + run.count; ++i)
-      if ((*run.block)[i].qos != qos::at_most_once)
-        give_back(*run.block, i, options.details->share, effects);
 }
 
 void session::dismiss(reason_code code, time_point now, session_effects& effects) {
@@ -295,6 +260,7 @@ void session::end_connection(time_point now, bool will_wanted, session_effects& 
   inbound_qos2_.trim();
   accepted_qos2_.trim();
   interrupt_replays();
+  return_tracked();
   leave_log(effects);
   window_.detach_blocks();
   if (queue_ != nullptr) queue_->detach_blocks();

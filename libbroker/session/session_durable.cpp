@@ -106,7 +106,6 @@ void session::restore(const kept_session& kept, session_effects& effects) {
     restore_in_flight(kept.progress.in_flight);
   }
   restore_subscriptions(kept.subscriptions, effects);
-  effects.presence_changed = has_shared_subscriptions();
   was_connected_ = kept.login.connected;
   expires_at_ = kept.login.expires_at;
   will_due_ = kept.login.will_due;
@@ -132,6 +131,7 @@ void session::restore_in_flight(const std::vector<kept_in_flight>& kept) {
     sent.retain = each.retain;
     sent.replayed = each.replayed;
     if (each.identifier != 0) sent.details = make_match_details({each.identifier});
+    if (!each.share.empty()) restore_tracked(each, sent);
     sent.was_sent = true;
     earlier.emplace_back(each.id, std::move(sent));
   }
@@ -151,10 +151,9 @@ void session::restore_subscriptions(const std::vector<kept_subscription>& kept,
     const auto [at, is_new] = subscriptions_.try_emplace(each.filter);
     at->second = {.options = each.options, .identifier = each.identifier, .begin = each.begin};
     if (is_new && filter->is_shared()) ++shared_subscriptions_;
-    parts.with(*filter, [&](shard_subscribe& part) {
-      part.filters.push_back(
-          {.filter = each.filter, .options = each.options, .identifier = each.identifier});
-    });
+    (void)request_subscribe(
+        {.filter = each.filter, .options = each.options, .identifier = each.identifier}, 0, parts,
+        effects);
   }
   parts.send(0, effects);
 }

@@ -278,7 +278,7 @@ void session::on_acknowledgement(const frame& packet, time_point now, session_ef
 }
 
 void session::on_puback(const publish_response& packet, time_point now) {
-  const outbound_window::message* const sent = window_.find(packet.id);
+  outbound_window::message* const sent = window_.find(packet.id);
   // Whatever its code [MQTT5-4.4.0-2], [MQTT5-4.8.2-6].
   if (sent == nullptr || sent->qos != qos::at_least_once) return;
   complete(packet.id, *sent);
@@ -287,7 +287,8 @@ void session::on_puback(const publish_response& packet, time_point now) {
 
 void session::on_pubrec(const publish_response& packet, time_point now, session_effects& effects) {
   outbound_window::message* const sent = window_.find(packet.id);
-  if (sent == nullptr || sent->qos != qos::exactly_once) {
+  if (sent == nullptr || sent->qos != qos::exactly_once ||
+      sent->stage == outbound_window::stage::finished) {
     if (!is_error(packet.code))
       respond(packet_type::pubrel, packet.id, reason_code::packet_identifier_not_found, effects);
     return;
@@ -302,7 +303,8 @@ void session::on_pubrec(const publish_response& packet, time_point now, session_
   // [MQTT5-4.3.3-5], [MQTT5-4.3.3-6], [MQTT311-4.3.3-1]
   sent->stage = outbound_window::stage::released;
   sent->block = nullptr;
-  sent->details = nullptr;
+  if (sent->tracked) report_done(packet.id, *sent);
+  if (!is_unconfirmed(packet.id)) sent->details = nullptr;
   // From PUBREL on the client may take the identifier for another message.
   if (cursor_ != nullptr && !was_released) return send_when_kept(packet.id);
   if (is_unkept(packet.id)) return;
@@ -323,7 +325,7 @@ void session::on_pubrel(const publish_response& packet, session_effects& effects
 }
 
 void session::on_pubcomp(const publish_response& packet, time_point now) {
-  const outbound_window::message* const sent = window_.find(packet.id);
+  outbound_window::message* const sent = window_.find(packet.id);
   if (sent == nullptr || sent->stage != outbound_window::stage::released) return;
   complete(packet.id, *sent);
   if (cursor_ != nullptr) progressed(now);

@@ -199,6 +199,8 @@ void session::take_in_flight(const log_page& page) {
       sent->index = 0;
       if (sent->replayed) {
         sent->details = replay_details(replay_identifier(*sent), *run);
+      } else if (is_shared(sent->details)) {
+        sent->details = share_details(sent->details->share);
       } else {
         const auto options = match(run->block->topic((*run->block)[0]), sent->offset, false);
         if (options) sent->details = options->details;
@@ -235,6 +237,7 @@ bool session::is_unkept(packet_id id) const noexcept {
 }
 
 void session::keep_progress(time_point now, session_effects& effects) {
+  send_reports(effects);
   if (cursor_ == nullptr) return;
   if (!progress_->wanted && !(progress_->due && now >= *progress_->due)) return;
   write_progress(effects);
@@ -272,13 +275,17 @@ void session::write_progress(session_effects& effects) {
   kept_progress progress{.positions = positions(), .in_flight = {}};
   for (const packet_id id : window_.in_order()) {
     const outbound_window::message& sent = *window_.find(id);
+    const bool has_group = sent.offset != 0 && is_shared(sent.details);
+    // The group has it delivered again.
+    if (has_group && sent.qos == qos::at_least_once) continue;
     progress.in_flight.push_back({.id = id,
                                   .offset = sent.offset,
                                   .qos = sent.qos,
                                   .retain = sent.retain,
-                                  .released = sent.stage == outbound_window::stage::released,
+                                  .released = sent.stage != outbound_window::stage::published,
                                   .replayed = sent.replayed,
-                                  .identifier = replay_identifier(sent)});
+                                  .identifier = replay_identifier(sent),
+                                  .share = has_group ? sent.details->share : std::string()});
   }
   const write_number number = write(std::move(progress), effects);
   write_replays(effects);

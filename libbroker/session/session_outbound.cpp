@@ -35,6 +35,11 @@ void session::deliver(const delivery& messages, const delivery_options& options,
 
 void session::deliver_run(const message_run& run, const delivery_options& options, shard_index from,
                           time_point now, session_effects& effects) {
+  if (options.tracked && !connected_) {
+    for (std::uint32_t i = run.first; i != run.first + run.count; ++i)
+      report_to(options.details->share).returned.push_back((*run.block)[i].log_offset);
+    return;
+  }
   // A message that waits for a client to return keeps only itself alive.
   if (!connected_ && run.count != run.block->size())
     return deliver_run({copy_run(run), 0, run.count}, options, from, now, effects);
@@ -46,13 +51,19 @@ void session::deliver_run(const message_run& run, const delivery_options& option
     if (std::min(entry.qos, options.maximum_qos) == qos::at_most_once)
       send_qos0(block, entry, options, now, effects);
     else if (block.expired(entry, now))
-      ++effects.counted.dropped_expired;
+      drop_expired(entry, options, effects);
     else if (comes_from_log(entry, options))
       deliver_logged(run.block, i, options, from, now, effects);
     else if (!send_or_queue(run.block, i, options, now, effects))
       ++effects.counted.dropped_queue_full;
   }
   if (queue_ != nullptr) send_queued(now, effects);
+}
+
+void session::drop_expired(const message_entry& entry, const delivery_options& options,
+                           session_effects& effects) {
+  ++effects.counted.dropped_expired;
+  if (options.tracked) report_done(entry, options);
 }
 
 void session::send_qos0(const message_block& block, const message_entry& entry,
@@ -114,7 +125,8 @@ bool session::send_or_queue(const message_block_ptr& block, std::uint32_t index,
   // What the window has room for does not wait, and so does not count.
   if (queue_ != nullptr && !has_room(*queue_, size)) send_queued(now, effects);
   if (queue_ == nullptr) queue_ = std::make_unique<message_queue>();
-  if (!has_room(*queue_, size)) {
+  // A group hands out no more than the client has room for.
+  if (!options.tracked && !has_room(*queue_, size)) {
     if (queue_->empty()) queue_.reset();
     return false;
   }
@@ -132,12 +144,16 @@ bool session::may_send() const noexcept {
   return send_quota_ != 0 && output_.size() <= settings_.limits.output_buffer;
 }
 
-void session::complete(packet_id id, const outbound_window::message& sent) noexcept {
+void session::complete(packet_id id, outbound_window::message& sent) {
   // What an earlier connection sent takes nothing of this one's quota.
   if (sent.charged) ++send_quota_;
-  window_.complete(id);
+  sent.charged = false;
   // The client may do so before it was sent anything.
   forget_unkept(id);
+  if (sent.tracked) report_done(id, sent);
+  if (!is_unconfirmed(id)) return window_.complete(id);
+  sent.stage = outbound_window::stage::finished;
+  sent.block = nullptr;
 }
 
 void session::resend(time_point now, session_effects& effects) {
@@ -148,7 +164,8 @@ void session::resend(time_point now, session_effects& effects) {
     if (is_unkept(id)) return;
     if (sent != nullptr && is_to_be_fetched(*sent)) return fetch_in_flight(effects);
     resends.pop_front();
-    if (sent == nullptr) continue;  // the client completed it without waiting
+    // The client completed it without waiting.
+    if (sent == nullptr || sent->stage == outbound_window::stage::finished) continue;
     if (sent->stage == outbound_window::stage::released)
       respond(packet_type::pubrel, id, reason_code::success, effects);
     else
@@ -166,8 +183,9 @@ void session::send_queued(time_point now, session_effects& effects) {
   }
   for (; !queue_->empty() && window_is_open(); queue_->pop()) {
     const auto& [messages, options] = queue_->front();
-    if (messages.block->expired((*messages.block)[messages.first], now))  // [MQTT5-3.3.2-5]
-      ++effects.counted.dropped_expired;
+    const message_entry& entry = (*messages.block)[messages.first];
+    if (messages.block->expired(entry, now))  // [MQTT5-3.3.2-5]
+      drop_expired(entry, options, effects);
     else
       send_first_time(messages.block, messages.first, options, now, effects);
   }
@@ -185,7 +203,8 @@ void session::send_first_time(const message_block_ptr& block, std::uint32_t inde
   const message_entry& entry = (*block)[index];
   const auto [id, sent] = window_.add();
   sent.block = block;
-  sent.offset = comes_from_log(entry, options) ? entry.log_offset : 0;
+  sent.offset = options.tracked || comes_from_log(entry, options) ? entry.log_offset : 0;
+  sent.tracked = options.tracked;
   sent.details = options.details;
   sent.replayed = options.replayed;
   sent.index = index;

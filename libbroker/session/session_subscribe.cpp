@@ -105,12 +105,11 @@ void session::on_subscribe(const frame& packet, time_point now, session_effects&
     // … and none where the client does not want them [MQTT5-3.3.1-11].
     if (wants_retained) pending.wants_retained.back() = text;
 
-    parts.with(*filter, [&](shard_subscribe& part) {
-      part.filters.push_back({.filter = std::string(text),
-                              .options = options,
-                              .identifier = decoded.subscription_identifier,
-                              .position = static_cast<std::uint32_t>(position)});
-    });
+    pending.waiting_for += request_subscribe({.filter = std::string(text),
+                                              .options = options,
+                                              .identifier = decoded.subscription_identifier,
+                                              .position = static_cast<std::uint32_t>(position)},
+                                             pending.number, parts, effects);
   }
   dispatch(parts, std::move(pending), effects);
 }
@@ -177,10 +176,40 @@ void session::on_unsubscribe(const frame& packet, time_point now, session_effect
     // What is in flight stays so [MQTT5-3.10.4-3], [MQTT311-3.10.4-3].
     if (is_durable()) pending.write = write(dropped_subscription{std::string(text)}, effects);
     subscriptions_.erase(found);  // [MQTT5-3.10.4-1], [MQTT311-3.10.4-1]
-    parts.with(*filter, [&](shard_unsubscribe& part) { part.filters.emplace_back(text); });
+    pending.waiting_for += request_unsubscribe(std::string(text), pending.number, parts, effects);
     if (pulls_ != nullptr) pulls_->stop(text);
   }
   dispatch(parts, std::move(pending), effects);
+}
+
+std::uint32_t session::request_subscribe(filter_request&& wanted, request_number number,
+                                         shard_parts<shard_subscribe>& parts,
+                                         session_effects& effects) const {
+  const topic_filter filter = *parse_topic_filter(wanted.filter);
+  if (!filter.is_shared()) {
+    parts.with(filter, [&](shard_subscribe& part) { part.filters.push_back(wanted); });
+    return 0;
+  }
+  effects.requests.push_back(
+      share_call{std::move(wanted.filter), share_join{.number = number,
+                                                      .epoch = epoch_,
+                                                      .options = wanted.options,
+                                                      .identifier = wanted.identifier,
+                                                      .room = share_room(),
+                                                      .lasting = is_durable()}});
+  return 1;
+}
+
+std::uint32_t session::request_unsubscribe(const std::string& text, request_number number,
+                                           shard_parts<shard_unsubscribe>& parts,
+                                           session_effects& effects) const {
+  const topic_filter filter = *parse_topic_filter(text);
+  if (!filter.is_shared()) {
+    parts.with(filter, [&](shard_unsubscribe& part) { part.filters.push_back(text); });
+    return 0;
+  }
+  effects.requests.push_back(share_call{text, share_leave{number}});
+  return 1;
 }
 
 /// Sends each shard its part; the answer to the client waits for all of them and the disk.
@@ -251,7 +280,7 @@ void session::refuse_request(pending_request& request, session_effects& effects)
     if (filter->is_shared()) --shared_subscriptions_;
     subscriptions_.erase(found);
     if (pulls_ != nullptr) pulls_->stop(text);
-    parts.with(*filter, [&](shard_unsubscribe& part) { part.filters.push_back(text); });
+    (void)request_unsubscribe(text, 0, parts, effects);
   }
   parts.send(0, effects);
 }

@@ -5,6 +5,7 @@
 #include "tests/actors/stage.hpp"
 #include "tests/persistence/faulty_disk.hpp"
 
+#include <random>
 #include <utility>
 #include <vector>
 
@@ -29,6 +30,18 @@ struct data_directory {
     for (scan->Seek("R"); scan->Valid() && scan->key()[0] == 'R'; scan->Next())
       ++count;
     return count;
+  }
+
+  /// The power goes, and the process with it: what was synced is there, of the rest a part.
+  /// The node that used the directory must be gone before it is opened again.
+  void cut_power(std::mt19937_64& random) { disk.cut_power(random); }
+  void close() {
+    log.reset();
+    store.reset();
+  }
+  void open() {
+    store = *database::open("data", {.env = &disk});
+    log = *offset_log::open(*store, streams);
   }
 
   faulty_disk disk;

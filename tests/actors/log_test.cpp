@@ -274,25 +274,6 @@ BOOST_AUTO_TEST_CASE(new_subscription_of_who_is_behind_brings_nothing_old) {
   BOOST_TEST(bob.payloads == (std::vector<int>{0, 1, 2, 78}));
 }
 
-BOOST_AUTO_TEST_CASE(shared_message_in_flight_stays_in_memory) {
-  data_directory data;
-  stage node(durable(), 1, 1, data.maker());
-  player ann = node.online(passing("ann"));
-  player eve = node.online(lasting("eve"));
-  eve.subscribed("t", qos1);
-  player bob = node.online(lasting("bob"));
-  bob.subscribed("$share/g/t", qos1);
-  ann.publish("t", "1", qos1, 1);
-  BOOST_TEST(bob.received() == "PUBLISH t 1 q1 id=1\n");
-  bob.hang_up();
-  player again = node.enter(lasting("bob"));
-  BOOST_TEST(again.received() == "CONNACK present\nPUBLISH t 1 q1 id=1 dup\n");
-  again.hang_up();
-  connect fresh = lasting("bob");
-  fresh.clean_start = true;
-  BOOST_TEST(node.enter(fresh).received() == "CONNACK\n");
-}
-
 BOOST_AUTO_TEST_CASE(retained_message_in_flight_does_not_need_the_log) {
   data_directory data;
   stage node(durable(), 1, 1, data.maker());

@@ -57,6 +57,7 @@ session_handle::behavior_type note_taker(std::shared_ptr<notes> into) {
       [](const retired&) {},
       [](const stop_reading&) {},
       [](const dismiss&) {},
+      [](const share_kept&) {},
       [](const session_timer&) {},
       [](const flush&) {},
   };
@@ -91,7 +92,6 @@ public:
         shard_,
         remove_subscriptions{{.number = number, .filters = {std::move(filter)}}, handle_, number_});
   }
-  void online(bool is) { caf::anon_send(shard_, set_presence{number_, is}); }
   /// Publishes `payloads` as one block; returns its size in memory.
   std::size_t publish(std::string_view topic, const std::vector<std::string>& payloads,
                       bool retain = false) {
@@ -276,35 +276,6 @@ BOOST_AUTO_TEST_CASE(delivery_beyond_the_credit_of_a_session_is_dropped_and_coun
   ann.flow->delivering = 0;
   publish();
   BOOST_TEST(ann.told().deliveries == 2U);
-}
-
-BOOST_AUTO_TEST_CASE(shared_subscription_prefers_members_that_are_online) {
-  stage node;
-  subscriber publisher(node, 1);
-  subscriber ann(node, 2);
-  subscriber bob(node, 3);
-  ann.subscribe("$share/g/t");
-  bob.subscribe("$share/g/t");
-  ann.online(false);
-  for (const std::string payload : {"1", "2"})
-    publisher.publish("t", {payload});
-  BOOST_TEST(bob.told().delivered == "1,2,");
-  ann.online(true);
-  bob.online(false);
-  for (const std::string payload : {"3", "4"})
-    publisher.publish("t", {payload});
-  BOOST_TEST(ann.told().delivered == "3,4,");
-}
-
-BOOST_AUTO_TEST_CASE(messages_of_a_lost_member_go_to_another) {  // [MQTT5-4.8.2-5]
-  stage node;
-  subscriber ann(node, 2);
-  ann.subscribe("$share/g/t");
-  message_block_builder builder;
-  builder.add({.topic = "t", .payload = as_bytes("again")}, "t", protocol_version::v5);
-  caf::anon_send(node.node().shards[0],
-                 redeliver{{.filter = "$share/g/t", .block = builder.seal({.publisher = 1})}});
-  BOOST_TEST(ann.told().delivered == "again,");
 }
 
 BOOST_AUTO_TEST_CASE(share_member_that_ends_hands_its_messages_on) {  // [MQTT5-4.8.2-5]

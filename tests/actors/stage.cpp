@@ -65,6 +65,7 @@ stage::~stage() {
     stop_reading();
     settle_shards();
     dismiss_everybody();
+    settle_shares();
   }
   end_now(node_.authenticator);
   end_now(node_.store);
@@ -167,6 +168,21 @@ std::size_t stage::sessions() {
   return sum;
 }
 
+void stage::restore(const earlier_life& earlier) {
+  for (std::size_t i = 0; i != earlier.retained.size(); ++i)
+    caf::anon_send(node_.shards[i], earlier.retained[i]);
+  for (const restore_share& each : earlier.shares)
+    caf::anon_send(node_.directory_of(each.earlier->share), each);
+  for (const restore_session& each : earlier.sessions)
+    BOOST_TEST_REQUIRE(
+        ask<session_restored>(node_.directory_of(each.earlier->client_id), each).has_value());
+  settle_shares();
+  settle_shards();
+  for (const directory_handle& each : node_.directories)
+    caf::anon_send(each, go_on{});
+  run();
+}
+
 void stage::stop_reading() {
   for (const directory_handle& each : node_.directories)
     BOOST_TEST(ask<all_done>(each, stop_all_reading{}).has_value());
@@ -174,6 +190,11 @@ void stage::stop_reading() {
 
 void stage::settle_shards() {
   for (const shard_handle& each : node_.shards)
+    BOOST_TEST(ask<settled>(each, settle{}).has_value());
+}
+
+void stage::settle_shares() {
+  for (const directory_handle& each : node_.directories)
     BOOST_TEST(ask<settled>(each, settle{}).has_value());
 }
 

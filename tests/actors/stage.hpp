@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/node_context.hpp"
+#include "persistence/earlier_life.hpp"
 #include "tests/actors/player.hpp"
 
 #include <caf/all.hpp>
@@ -100,10 +101,14 @@ public:
     return *answer;
   }
 
+  /// What the node's store held before the first client.
+  void restore(const earlier_life& earlier);
+
   // -- the end, step by step as the broker goes through it
 
   void stop_reading();
   void settle_shards();
+  void settle_shares();
   void dismiss_everybody();
   /// Tells the stage that a test takes sessions or directories down by itself.
   void dismissed_otherwise() { everybody_dismissed_ = true; }

@@ -22,6 +22,7 @@ struct disk {
             [this](const append& request) { appends.push_back(request); },
             [this](const keep_retained& request) { asked.push_back(request); },
             [this](const write_session& request) { written.push_back(request); },
+            [](const keep_share&) {},
             [](const trim&) {},
             [](const unneeded_found&) {},
             [](const sync_now&) {},

@@ -101,7 +101,7 @@ private:
     bool perhaps_gone = false;  // may be too large for the client that came back
   };
   struct shard_task {
-    shard_request what;
+    routing_request what;
     std::uint32_t epoch = 0;
   };
   struct retained_task {
@@ -258,7 +258,7 @@ private:
     if (choice >= 192) return disk_answers(choice % 8 != 0);
     const shard_index shard = choice % shards_;
     const auto asked = std::find_if(tasks_.begin(), tasks_.end(), [&](const shard_task& task) {
-      return std::visit([&](const auto& request) { return request.shard == shard; }, task.what);
+      return shard_of_task(task.what) == shard;
     });
     if (asked == tasks_.end()) return;
     const shard_task task = std::move(*asked);
@@ -272,8 +272,25 @@ private:
       machine_.subscribed(shard, p->number, 1, with_retained, effects_);
     } else if (const auto* p = std::get_if<shard_unsubscribe>(&task.what); p && p->number != 0) {
       machine_.unsubscribed(p->number, effects_);
+    } else if (const auto* call = std::get_if<share_call>(&task.what)) {
+      if (const auto* joins = std::get_if<share_join>(&call->what); joins && joins->number != 0)
+        machine_.subscribed(0, joins->number, 0, {}, effects_);
+      if (const auto* leaves = std::get_if<share_leave>(&call->what); leaves && leaves->number != 0)
+        machine_.unsubscribed(leaves->number, effects_);
     }
     collect();
+  }
+
+  /// Share groups answer as the first shard does.
+  static shard_index shard_of_task(const routing_request& task) {
+    return std::visit(
+        [](const auto& request) -> shard_index {
+          if constexpr (requires { request.shard; })
+            return request.shard;
+          else
+            return 0;
+        },
+        task);
   }
 
   /// Each QoS 1 or 2 message is acknowledged now, once, if its client still waits.
@@ -585,10 +602,9 @@ private:
     } else {
       must(machine_.output().empty(), "who is not connected is sent nothing");
     }
-    for (shard_request& each : effects_.requests) {
+    for (routing_request& each : effects_.requests) {
       if (const auto* p = std::get_if<shard_publish>(&each); p != nullptr) book(*p->block);
-      must(std::visit([&](const auto& request) { return request.shard < shards_; }, each),
-           "requests go to shards that exist");
+      must(shard_of_task(each) < shards_, "requests go to shards that exist");
       tasks_.push_back({std::move(each), machine_.epoch()});
     }
     if (effects_.write.number != 0)

@@ -29,7 +29,7 @@ public:
   void heal();
 
   /// The power goes: of each file a part of what was not synced is lost, the rest may
-  /// be torn at any byte. Whoever has files open must be gone.
+  /// be torn at any byte. Whoever has files open writes to what is not there any more.
   void cut_power(std::mt19937_64& random);
 
   // -- what one can see and do from outside

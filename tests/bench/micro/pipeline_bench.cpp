@@ -88,7 +88,7 @@ void pair(benchmark::State& state) {
   const time_point now;
   for (auto _ : state) {
     publisher.machine.receive(input.view(), now, publisher.effects);
-    for (shard_request& request : publisher.effects.requests) {
+    for (routing_request& request : publisher.effects.requests) {
       const auto& block = std::get<shard_publish>(request).block;
       shard.route(block);
       deliveries.clear();

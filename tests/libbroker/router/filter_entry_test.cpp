@@ -43,25 +43,6 @@ BOOST_AUTO_TEST_CASE(a_subscription_list_is_a_map_by_subscriber) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(groups_are_known_by_name_and_go_with_the_last_one) {
-  filter_entry entry;
-  BOOST_TEST(entry.unused());
-  BOOST_TEST(entry.find_group("g") == nullptr);
-  entry.make_group("g", "a/+").members.put({.subscriber = 1});
-  entry.make_group("h", "a/+");
-  BOOST_TEST(entry.find_group("g")->details->share == "$share/g/a/+");
-  BOOST_TEST(entry.find_group("h")->details->share == "$share/h/a/+");
-  BOOST_TEST(entry.make_group("g", "a/+").members.size() == 1U);
-  BOOST_TEST(entry.find_group("i") == nullptr);
-  BOOST_TEST(!entry.unused());
-  entry.erase_group(*entry.find_group("g"));
-  BOOST_TEST(entry.find_group("g") == nullptr);
-  BOOST_TEST(entry.find_group("h") != nullptr);
-  BOOST_TEST(!entry.unused());
-  entry.erase_group(*entry.find_group("h"));
-  BOOST_TEST(entry.unused());
-}
-
 BOOST_AUTO_TEST_CASE(a_cached_topic_is_searched_for_once_until_a_filter_came_or_went) {
   match_cache cache;
   filter_entry entry;

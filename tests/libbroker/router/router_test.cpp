@@ -27,15 +27,10 @@ std::string describe(std::string_view payload, qos quality, bool retain,
   return text.str();
 }
 
-struct received {
-  std::vector<std::string> plain;  ///< by non-shared subscriptions, in order
-  std::map<std::string, std::vector<std::string>> shared;  ///< by filter, in order
-};
-
 /// A router with sessions by number, and what each of them was handed.
 struct house {
   router routes{retained_store::limits{}};
-  std::map<std::uint64_t, received> inbox;
+  std::map<std::uint64_t, std::vector<std::string>> inbox;
   std::vector<routed> last;  ///< flush
   std::map<std::uint64_t, subscriber_index> index;
 
@@ -58,8 +53,7 @@ struct house {
       const delivery_options& options = one.options;
       const auto list = identifiers_of(options.details);
       const std::vector<std::uint32_t> identifiers(list.begin(), list.end());
-      auto& into = is_shared(options.details) ? inbox[session].shared[options.details->share]
-                                              : inbox[session].plain;
+      std::vector<std::string>& into = inbox[session];
       std::uint32_t messages = 0;
       for (const message_run& run : one.messages->runs)
         for (std::uint32_t i = run.first; i != run.first + run.count; ++i, ++messages) {
@@ -104,12 +98,12 @@ BOOST_AUTO_TEST_CASE(
   h.subscribe(1, "#", {}, 30);
   h.subscribe(1, "a/b", {.retain_as_published = true});
   h.publish({at_qos2("a/b", "all"), at_qos2("a/b/c", "two"), at_qos2("x", "one")});
-  BOOST_TEST(h.inbox[1].plain == (texts{"all qos2 2 30 30", "two qos2 2 30", "one qos0 30"}),
+  BOOST_TEST(h.inbox[1] == (texts{"all qos2 2 30 30", "two qos2 2 30", "one qos0 30"}),
              boost::test_tools::per_element());
   h.publish({{.topic = "a/b", .payload = "r", .retain = true},
              {.topic = "a/c", .payload = "s", .retain = true}});
-  BOOST_TEST(h.inbox[1].plain[3] == "r qos0 retain 2 30 30");
-  BOOST_TEST(h.inbox[1].plain[4] == "s qos0 2 30 30");
+  BOOST_TEST(h.inbox[1][3] == "r qos0 retain 2 30 30");
+  BOOST_TEST(h.inbox[1][4] == "s qos0 2 30 30");
 }
 
 BOOST_AUTO_TEST_CASE(messages_of_one_subscriber_keep_their_order_over_filters_and_blocks) {
@@ -130,7 +124,7 @@ BOOST_AUTO_TEST_CASE(messages_of_one_subscriber_keep_their_order_over_filters_an
     h.routes.route(make_block(messages));
   }
   h.flush();
-  BOOST_TEST(h.inbox[1].plain == expected, boost::test_tools::per_element());
+  BOOST_TEST(h.inbox[1] == expected, boost::test_tools::per_element());
 }
 
 // [MQTT5-3.8.3-3]
@@ -139,20 +133,20 @@ BOOST_AUTO_TEST_CASE(no_local_takes_the_subscription_out_of_the_match_of_own_mes
   h.subscribe(1, "a", no_local, 1);
   h.subscribe(2, "a", no_local, 2);
   h.publish({{.topic = "a", .payload = "m"}}, 1);
-  BOOST_TEST(h.inbox[1].plain.empty());
-  BOOST_TEST(h.inbox[2].plain == texts{"m qos0 2"}, boost::test_tools::per_element());
+  BOOST_TEST(h.inbox[1].empty());
+  BOOST_TEST(h.inbox[2] == texts{"m qos0 2"}, boost::test_tools::per_element());
 
   h.subscribe(1, "+", qos1, 8);
   h.subscribe(1, "#", {.qos = qos::exactly_once, .no_local = true}, 9);
   h.publish({at_qos2("a", "own")}, 1);
   h.publish({at_qos2("a", "other")}, 2);
-  BOOST_TEST(h.inbox[1].plain == (texts{"own qos1 8", "other qos2 1 8 9"}),
+  BOOST_TEST(h.inbox[1] == (texts{"own qos1 8", "other qos2 1 8 9"}),
              boost::test_tools::per_element());
 
   h.unsubscribe(1, "+");  // two subscriptions left, both no-local
-  h.inbox[1].plain.clear();
+  h.inbox[1].clear();
   h.publish({{.topic = "a", .payload = "own"}}, 1);
-  BOOST_TEST(h.inbox[1].plain.empty());
+  BOOST_TEST(h.inbox[1].empty());
 }
 
 BOOST_AUTO_TEST_CASE(subscribers_with_the_same_match_share_one_delivery_of_coalesced_runs) {
@@ -197,21 +191,16 @@ BOOST_AUTO_TEST_CASE(a_subscription_is_replaced_by_the_same_filter_and_ends_with
   BOOST_TEST(!h.subscribe(1, "a/+", {}, 1));
   BOOST_TEST(h.subscribe(1, "a/+", qos1, 2));
   BOOST_TEST(!h.subscribe(2, "a/+"));
-  BOOST_TEST(!h.subscribe(1, "$share/g/a/+"));  // another subscription
-  BOOST_TEST(h.subscribe(1, "$share/g/a/+"));
-  BOOST_TEST(h.routes.subscriptions() == 3U);
+  BOOST_TEST(h.routes.subscriptions() == 2U);
   BOOST_TEST(h.routes.filters() == 1U);
   h.publish({at_qos2("a/b", "m")});
-  BOOST_TEST(h.inbox[1].plain == texts{"m qos1 2"}, boost::test_tools::per_element());
+  BOOST_TEST(h.inbox[1] == texts{"m qos1 2"}, boost::test_tools::per_element());
 
   BOOST_TEST(!h.unsubscribe(1, "a/b"));
-  BOOST_TEST(!h.unsubscribe(1, "$share/h/a/+"));
-  BOOST_TEST(!h.unsubscribe(2, "$share/g/a/+"));
   BOOST_TEST(h.unsubscribe(1, "a/+"));
   BOOST_TEST(!h.unsubscribe(1, "a/+"));
-  BOOST_TEST(h.unsubscribe(2, "a/+"));
   BOOST_TEST(h.routes.filters() == 1U);
-  BOOST_TEST(h.unsubscribe(1, "$share/g/a/+"));
+  BOOST_TEST(h.unsubscribe(2, "a/+"));
   BOOST_TEST(h.routes.filters() == 0U);
   BOOST_TEST(h.routes.subscriptions() == 0U);
   h.inbox.clear();
@@ -226,96 +215,14 @@ BOOST_AUTO_TEST_CASE(an_index_is_free_for_the_next_session_once_its_subscriber_h
   BOOST_TEST((h.routes.find(100) == one));
   BOOST_TEST((h.routes.join(200) != one));
   h.subscribe(100, "a");
-  h.routes.set_online(one, false);
   BOOST_TEST(!h.routes.leave_if_unused(one));
   h.unsubscribe(100, "a");
   BOOST_TEST(h.routes.leave_if_unused(one));
   BOOST_TEST(!h.routes.find(100).has_value());
   h.index.erase(100);
   BOOST_TEST(h.routes.join(300) == one);
-  // Nothing of the one before: it is online.
-  h.subscribe(300, "$share/g/a");
-  h.subscribe(200, "$share/g/a");
-  for (int i = 0; i != 4; ++i)
-    h.publish({{.topic = "a"}});
-  BOOST_TEST(h.inbox[300].shared["$share/g/a"].size() == 2U);
-}
-
-// [MQTT5-4.8.2-3]
-BOOST_AUTO_TEST_CASE(each_group_hands_each_message_to_one_member_in_turn) {
-  house h;
-  for (std::uint64_t session = 1; session != 4; ++session) {
-    h.subscribe(session, "$share/g/a/+", qos1, static_cast<std::uint32_t>(session));
-    h.subscribe(session, "$share/h/a/+");
-  }
-  h.subscribe(1, "$share/g/#");
-  h.subscribe(1, "a/b");
-  std::vector<test_message> messages;
-  for (int i = 0; i != 30; ++i)
-    messages.push_back(at_qos2("a/b", std::to_string(i)));
-  h.publish(messages);
-  for (const std::string filter : {"$share/g/a/+", "$share/h/a/+"}) {
-    std::multiset<int> seen;
-    for (std::uint64_t session = 1; session != 4; ++session) {
-      const auto& got = h.inbox[session].shared[filter];
-      BOOST_TEST(got.size() == 10U);
-      int previous = -1;
-      for (const std::string& text : got) {
-        const int number = std::stoi(text);
-        BOOST_TEST(previous < number);
-        previous = number;
-        seen.insert(number);
-      }
-    }
-    BOOST_TEST(seen.size() == 30U);
-    BOOST_TEST(std::set<int>(seen.begin(), seen.end()).size() == 30U);
-  }
-  BOOST_TEST(h.inbox[2].shared["$share/g/a/+"][0].ends_with(" qos1 2"));
-  BOOST_TEST(h.inbox[1].shared["$share/g/#"].size() == 30U);
-  BOOST_TEST(h.inbox[1].plain.size() == 30U);
-}
-
-BOOST_AUTO_TEST_CASE(a_group_prefers_members_that_are_online) {
-  house h;
-  const std::string filter = "$share/g/a";
-  for (std::uint64_t session = 1; session != 5; ++session)
-    h.subscribe(session, filter);
-  h.routes.set_online(h.index[1], false);
-  h.routes.set_online(h.index[3], false);
-  for (int i = 0; i != 20; ++i)
-    h.publish({{.topic = "a"}});
-  BOOST_TEST(h.inbox[2].shared[filter].size() == 10U);
-  BOOST_TEST(h.inbox[4].shared[filter].size() == 10U);
-  h.inbox.clear();
-  h.routes.set_online(h.index[2], false);
-  h.routes.set_online(h.index[4], false);
-  for (int i = 0; i != 20; ++i)
-    h.publish({{.topic = "a"}});
-  for (std::uint64_t session = 1; session != 5; ++session)
-    BOOST_TEST(h.inbox[session].shared[filter].size() == 5U);
-  h.inbox.clear();
-  h.routes.set_online(h.index[3], true);
   h.publish({{.topic = "a"}});
-  BOOST_TEST(h.inbox[3].shared[filter].size() == 1U);
-}
-
-// [MQTT5-4.8.2-5]
-BOOST_AUTO_TEST_CASE(redelivered_messages_go_to_that_group_only_and_to_nobody_without_members) {
-  house h;
-  h.subscribe(1, "$share/g/a");
-  h.subscribe(2, "$share/h/a");
-  h.subscribe(3, "a");
-  const auto block = make_block({{.topic = "a", .payload = "1"}, {.topic = "a", .payload = "2"}});
-  h.routes.redeliver(*parse_topic_filter("$share/g/a"), block);
-  BOOST_TEST(h.routes.pending());
-  h.flush();
-  BOOST_TEST(h.inbox[1].shared["$share/g/a"] == (texts{"1 qos0", "2 qos0"}),
-             boost::test_tools::per_element());
-  BOOST_TEST(h.inbox.size() == 1U);
-  h.unsubscribe(1, "$share/g/a");
-  for (const char* const filter : {"$share/g/a", "$share/g/b"})
-    h.routes.redeliver(*parse_topic_filter(filter), block);
-  BOOST_TEST(!h.routes.pending());
+  BOOST_TEST(h.inbox[300].empty());  // nothing of the one before
 }
 
 BOOST_AUTO_TEST_CASE(retained_publishes_are_numbered_and_kept) {
@@ -351,10 +258,7 @@ BOOST_AUTO_TEST_CASE(it_delivers_what_a_linear_model_delivers_under_random_opera
     subscription_options options;
     std::uint32_t identifier;
   };
-  struct session_model {
-    std::map<std::string, entry> filters;
-    bool online = true;
-  };
+  using session_model = std::map<std::string, entry>;
   for (int round = 0; round != 15; ++round) {
     house h;
     std::map<std::uint64_t, session_model> sessions;
@@ -364,20 +268,18 @@ BOOST_AUTO_TEST_CASE(it_delivers_what_a_linear_model_delivers_under_random_opera
     for (int step = 0; step != 400; ++step) {
       const std::uint64_t number = 1 + below(most_sessions);
       if (const std::size_t action = below(10); action < 4) {
-        std::string filter = below(3) == 0 ? "#" : words.filter();
-        const bool shared = below(4) == 0;
-        if (shared) filter = (below(2) == 0 ? "$share/g/" : "$share/h/") + filter;
+        const std::string filter = below(3) == 0 ? "#" : words.filter();
         const entry wanted{.options = {.qos = static_cast<qos>(below(3)),
-                                       .no_local = !shared && below(3) == 0,
+                                       .no_local = below(3) == 0,
                                        .retain_as_published = below(2) == 0},
                            .identifier = static_cast<std::uint32_t>(below(4))};
-        const bool existed = sessions[number].filters.contains(filter);
+        const bool existed = sessions[number].contains(filter);
         BOOST_REQUIRE_EQUAL(h.subscribe(number, filter, wanted.options, wanted.identifier),
                             existed);
-        sessions[number].filters.insert_or_assign(filter, wanted);
+        sessions[number].insert_or_assign(filter, wanted);
       } else if (action < 6) {
         if (!sessions.contains(number)) continue;
-        auto& own = sessions[number].filters;
+        session_model& own = sessions[number];
         BOOST_REQUIRE(!h.unsubscribe(number, "never/subscribed"));
         if (!own.empty()) {
           const auto at = std::next(own.begin(), static_cast<std::ptrdiff_t>(below(own.size())));
@@ -389,13 +291,8 @@ BOOST_AUTO_TEST_CASE(it_delivers_what_a_linear_model_delivers_under_random_opera
           sessions.erase(number);
           h.index.erase(number);
         }
-      } else if (action == 6) {
-        if (!sessions.contains(number)) continue;
-        sessions[number].online = below(2) == 0;
-        h.routes.set_online(h.index[number], sessions[number].online);
       } else {
         std::map<std::uint64_t, texts> expected;
-        std::map<std::string, texts> shared;  // payloads by filter, in order
         for (std::size_t blocks = 1 + below(3); blocks != 0; --blocks) {
           const std::uint64_t publisher = 1 + below(most_sessions);
           std::vector<test_message> messages(1 + below(6));
@@ -405,19 +302,13 @@ BOOST_AUTO_TEST_CASE(it_delivers_what_a_linear_model_delivers_under_random_opera
                        .qos = static_cast<qos>(below(3)),
                        .retain = below(4) == 0};
             if (message.qos != qos::at_most_once) message.id = 1;
-            std::set<std::string> groups;
             for (const auto& [session, model] : sessions) {
               bool matched = false;
               qos granted = qos::at_most_once;
               bool as_published = false;
               std::vector<std::uint32_t> identifiers;
-              for (const auto& [text, own] : model.filters) {
-                const topic_filter filter = *parse_topic_filter(text);
-                if (!matches(filter.filter, message.topic)) continue;
-                if (filter.is_shared()) {
-                  groups.insert(text);
-                  continue;
-                }
+              for (const auto& [text, own] : model) {
+                if (!matches(text, message.topic)) continue;
                 if (own.options.no_local && session == publisher) continue;
                 matched = true;
                 granted = std::max(granted, own.options.qos);
@@ -430,48 +321,25 @@ BOOST_AUTO_TEST_CASE(it_delivers_what_a_linear_model_delivers_under_random_opera
                                                      std::min(granted, message.qos),
                                                      as_published && message.retain, identifiers));
             }
-            for (const std::string& group : groups)
-              shared[group].push_back(message.payload);
           }
           h.routes.route(make_block(messages, protocol_version::v3_1_1, {.publisher = publisher}));
         }
         h.inbox.clear();
         h.flush();
-        std::map<std::string, texts> handed_out;
         for (auto& [session, got] : h.inbox) {
           BOOST_REQUIRE(sessions.contains(session));
-          BOOST_REQUIRE(got.plain == expected[session]);
+          BOOST_REQUIRE(got == expected[session]);
           expected.erase(session);
-          for (auto& [filter, list] : got.shared) {
-            BOOST_REQUIRE(sessions[session].filters.contains(filter));
-            const bool any_online = std::any_of(
-                sessions.begin(), sessions.end(), [&, f = std::string_view(filter)](const auto& s) {
-                  return s.second.online && s.second.filters.contains(std::string(f));
-                });
-            BOOST_REQUIRE_EQUAL(sessions[session].online, any_online);
-            int previous = -1;
-            for (const std::string& text : list) {
-              const int payload = std::stoi(text);
-              BOOST_REQUIRE(previous < payload);
-              previous = payload;
-              handed_out[filter].push_back(std::to_string(payload));
-            }
-          }
         }
         for (const auto& [session, missed] : expected)
           BOOST_REQUIRE_MESSAGE(missed.empty(), "session " << session << " got nothing");
-        for (auto& [filter, list] : handed_out)
-          std::sort(list.begin(), list.end());
-        for (auto& [filter, list] : shared)
-          std::sort(list.begin(), list.end());
-        BOOST_REQUIRE(handed_out == shared);
       }
       std::size_t subscriptions = 0;
       std::set<std::string> filters;
       for (const auto& [session, model] : sessions)
-        for (const auto& [text, own] : model.filters) {
+        for (const auto& [text, own] : model) {
           ++subscriptions;
-          filters.emplace(parse_topic_filter(text)->filter);
+          filters.insert(text);
         }
       BOOST_REQUIRE_EQUAL(h.routes.subscriptions(), subscriptions);
       BOOST_REQUIRE_EQUAL(h.routes.filters(), filters.size());

@@ -247,7 +247,7 @@ BOOST_AUTO_TEST_CASE(connack_carries_the_assigned_id_and_response_information) {
   BOOST_TEST(response == "reply/client/");
 }
 
-BOOST_AUTO_TEST_CASE(shards_hear_of_presence_only_for_shared_subscriptions) {
+BOOST_AUTO_TEST_CASE(presence_counts_for_shared_subscriptions_only) {
   scene s;
   s.online();
   s.subscribed("t");

@@ -145,6 +145,13 @@ BOOST_AUTO_TEST_CASE(session_goes_on_after_a_restart) {
   after_restart t(disk);
   std::string filters;
   for (const scene::request& each : t.requests) {
+    if (const auto* const call = std::get_if<share_call>(&each.what)) {
+      const auto& joins = std::get<share_join>(call->what);
+      BOOST_TEST(joins.lasting);
+      BOOST_TEST(joins.room == 0U);
+      filters += call->share + " q" + std::to_string(static_cast<int>(joins.options.qos)) + "\n";
+      continue;
+    }
     const auto* asked = std::get_if<shard_subscribe>(&each.what);
     BOOST_TEST_REQUIRE(asked != nullptr);
     for (const filter_request& one : asked->filters)
@@ -152,7 +159,7 @@ BOOST_AUTO_TEST_CASE(session_goes_on_after_a_restart) {
                  (one.options.no_local ? " no-local" : "") + " " + std::to_string(one.identifier) +
                  "\n";
   }
-  BOOST_TEST(filters == "a/+ q1 no-local 77\n$share/g/b q2 0\n");
+  BOOST_TEST(filters == "$share/g/b q2\na/+ q1 no-local 77\n");
   t.answer();
   BOOST_TEST(t.received() == "");
   t.attach();

@@ -182,7 +182,7 @@ private:
   // -- the shards
 
   void collect() {
-    for (shard_request& each : effects_.requests) {
+    for (routing_request& each : effects_.requests) {
       requests_.push_back(std::get<shard_publish>(each).block);
       const message_block& block = *requests_.back();
       for (std::uint32_t i = 0; i != block.size(); ++i)

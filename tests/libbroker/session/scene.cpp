@@ -163,9 +163,11 @@ void scene::stall(bool on) {
 void scene::collect() {
   bool drained = true;
   while (drained) {
-    for (shard_request& each : effects.requests)
+    for (routing_request& each : effects.requests)
       requests.push_back({std::move(each), machine.epoch()});
     machine.keep_progress(now, effects);
+    for (share_call& each : effects.reports)
+      reports.push_back(std::move(each));
     if (effects.write.number != 0) writes.push_back(std::exchange(effects.write, {}));
     if (effects.read_retained) {
       BOOST_TEST(!read.has_value(), "one page at a time");
@@ -245,8 +247,17 @@ void scene::answer() {
       machine.subscribed(p->shard, p->number, 0, {}, effects);
     else if (const auto* p = std::get_if<shard_unsubscribe>(&next.what); p && p->number != 0)
       machine.unsubscribed(p->number, effects);
+    else if (const auto* p = std::get_if<share_call>(&next.what))
+      answer(*p);
     collect();
   }
+}
+
+void scene::answer(const share_call& call) {
+  if (const auto* p = std::get_if<share_join>(&call.what); p && p->number != 0)
+    machine.subscribed(0, p->number, 0, {}, effects);
+  else if (const auto* p = std::get_if<share_leave>(&call.what); p && p->number != 0)
+    machine.unsubscribed(p->number, effects);
 }
 
 void scene::write(bool done) {

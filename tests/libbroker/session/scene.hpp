@@ -40,7 +40,7 @@ class scene {
 public:
   /// A request to a shard together with the session epoch at which it was made.
   struct request {
-    shard_request what;
+    routing_request what;
     std::uint32_t epoch = 0;
   };
 
@@ -117,7 +117,8 @@ public:
   session machine;
   session_effects effects;
   time_point now{std::chrono::hours(1)};
-  std::deque<request> requests;  ///< to the shards and not yet answered
+  std::deque<request> requests;     ///< to the shards and not yet answered
+  std::vector<share_call> reports;  ///< to share groups, since the test last cleared them
   std::optional<shard_read_retained> read;
   std::deque<session_write> writes;  ///< not answered yet
   std::deque<log_request> reads;     ///< of the log, not answered yet
@@ -132,6 +133,7 @@ public:
   std::function<void(const any_packet&)> on_packet;
 
 private:
+  void answer(const share_call& call);
   void take_output();
   void read_packets();
 

@@ -1,0 +1,208 @@
+#include "actors/share_actor.hpp"
+
+#include <chrono>
+#include <utility>
+#include <variant>
+
+namespace troupe {
+
+share_actor::share_actor(caf::actor_config& config, const node_context& house, std::string share)
+    : homed(config),
+      house_(house),
+      number_(++house.last_session_number),
+      flow_(std::make_shared<session_flow>(share)),
+      group_(std::move(share), static_cast<std::uint32_t>(house.shards.size()), house.settings,
+             &house.log_head) {}
+
+share_actor::behavior_type share_actor::make_behavior() {
+  return {
+      [this](const deliver& batch) { handle(batch); },
+      [this](to_share& request) { handle(request); },
+      [this](const flush&) {
+        flush_requested_ = false;
+        hand_out();
+      },
+      [this](const deliveries_missed& event) {
+        group_.deliveries_missed(event.from, effects_);
+        carry_out();
+      },
+      [this](const live_set& reply) {
+        group_.live_set(reply.from, reply.number, reply.through, effects_);
+        carry_out();
+      },
+      [this](log_read& reply) {
+        group_.log_read(reply.number, std::move(reply.page), reply.failed, effects_);
+        carry_out();
+      },
+      [this](const subscriptions_added& reply) {
+        group_.subscribed(reply.shard, reply.number, reply.through, effects_);
+        carry_out();
+      },
+      [](const subscriptions_removed&) {},
+      [this](const ask_interest& question) { return interest{group_.interest(question.head)}; },
+      [this](const restore_share& kept) { group_.restore(*kept.earlier); },
+      [this](const go_on&) {
+        group_.go_on(effects_);
+        carry_out();
+      },
+      [this](const share_written& reply) { handle(reply); },
+      [this](const share_timer&) {
+        has_timer_ = false;
+        carry_out();
+      },
+      [this](const settle&) {
+        hand_out();
+        carry_out(true);
+        return settled{};
+      },
+      [this](const retired&) { quit(); },
+  };
+}
+
+void share_actor::on_exit() {
+  members_.clear();
+  reporters_.clear();
+}
+
+void share_actor::handle(const deliver& batch) {
+  flow_->delivering.fetch_sub(batch.messages->footprint(), std::memory_order_relaxed);
+  group_.deliver(*batch.messages, batch.from, effects_);
+  carry_out();
+}
+
+// -- members --------------------------------------------------------------------------
+
+void share_actor::handle(to_share& request) {
+  std::visit([&](const auto& what) { take(request, what); }, request.call.what);
+  carry_out();
+}
+
+void share_actor::take(to_share& from, const share_join& request) {
+  ++joins_seen_;
+  hand_out();  // what came before goes to the session as it was
+  members_[from.session] = {from.from, request.epoch, std::move(from.flow)};
+  group_.join(from.session, request, effects_);
+}
+
+void share_actor::take(to_share& from, const share_leave& request) {
+  hand_out();
+  group_.leave(from.session, effects_);
+  carry_out();
+  members_.erase(from.session);
+  // Nothing of the group is on its way to the session behind it.
+  send(from.from, subscriptions_removed{request.number, from.epoch});
+}
+
+void share_actor::take(to_share& from, const share_room& request) {
+  group_.set_room(from.session, request.room, effects_);
+}
+
+void share_actor::take(to_share& from, const share_report& request) {
+  group_.report(from.session, request, effects_);
+  if (request.number == 0) return;
+  const share_kept answer{request.number, from.epoch};
+  if (group_.is_durable())
+    reporters_.push_back({std::move(from.from), answer});
+  else
+    send(from.from, answer);  // there is nothing that could be delivered again
+}
+
+void share_actor::take(to_share&, const share_return& request) { group_.redeliver(request.block); }
+
+// -- carrying out -----------------------------------------------------------------------
+
+void share_actor::carry_out(bool at_once) {
+  group_.keep_progress(current_time(*this), at_once, effects_);
+  for (auto& request : effects_.requests)
+    std::visit([this](auto& any) { ask_shard(std::move(any)); }, request);
+  for (share_effects::outgoing& each : effects_.deliveries)
+    hand_out(std::move(each));
+  for (const share_effects::answer& each : effects_.joined)
+    if (const auto who = members_.find(each.session); who != members_.end())
+      send(who->second.session,
+           subscriptions_added{.number = each.number, .epoch = who->second.epoch});
+  if (effects_.read_log) {
+    effects_.read_log->page.now = read_wall_clock(current_time(*this));
+    send(house_.log_reader, read_log{*std::move(effects_.read_log), self()});
+  }
+  if (effects_.write.number != 0) write_down(std::move(effects_.write));
+  if (effects_.ended)
+    send(house_.directory_of(group_.share()),
+         retire_share{group_.share(), caf::actor_cast<share_handle>(this), joins_seen_});
+  effects_.clear();
+  set_timer();
+  if (group_.pending()) request_flush();
+}
+
+void share_actor::request_flush() {
+  if (group_.pending_messages() >= house_.settings.scheduler.batch_messages) return hand_out();
+  if (flush_requested_) return;
+  if (mailbox().empty()) return hand_out();  // nothing that a later flush could take along
+  flush_requested_ = true;
+  send(this, flush{});
+}
+
+void share_actor::hand_out() {
+  group_.flush(effects_);
+  for (share_effects::outgoing& each : effects_.deliveries)
+    hand_out(std::move(each));
+  effects_.deliveries.clear();
+}
+
+void share_actor::hand_out(share_effects::outgoing&& batch) {
+  const member& to = members_.find(batch.session)->second;
+  const std::size_t bytes = batch.messages->footprint();
+  const std::size_t waiting = to.flow->delivering.fetch_add(bytes, std::memory_order_relaxed);
+  // Of the log a member gets no more than it has room for.
+  if (!batch.options.tracked && waiting > house_.settings.limits.delivery_credit) {
+    to.flow->delivering.fetch_sub(bytes, std::memory_order_relaxed);
+    house_.counts.add(&metrics::counters::deliveries_dropped, batch.messages->messages);
+    return;
+  }
+  send(to.session, deliver{std::move(batch.messages), std::move(batch.options), to.epoch});
+}
+
+void share_actor::write_down(share_effects::progress&& what) {
+  if (!what.kept) {  // nobody is left for whom something could be delivered again
+    for (const reporter& each : std::exchange(reporters_, {}))
+      send(each.session, each.message);
+  }
+  for (reporter& each : reporters_)
+    if (each.write == 0) each.write = what.number;
+  send(house_.store, keep_share{group_.share(), std::move(what.kept),
+                                caf::actor_cast<share_handle>(this), what.number});
+}
+
+void share_actor::handle(const share_written& reply) {
+  group_.written(reply.number, reply.done, current_time(*this), effects_);
+  std::erase_if(reporters_, [&](reporter& each) {
+    if (each.write == 0 || each.write > reply.number) return false;
+    if (reply.done) send(each.session, each.message);
+    each.write = 0;  // the next one holds it
+    return reply.done;
+  });
+  carry_out();
+}
+
+void share_actor::set_timer() {
+  const auto due = group_.deadline();
+  if (!due || std::exchange(has_timer_, true)) return;
+  const time_point now = current_time(*this);
+  delayed_send(this, *due > now ? *due - now : std::chrono::milliseconds(0), share_timer{});
+}
+
+void share_actor::ask_shard(shard_subscribe&& request) {
+  const shard_handle& shard = house_.shards[request.shard];
+  send(shard, add_subscriptions{std::move(request), self(), number_, flow_});
+}
+
+void share_actor::ask_shard(shard_unsubscribe&& request) {
+  const shard_handle& shard = house_.shards[request.shard];
+  send(shard, remove_subscriptions{std::move(request), self(), number_});
+}
+
+void share_actor::ask_shard(const shard_set_live& request) {
+  send(house_.shards[request.shard], set_live{request, self(), number_});
+}
+
+}  // namespace troupe

@@ -1,0 +1,74 @@
+#pragma once
+
+#include "actors/homed.hpp"
+#include "actors/node_context.hpp"
+#include "actors/protocol.hpp"
+#include "libbroker/share/share_group.hpp"
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace troupe {
+
+/// Runs one `share_group`: subscribes for its members, hands each message to one of them, and
+/// has the store keep where it is. Collects while its mailbox holds more.
+class share_actor final : public homed<share_handle> {
+public:
+  share_actor(caf::actor_config& config, const node_context& house, std::string share);
+
+  const char* name() const override { return "share-group"; }
+
+protected:
+  behavior_type make_behavior() override;
+  void on_exit() override;
+
+private:
+  struct member {
+    session_handle session;
+    std::uint32_t epoch = 0;
+    session_flow_ptr flow;
+  };
+  /// A session that wants to know when what it reported is on the disk.
+  struct reporter {
+    session_handle session;
+    share_kept message;
+    write_number write = 0;  ///< 0: the next one
+  };
+
+  void handle(const deliver& batch);
+  void handle(to_share& request);
+  void take(to_share& from, const share_join& request);
+  void take(to_share& from, const share_leave& request);
+  void take(to_share& from, const share_room& request);
+  void take(to_share& from, const share_report& request);
+  void take(to_share& from, const share_return& request);
+  void handle(const share_written& reply);
+
+  /// Does what the group wants; `at_once`: and writes down where it is, if that changed.
+  void carry_out(bool at_once = false);
+  void request_flush();
+  void hand_out();
+  void hand_out(share_effects::outgoing&& batch);
+  void write_down(share_effects::progress&& what);
+  void set_timer();
+
+  void ask_shard(shard_subscribe&& request);
+  void ask_shard(shard_unsubscribe&& request);
+  void ask_shard(const shard_set_live& request);
+  [[nodiscard]] subscriber_handle self() { return caf::actor_cast<subscriber_handle>(this); }
+
+  const node_context& house_;
+  const std::uint64_t number_;  ///< of the shards' subscriber
+  const session_flow_ptr flow_;
+  share_group group_;
+  share_effects effects_;
+  std::unordered_map<std::uint64_t, member> members_;  ///< by session
+  std::vector<reporter> reporters_;
+  std::uint64_t joins_seen_ = 0;
+  bool flush_requested_ = false;
+  bool has_timer_ = false;
+};
+
+}  // namespace troupe

@@ -1,0 +1,196 @@
+#pragma once
+
+#include "libbroker/config/config.hpp"
+#include "libbroker/log_interests.hpp"
+#include "libbroker/message/delivery.hpp"
+#include "libbroker/session/log_cursor.hpp"
+#include "libbroker/shard_requests.hpp"
+#include "libbroker/share/kept_share.hpp"
+#include "libbroker/share/share_ledger.hpp"
+#include "libbroker/share/share_members.hpp"
+#include "libbroker/share/share_request.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace troupe {
+
+/// What a share group wants done after it handled an input; the caller owns and reuses it,
+/// carries everything out and calls `clear`.
+struct share_effects {
+  std::vector<std::variant<shard_subscribe, shard_unsubscribe, shard_set_live>> requests;
+
+  struct outgoing {
+    std::uint64_t session = 0;
+    delivery_ptr messages;
+    delivery_options options;
+  };
+  std::vector<outgoing> deliveries;
+
+  struct answer {
+    std::uint64_t session = 0;
+    request_number number = 0;
+  };
+  std::vector<answer> joined;  ///< what is routed from now on reaches the member
+
+  std::optional<log_request> read_log;
+
+  struct progress {
+    write_number number = 0;         ///< 0: nothing is to be written
+    std::optional<kept_share> kept;  ///< nothing: what was kept goes
+  };
+  progress write;
+
+  /// The last member has left.
+  bool ended = false;
+
+  void clear() noexcept {
+    requests.clear();
+    deliveries.clear();
+    joined.clear();
+    read_log.reset();
+    write = {};
+    ended = false;
+  }
+};
+
+/// The members of one `$share/<name>/<filter>`, as a state machine without I/O: subscribes to
+/// the filter for all of them, and each message goes to one [MQTT5-4.8.2-3].
+///
+/// Once a member's session outlives the process, the group does, too: it has a cursor in the
+/// log, like a session, and a ledger of what members have. A member gets what it has room for;
+/// when nobody has, the rest waits in the log. What a member that went away was sent at QoS 1,
+/// or was not sent, others get; QoS 2 that was sent stays with it [MQTT5-4.8.2-4]. The caller
+/// serialises the calls. Source: MQTT5 §4.8.2.
+class share_group {
+public:
+  /// `share`: a valid `$share/…`. `settings` outlives the group, and so does `log_head`, the
+  /// last offset that is in the log; null: there is none.
+  share_group(std::string share, std::uint32_t shards, const config& settings,
+              const std::atomic<log_offset>* log_head);
+
+  [[nodiscard]] const std::string& share() const noexcept { return share_; }
+
+  // -- an earlier life
+
+  /// Goes on with what was kept. REQUIRES: nothing was done with this one.
+  void restore(const kept_share& kept);
+  /// All sessions are there again and have said what they hold.
+  void go_on(share_effects& effects);
+
+  // -- members
+
+  void join(std::uint64_t session, const share_join& request, share_effects& effects);
+  void leave(std::uint64_t session, share_effects& effects);
+  void set_room(std::uint64_t session, std::uint32_t room, share_effects& effects);
+  void report(std::uint64_t session, const share_report& report, share_effects& effects);
+  /// A session does not deliver `block`, which is not in the log: others get it
+  /// [MQTT5-4.8.2-5]. Without members left it goes.
+  void redeliver(const message_block_ptr& block);
+  /// Whether the group outlives the process.
+  [[nodiscard]] bool is_durable() const noexcept { return cursor_ != nullptr; }
+
+  // -- shards and the log
+
+  void subscribed(shard_index shard, request_number number, log_offset through,
+                  share_effects& effects);
+  void deliver(const delivery& messages, shard_index from, share_effects& effects);
+  void deliveries_missed(shard_index from, share_effects& effects);
+  void live_set(shard_index from, request_number number, log_offset through,
+                share_effects& effects);
+  void log_read(request_number number, log_page&& page, bool failed, share_effects& effects);
+  /// What of the log at or below `head`, all of which has been handed out by the shards, is
+  /// still needed.
+  [[nodiscard]] std::optional<log_interest> interest(log_offset head);
+
+  // -- what is collected
+
+  /// Whether something is collected for members.
+  [[nodiscard]] bool pending() const noexcept { return pending_messages_ != 0; }
+  [[nodiscard]] std::size_t pending_messages() const noexcept { return pending_messages_; }
+  /// Hands out what was collected.
+  void flush(share_effects& effects);
+
+  // -- what is kept
+
+  /// To be called after all others: writes down where the group is, if it is time, or if
+  /// `at_once` and something changed.
+  void keep_progress(time_point now, bool at_once, share_effects& effects);
+  /// When to call `keep_progress` at the latest.
+  [[nodiscard]] std::optional<time_point> deadline() const noexcept { return due_; }
+  void written(write_number number, bool done, time_point now, share_effects& effects);
+
+private:
+  enum class level : std::uint8_t {
+    none,   ///< shards know nothing of the group
+    plain,  ///< subscribed
+    logged  ///< messages are in the log before they are routed
+  };
+
+  void subscribe(share_effects& effects);
+  void answer_joined(share_effects& effects);
+  void become_durable();
+  void end(share_effects& effects);
+  template <class Action>
+  void for_each_shard(Action action) const;
+
+  void deliver_logged(const message_block_ptr& block, std::uint32_t index, shard_index from,
+                      share_effects& effects);
+  /// Both return false if nobody has room.
+  [[nodiscard]] bool take_turn(const message_block_ptr& block, std::uint32_t index);
+  [[nodiscard]] bool hand_over(const message_block_ptr& block, std::uint32_t index);
+  void hand_over_passing(const message_block_ptr& block, std::uint32_t index);
+  [[nodiscard]] bool has_room() noexcept;
+  void collect(share_member& to, intrusive_ptr<delivery>& batch, const message_block_ptr& block,
+               std::uint32_t index);
+  void free_room(std::uint64_t session, std::uint32_t bytes) noexcept;
+
+  void fall_behind(std::optional<shard_index> missed, share_effects& effects);
+  void set_live(request_number number, bool live, share_effects& effects);
+  void follow_log(share_effects& effects);
+  void fetch_returned(share_effects& effects);
+  void take_returned(const log_page& page);
+  void become_live(share_effects& effects);
+  [[nodiscard]] log_offset log_head() const noexcept {
+    return log_head_ == nullptr ? 0 : log_head_->load(std::memory_order_acquire);
+  }
+
+  const std::string share_;
+  const std::string_view filter_;  ///< of `share_`
+  const bool has_wildcard_;
+  const std::uint32_t shards_;
+  const config& settings_;
+  const std::atomic<log_offset>* const log_head_;
+
+  share_members members_;
+  std::vector<share_effects::answer> waiting_;  ///< members that have joined and do not know
+
+  level level_ = level::none;
+  level wanted_ = level::none;       ///< of the subscription under way
+  std::uint32_t waiting_for_ = 0;    ///< shards that have not answered it
+  request_number subscribing_ = 0;   ///< its number
+  std::vector<log_offset> reached_;  ///< by shard, until the group is durable
+  request_number last_request_ = 0;
+
+  share_ledger ledger_;
+  std::unique_ptr<log_cursor> cursor_;  ///< null: the group ends with the process
+  bool is_restoring_ = false;
+
+  bool changed_ = false;    ///< since the last write began
+  bool is_urgent_ = false;  ///< somebody waits for the next one
+  bool is_kept_ = false;    ///< one was done, or tried
+  std::optional<time_point> due_;
+  write_number last_write_ = 0;
+  write_number writing_ = 0;  ///< 0: nothing is being written
+
+  std::vector<std::uint64_t> pending_;  ///< sessions for which something is collected
+  std::size_t pending_messages_ = 0;
+};
+
+}  // namespace troupe

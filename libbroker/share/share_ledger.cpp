@@ -1,0 +1,159 @@
+#include "libbroker/share/share_ledger.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace troupe {
+
+share_ledger::holding share_ledger::held_by(std::uint64_t session) const noexcept {
+  holding found;
+  for (const entry& each : entries_) {
+    if (each.state != state::held || each.session != session) continue;
+    ++found.messages;
+    found.bytes += each.bytes;
+  }
+  return found;
+}
+
+void share_ledger::assign(log_offset offset, std::uint32_t bytes, std::uint64_t session) {
+  entry& at = make(offset);
+  at.session = session;
+  at.bytes = bytes;
+  become(at, state::held);
+}
+
+std::optional<std::uint32_t> share_ledger::complete(log_offset offset,
+                                                    std::uint64_t session) noexcept {
+  entry* const at = find(offset);
+  if (at == nullptr || at->state != state::held || at->session != session) return std::nullopt;
+  const std::uint32_t bytes = at->bytes;
+  become(*at, at->is_early ? state::settled : state::gone);
+  compact();
+  return bytes;
+}
+
+std::optional<std::uint32_t> share_ledger::give_back(log_offset offset,
+                                                     std::uint64_t session) noexcept {
+  entry* const at = find(offset);
+  if (at == nullptr || at->state != state::held || at->session != session) return std::nullopt;
+  become(*at, state::returned);
+  return at->bytes;
+}
+
+std::vector<log_offset> share_ledger::first_returned(std::size_t most) const {
+  std::vector<log_offset> found;
+  for (const entry& each : entries_) {
+    if (found.size() == std::min(most, count(state::returned))) break;
+    if (each.state == state::returned) found.push_back(each.offset);
+  }
+  return found;
+}
+
+bool share_ledger::is_returned(log_offset offset) const noexcept {
+  const entry* const at = find(offset);
+  return at != nullptr && at->state == state::returned;
+}
+
+void share_ledger::forget(log_offset offset) noexcept {
+  entry* const at = find(offset);
+  if (at == nullptr) return;
+  become(*at, at->is_early ? state::settled : state::gone);
+  compact();
+}
+
+// -- an earlier life ------------------------------------------------------------------
+
+void share_ledger::restore(const std::vector<log_offset>& offsets) {
+  for (const log_offset each : offsets) {
+    entry& at = make(each);
+    at.is_early = true;
+    become(at, state::returned);
+  }
+}
+
+void share_ledger::hold(log_offset offset, std::uint64_t session) {
+  entry& at = make(offset);
+  at.is_early = true;
+  at.session = session;
+  become(at, state::held);
+}
+
+void share_ledger::settle(log_offset offset) {
+  entry& at = make(offset);
+  at.is_early = true;
+  become(at, state::settled);
+}
+
+bool share_ledger::is_known(log_offset offset) const noexcept {
+  const entry* const at = find(offset);
+  return at != nullptr && at->state != state::gone;
+}
+
+void share_ledger::pass(log_offset offset) noexcept {
+  if (entry* const at = find(offset)) pass(*at);
+}
+
+void share_ledger::pass_all(log_offset offset) noexcept {
+  for (entry& each : entries_) {
+    if (each.offset > offset) break;
+    pass(each);
+  }
+  compact();
+}
+
+void share_ledger::pass(entry& passed) noexcept {
+  passed.is_early = false;
+  if (passed.state == state::settled) become(passed, state::gone);
+}
+
+// -- what is kept -----------------------------------------------------------------------
+
+template <class Predicate>
+std::vector<log_offset> share_ledger::list(Predicate is_wanted) const {
+  std::vector<log_offset> found;
+  for (const entry& each : entries_)
+    if (is_wanted(each.state)) found.push_back(each.offset);
+  return found;
+}
+
+std::vector<log_offset> share_ledger::outstanding() const {
+  return list([](state which) { return which == state::held || which == state::returned; });
+}
+
+std::vector<log_offset> share_ledger::settled() const {
+  return list([](state which) { return which == state::settled; });
+}
+
+// -- the entries ------------------------------------------------------------------------
+
+const share_ledger::entry* share_ledger::find(log_offset offset) const noexcept {
+  const auto at = std::ranges::lower_bound(entries_, offset, {}, &entry::offset);
+  return at == entries_.end() || at->offset != offset ? nullptr : &*at;
+}
+
+share_ledger::entry* share_ledger::find(log_offset offset) noexcept {
+  return const_cast<entry*>(std::as_const(*this).find(offset));
+}
+
+share_ledger::entry& share_ledger::make(log_offset offset) {
+  const auto at = std::ranges::lower_bound(entries_, offset, {}, &entry::offset);
+  if (at != entries_.end() && at->offset == offset) return *at;
+  ++count(state::gone);
+  return *entries_.insert(at, {.offset = offset});  // mostly at the end
+}
+
+void share_ledger::become(entry& changed, state next) noexcept {
+  --count(changed.state);
+  ++count(next);
+  changed.state = next;
+}
+
+void share_ledger::compact() noexcept {
+  constexpr std::size_t least = 64;
+  std::size_t& gone = count(state::gone);
+  if (gone < least || gone * 2 < entries_.size()) return;
+  std::erase_if(entries_, [](const entry& each) { return each.state == state::gone; });
+  gone = 0;
+}
+
+}  // namespace troupe

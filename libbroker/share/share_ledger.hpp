@@ -1,0 +1,104 @@
+#pragma once
+
+#include "libbroker/log_offset.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace troupe {
+
+/// Which member of a share group has which message of the log: those that were handed out, or
+/// are to be handed out again. A message that is not here is done, or its turn has not come.
+class share_ledger {
+public:
+  /// What one session has.
+  struct holding {
+    std::uint32_t messages = 0;
+    std::uint64_t bytes = 0;
+  };
+
+  [[nodiscard]] std::size_t size() const noexcept {
+    return count(state::held) + count(state::returned);
+  }
+  [[nodiscard]] holding held_by(std::uint64_t session) const noexcept;
+
+  /// The message goes to `session`, for the first time or after it was returned.
+  void assign(log_offset offset, std::uint32_t bytes, std::uint64_t session);
+  /// `session` has done with the message. Returns its bytes; nothing if it was not the session's.
+  std::optional<std::uint32_t> complete(log_offset offset, std::uint64_t session) noexcept;
+  /// `session` does not deliver it. Returns as `complete`.
+  std::optional<std::uint32_t> give_back(log_offset offset, std::uint64_t session) noexcept;
+
+  [[nodiscard]] bool has_returned() const noexcept { return count(state::returned) != 0; }
+  /// The first of those that were given back, at most `most`.
+  [[nodiscard]] std::vector<log_offset> first_returned(std::size_t most) const;
+  [[nodiscard]] bool is_returned(log_offset offset) const noexcept;
+  /// There is no such message any more.
+  void forget(log_offset offset) noexcept;
+
+  // -- an earlier life
+
+  // What was written down then may be older than what members have: they may hold a message, or
+  // have done with it, whose turn comes again.
+
+  /// What was not done then; nobody has it.
+  void restore(const std::vector<log_offset>& offsets);
+  /// `session` had it and goes on.
+  void hold(log_offset offset, std::uint64_t session);
+  /// It was done.
+  void settle(log_offset offset);
+  /// Whether the message whose turn it is was handed out in the earlier life already.
+  [[nodiscard]] bool is_known(log_offset offset) const noexcept;
+  /// Its turn has come.
+  void pass(log_offset offset) noexcept;
+  /// The turn of all up to `offset` has come.
+  void pass_all(log_offset offset) noexcept;
+
+  // -- what is kept
+
+  /// All that is not done, ascending.
+  [[nodiscard]] std::vector<log_offset> outstanding() const;
+  /// What is done and whose turn comes again, ascending.
+  [[nodiscard]] std::vector<log_offset> settled() const;
+
+private:
+  enum class state : std::uint8_t {
+    held,
+    returned,
+    settled,  ///< done before its turn has come
+    gone
+  };
+  struct entry {
+    log_offset offset = 0;
+    std::uint64_t session = 0;
+    std::uint32_t bytes = 0;
+    share_ledger::state state = state::gone;
+    bool is_early = false;  ///< its turn comes again, or may
+  };
+  using entries = std::vector<entry>;
+
+  [[nodiscard]] entry* find(log_offset offset) noexcept;
+  [[nodiscard]] const entry* find(log_offset offset) const noexcept;
+  /// The place of the message, made if there is none.
+  entry& make(log_offset offset);
+  [[nodiscard]] std::size_t& count(state which) noexcept {
+    return counts_[static_cast<std::size_t>(which)];
+  }
+  [[nodiscard]] std::size_t count(state which) const noexcept {
+    return counts_[static_cast<std::size_t>(which)];
+  }
+  void become(entry& changed, state next) noexcept;
+  void pass(entry& passed) noexcept;
+  template <class Predicate>
+  [[nodiscard]] std::vector<log_offset> list(Predicate is_wanted) const;
+  /// Lets go of what is gone, when that is most.
+  void compact() noexcept;
+
+  entries entries_;                      ///< by offset
+  std::array<std::size_t, 4> counts_{};  ///< of entries, by state
+};
+
+}  // namespace troupe
