@@ -259,8 +259,8 @@ using session_handle = connection_owner::extend_with<subscriber_handle>::extend<
 
 // -- share group --------------------------------------------------------------------
 
-/// A session speaks to the group of one of its shared subscriptions; by way of the group's
-/// directory, unless the group has sent it something.
+/// A session speaks to the group of one of its shared subscriptions, by way of the group's
+/// directory: it answers for groups that have ended.
 struct to_share {
   share_call call;
   session_handle from;

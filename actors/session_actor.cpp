@@ -88,7 +88,6 @@ void session_actor::on_exit() {
   socket_.reset();
   if (held_ != nullptr && held_->left_behind) house_.left_behind -= held_->bytes;
   held_.reset();
-  groups_.clear();
 }
 
 // -- the connection ---------------------------------------------------------------
@@ -343,7 +342,7 @@ void session_actor::apply_effects(time_point now) {
                                      machine_.epoch(), self()});
   // Behind the write: what the session gives back it must not have any more.
   for (share_call& each : wanted.reports)
-    report_to_share(std::move(each));
+    send_request(each);
   const bool close = wanted.close_connection;
   const bool ended = wanted.session_ended;
   if (close) close_connection(now);
@@ -482,12 +481,6 @@ void session_actor::send_request(share_call& call) {
   send(directory, to_share{std::move(call), self(), machine_.number(), machine_.epoch(), flow()});
 }
 
-void session_actor::report_to_share(share_call&& call) {
-  const auto known = groups_.find(call.share);
-  if (known == groups_.end()) return send_request(call);
-  send(known->second, to_share{std::move(call), self(), machine_.number(), machine_.epoch(), {}});
-}
-
 void session_actor::update_deadline() {
   if (socket_ == nullptr) return;
   // Every packet moves the keep alive deadline on. The socket need not know: when
@@ -515,9 +508,6 @@ void session_actor::schedule_timer(time_point now) {
 void session_actor::handle(const deliver& batch) {
   flow_->delivering.fetch_sub(batch.messages->footprint(), std::memory_order_relaxed);
   const time_point now = current_time(*this);
-  if (batch.options.tracked)
-    groups_.insert_or_assign(batch.options.details->share,
-                             caf::actor_cast<share_handle>(current_sender()));
   if (batch.epoch == machine_.epoch())
     machine_.deliver(*batch.messages, batch.options, batch.from, now, effects());
   else

@@ -6,7 +6,6 @@
 #include "libbroker/session/session.hpp"
 
 #include <deque>
-#include <map>
 #include <memory>
 #include <string>
 
@@ -67,7 +66,6 @@ private:
   void send_request(shard_set_live& request);
   void send_request(shard_read_retained& request);
   void send_request(share_call& call);
-  void report_to_share(share_call&& call);
   void read_log_for(log_request&& what, time_point now);
   void release_held();
   void close_connection(time_point now);
@@ -106,9 +104,7 @@ private:
   std::unique_ptr<connection> socket_;
   byte_buffer partial_;  ///< start of a packet that has not arrived whole
   std::unique_ptr<held_requests> held_;
-  session_flow_ptr flow_;  ///< null: nothing was ever under way
-  /// Share groups that keep count of what they sent; most sessions have none.
-  std::map<std::string, share_handle, std::less<>> groups_;
+  session_flow_ptr flow_;               ///< null: nothing was ever under way
   shard_index last_published_ = 0;      ///< where the last block went
   std::optional<time_point> deadline_;  ///< as the socket knows it
   std::optional<time_point> timer_at_;  ///< of the pending `session_timer`

@@ -23,10 +23,12 @@ share_actor::behavior_type share_actor::make_behavior() {
         hand_out();
       },
       [this](const deliveries_missed& event) {
+        if (event.epoch != group_.epoch()) return;
         group_.deliveries_missed(event.from, effects_);
         carry_out();
       },
       [this](const live_set& reply) {
+        if (reply.epoch != group_.epoch()) return;
         group_.live_set(reply.from, reply.number, reply.through, effects_);
         carry_out();
       },
@@ -50,22 +52,28 @@ share_actor::behavior_type share_actor::make_behavior() {
         has_timer_ = false;
         carry_out();
       },
-      [this](const settle&) {
-        hand_out();
-        carry_out(true);
-        return settled{};
-      },
+      [this](const settle&) { return settle_all(); },
       [this](const retired&) { quit(); },
   };
 }
 
+caf::result<settled> share_actor::settle_all() {
+  hand_out();
+  carry_out(true);
+  if (!group_.is_unwritten()) return settled{};
+  settling_.push_back(make_response_promise<settled>());
+  return settling_.back();
+}
+
 void share_actor::on_exit() {
+  settling_.clear();
   members_.clear();
   reporters_.clear();
 }
 
 void share_actor::handle(const deliver& batch) {
   flow_->delivering.fetch_sub(batch.messages->footprint(), std::memory_order_relaxed);
+  if (batch.epoch != group_.epoch()) return;  // for members that have left
   group_.deliver(*batch.messages, batch.from, effects_);
   carry_out();
 }
@@ -181,7 +189,10 @@ void share_actor::handle(const share_written& reply) {
     each.write = 0;  // the next one holds it
     return reply.done;
   });
-  carry_out();
+  carry_out(!settling_.empty());
+  if (group_.is_unwritten() && reply.done) return;
+  for (caf::typed_response_promise<settled>& each : std::exchange(settling_, {}))
+    each.deliver(settled{});
 }
 
 void share_actor::set_timer() {
@@ -202,7 +213,7 @@ void share_actor::ask_shard(shard_unsubscribe&& request) {
 }
 
 void share_actor::ask_shard(const shard_set_live& request) {
-  send(house_.shards[request.shard], set_live{request, self(), number_});
+  send(house_.shards[request.shard], set_live{request, self(), number_, group_.epoch()});
 }
 
 }  // namespace troupe

@@ -45,6 +45,7 @@ private:
   void take(to_share& from, const share_report& request);
   void take(to_share& from, const share_return& request);
   void handle(const share_written& reply);
+  [[nodiscard]] caf::result<settled> settle_all();
 
   /// Does what the group wants; `at_once`: and writes down where it is, if that changed.
   void carry_out(bool at_once = false);
@@ -66,6 +67,8 @@ private:
   share_effects effects_;
   std::unordered_map<std::uint64_t, member> members_;  ///< by session
   std::vector<reporter> reporters_;
+  /// Wait until everything is written down, or cannot be.
+  std::vector<caf::typed_response_promise<settled>> settling_;
   std::uint64_t joins_seen_ = 0;
   bool flush_requested_ = false;
   bool has_timer_ = false;

@@ -10,13 +10,17 @@
 #include <string>
 #include <vector>
 
-/// What sessions and share groups want of shards and of the log.
+/// What sessions and share groups want of shards, of the log and of the store.
 namespace troupe {
 
 using shard_index = std::uint32_t;
 
 /// Numbers the requests of one session or share group, so that replies find them.
 using request_number = std::uint32_t;
+
+/// Numbers the writes of one session or share group, so that their completion finds what waits
+/// for it.
+using write_number = std::uint32_t;
 
 /// One filter of a SUBSCRIBE, for one shard.
 struct filter_request {

@@ -2,6 +2,7 @@
 
 #include "libbroker/message/message_block.hpp"
 #include "libbroker/packet.hpp"
+#include "libbroker/shard_requests.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -77,9 +78,6 @@ struct dropped_session {
 using session_change =
     std::variant<kept_login, kept_subscription, dropped_subscription, kept_packet_id,
                  dropped_packet_id, kept_progress, dropped_session>;
-
-/// Numbers the writes of one session, so that their completion finds what waits for it.
-using write_number = std::uint32_t;
 
 /// Changes that are to be written together, in order.
 struct session_write {

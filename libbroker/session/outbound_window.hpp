@@ -33,10 +33,11 @@ public:
     troupe::qos qos = qos::at_least_once;
     packet_id next_free = 0;  ///< counts if `stage` is free
     bool retain : 1 = false;
-    bool replayed : 1 = false;  ///< as in `delivery_options`
-    bool tracked : 1 = false;   ///< as in `delivery_options`, and not reported yet
-    bool was_sent : 1 = false;  ///< perhaps: what is sent again has DUP 1
-    bool charged : 1 = false;   ///< sent over this connection: takes part of the send quota
+    bool replayed : 1 = false;     ///< as in `delivery_options`
+    bool tracked : 1 = false;      ///< as in `delivery_options`, and not reported yet
+    bool unconfirmed : 1 = false;  ///< reported at QoS 2; the group has not written it down yet
+    bool was_sent : 1 = false;     ///< perhaps: what is sent again has DUP 1
+    bool charged : 1 = false;      ///< sent over this connection: takes part of the send quota
   };
 
   /// Number of messages not completed.

@@ -1,9 +1,9 @@
 #pragma once
 
 #include "libbroker/message/delivery.hpp"
+#include "libbroker/message/page_reader.hpp"
 #include "libbroker/packet.hpp"
 #include "libbroker/replay_start.hpp"
-#include "libbroker/session/page_reader.hpp"
 #include "libbroker/session/session_effects.hpp"
 
 #include <optional>

@@ -2,12 +2,12 @@
 
 #include "libbroker/codec/frame.hpp"
 #include "libbroker/config/config.hpp"
+#include "libbroker/log_cursor.hpp"
 #include "libbroker/log_interests.hpp"
 #include "libbroker/message/delivery.hpp"
+#include "libbroker/message/message_queue.hpp"
 #include "libbroker/output_queue.hpp"
 #include "libbroker/packet.hpp"
-#include "libbroker/session/log_cursor.hpp"
-#include "libbroker/session/message_queue.hpp"
 #include "libbroker/session/outbound_window.hpp"
 #include "libbroker/session/packet_id_set.hpp"
 #include "libbroker/session/replay.hpp"
@@ -291,16 +291,20 @@ private:
 
   // session_share.cpp
   [[nodiscard]] match_details_ptr share_details(const std::string& share) const;
+  [[nodiscard]] static match_details_ptr without_share(const match_details_ptr& details);
   [[nodiscard]] share_report& report_to(const std::string& share);
   /// No other member is to get the message.
   void report_done(packet_id id, outbound_window::message& sent);
   void report_done(const message_entry& entry, const delivery_options& options);
   /// The client is away: others are to get what it was not, or only perhaps, sent.
   void return_tracked();
+  /// Those that wait; `share`: of one group, or of all if empty.
+  void return_queued(std::string_view share);
   void return_shared(session_effects& effects);
   static void give_back(const message_block& block, std::uint32_t index, const std::string& share,
                         session_effects& effects);
-  [[nodiscard]] bool is_unconfirmed(packet_id id) const noexcept;
+  /// The client unsubscribes: what it was sent of the group becomes its own.
+  void leave_share(const std::string& share);
   void restore_tracked(const kept_in_flight& kept, outbound_window::message& sent);
   void send_reports(session_effects& effects);
 

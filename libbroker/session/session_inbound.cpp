@@ -304,7 +304,7 @@ void session::on_pubrec(const publish_response& packet, time_point now, session_
   sent->stage = outbound_window::stage::released;
   sent->block = nullptr;
   if (sent->tracked) report_done(packet.id, *sent);
-  if (!is_unconfirmed(packet.id)) sent->details = nullptr;
+  if (!sent->unconfirmed) sent->details = nullptr;
   // From PUBREL on the client may take the identifier for another message.
   if (cursor_ != nullptr && !was_released) return send_when_kept(packet.id);
   if (is_unkept(packet.id)) return;

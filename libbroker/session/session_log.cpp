@@ -54,8 +54,9 @@ void session::fall_behind(std::optional<shard_index> missed, session_effects& ef
 }
 
 void session::leave_to_log(message_queue& waiting) {
-  waiting.for_each_logged(
-      [this](std::string_view topic, log_offset offset) { cursor_->set_back(topic, offset); });
+  waiting.for_each_logged(true, [this](std::string_view topic, log_offset offset) {
+    cursor_->set_back(topic, offset);
+  });
   waiting.leave_to_log();
 }
 
@@ -247,10 +248,11 @@ std::vector<log_offset> session::positions() const {
   std::vector<log_offset> positions = cursor_->positions();
   // What waits in the queue is lost with the process.
   if (queue_ != nullptr)
-    queue_->for_each_logged([&](std::string_view topic, log_offset offset) {
-      log_offset& at = positions[partition_of(topic) % positions.size()];
-      at = std::min(at, offset - 1);
-    });
+    queue_->for_each_logged(positions.size() == shards_,
+                            [&](std::string_view topic, log_offset offset) {
+                              log_offset& at = positions[partition_of(topic) % positions.size()];
+                              at = std::min(at, offset - 1);
+                            });
   return positions;
 }
 

@@ -151,7 +151,7 @@ void session::complete(packet_id id, outbound_window::message& sent) {
   // The client may do so before it was sent anything.
   forget_unkept(id);
   if (sent.tracked) report_done(id, sent);
-  if (!is_unconfirmed(id)) return window_.complete(id);
+  if (!sent.unconfirmed) return window_.complete(id);
   sent.stage = outbound_window::stage::finished;
   sent.block = nullptr;
 }

@@ -18,6 +18,11 @@ std::uint32_t session::share_room() const noexcept {
   return connected_ ? std::min(receive_maximum_, settings_.session.max_in_flight) : 0;
 }
 
+match_details_ptr session::without_share(const match_details_ptr& details) {
+  if (!details || details->identifiers.empty()) return nullptr;
+  return make_match_details(details->identifiers);
+}
+
 match_details_ptr session::share_details(const std::string& share) const {
   const auto found = subscriptions_.find(share);
   std::vector<std::uint32_t> identifiers;
@@ -44,16 +49,11 @@ void session::report_done(packet_id id, outbound_window::message& sent) {
   if (!is_durable() || sent.qos != qos::exactly_once) return;
   if (report.number == 0) report.number = ++last_request_;
   shares_->unconfirmed.push_back({report.number, id});
+  sent.unconfirmed = true;
 }
 
 void session::report_done(const message_entry& entry, const delivery_options& options) {
   report_to(options.details->share).done.push_back(entry.log_offset);
-}
-
-bool session::is_unconfirmed(packet_id id) const noexcept {
-  return shares_ != nullptr &&
-         std::ranges::find(shares_->unconfirmed, id, &share_state::done_message::id) !=
-             shares_->unconfirmed.end();
 }
 
 void session::share_kept(request_number number, time_point now, session_effects& effects) {
@@ -61,13 +61,24 @@ void session::share_kept(request_number number, time_point now, session_effects&
   std::erase_if(shares_->unconfirmed, [&](const share_state::done_message& each) {
     if (each.number != number) return false;
     outbound_window::message& sent = *window_.find(each.id);
+    sent.unconfirmed = false;
     if (sent.stage == outbound_window::stage::finished)
       window_.complete(each.id);
     else
-      sent.details = nullptr;
+      sent.details = without_share(sent.details);
     return true;
   });
   send_queued(now, effects);
+}
+
+void session::leave_share(const std::string& share) {
+  for (const packet_id id : window_.in_order()) {
+    outbound_window::message& sent = *window_.find(id);
+    if (!sent.tracked || sent.details->share != share) continue;
+    report_done(id, sent);  // what was begun is completed [MQTT5-3.10.4-3]
+    if (!sent.unconfirmed) sent.details = without_share(sent.details);
+  }
+  return_queued(share);
 }
 
 void session::return_tracked() {
@@ -79,10 +90,14 @@ void session::return_tracked() {
     sent.tracked = false;
     complete(id, sent);
   }
+  return_queued({});
+}
+
+void session::return_queued(std::string_view share) {
   if (queue_ == nullptr) return;
-  queue_->remove_if([this](const message_queue::run& waiting) {
+  queue_->remove_if([&](const message_queue::run& waiting) {
     const auto& [messages, options] = waiting;
-    if (!options.tracked) return false;
+    if (!options.tracked || (!share.empty() && options.details->share != share)) return false;
     for (std::uint32_t i = messages.first; i != messages.first + messages.count; ++i)
       report_to(options.details->share).returned.push_back((*messages.block)[i].log_offset);
     return true;
@@ -125,7 +140,10 @@ void session::return_delivery(const delivery& messages, const delivery_options& 
 
 void session::send_reports(session_effects& effects) {
   if (shares_ == nullptr || shares_->reports.empty()) return;
-  std::ranges::move(shares_->reports, std::back_inserter(effects.reports));
+  for (share_call& each : shares_->reports) {
+    std::get<share_report>(each.what).is_away = !connected_;
+    effects.reports.push_back(std::move(each));
+  }
   shares_->reports.clear();
 }
 

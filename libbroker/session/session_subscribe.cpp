@@ -172,7 +172,10 @@ void session::on_unsubscribe(const frame& packet, time_point now, session_effect
       continue;
     }
     pending.codes.push_back(reason_code::success);
-    if (filter->is_shared()) --shared_subscriptions_;
+    if (filter->is_shared()) {
+      --shared_subscriptions_;
+      leave_share(std::string(text));
+    }
     // What is in flight stays so [MQTT5-3.10.4-3], [MQTT311-3.10.4-3].
     if (is_durable()) pending.write = write(dropped_subscription{std::string(text)}, effects);
     subscriptions_.erase(found);  // [MQTT5-3.10.4-1], [MQTT311-3.10.4-1]

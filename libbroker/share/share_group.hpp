@@ -1,9 +1,9 @@
 #pragma once
 
 #include "libbroker/config/config.hpp"
+#include "libbroker/log_cursor.hpp"
 #include "libbroker/log_interests.hpp"
 #include "libbroker/message/delivery.hpp"
-#include "libbroker/session/log_cursor.hpp"
 #include "libbroker/shard_requests.hpp"
 #include "libbroker/share/kept_share.hpp"
 #include "libbroker/share/share_ledger.hpp"
@@ -65,9 +65,10 @@ struct share_effects {
 ///
 /// Once a member's session outlives the process, the group does, too: it has a cursor in the
 /// log, like a session, and a ledger of what members have. A member gets what it has room for;
-/// when nobody has, the rest waits in the log. What a member that went away was sent at QoS 1,
-/// or was not sent, others get; QoS 2 that was sent stays with it [MQTT5-4.8.2-4]. The caller
-/// serialises the calls. Source: MQTT5 §4.8.2.
+/// when nobody has, the rest waits in the log, for members at QoS 1 or 2. What a member that
+/// went away was sent at QoS 1, or was not sent, others get; QoS 2 that was sent stays with it
+/// [MQTT5-4.8.2-4]. A group that was durable is so until its last member at QoS 1 or 2 leaves.
+/// The caller serialises the calls. Source: MQTT5 §4.8.2.
 class share_group {
 public:
   /// `share`: a valid `$share/…`. `settings` outlives the group, and so does `log_head`, the
@@ -76,6 +77,13 @@ public:
               const std::atomic<log_offset>* log_head);
 
   [[nodiscard]] const std::string& share() const noexcept { return share_; }
+  /// Bumped when the last member has left: what shards send for an earlier epoch does not
+  /// concern the group.
+  [[nodiscard]] std::uint32_t epoch() const noexcept { return epoch_; }
+  /// Whether something is to be, or is being, written.
+  [[nodiscard]] bool is_unwritten() const noexcept {
+    return is_durable() && (changed_ || writing_ != 0);
+  }
 
   // -- an earlier life
 
@@ -127,6 +135,9 @@ public:
   void written(write_number number, bool done, time_point now, share_effects& effects);
 
 private:
+  /// Messages that members have and have not done with, in all.
+  static constexpr std::size_t most_outstanding = 16384;
+
   enum class level : std::uint8_t {
     none,   ///< shards know nothing of the group
     plain,  ///< subscribed
@@ -135,21 +146,24 @@ private:
 
   void subscribe(share_effects& effects);
   void answer_joined(share_effects& effects);
-  void become_durable();
+  void become_durable(share_effects& effects);
+  /// Once there is nobody for whom messages are to be in the log.
+  void leave_log(share_effects& effects);
+  void forget(share_effects& effects);
   void end(share_effects& effects);
   template <class Action>
   void for_each_shard(Action action) const;
 
   void deliver_logged(const message_block_ptr& block, std::uint32_t index, shard_index from,
                       share_effects& effects);
-  /// Both return false if nobody has room.
+  /// Whether the group hands out messages that it has not handed out before.
+  [[nodiscard]] bool hands_out_more() const noexcept { return ledger_.size() < most_outstanding; }
+  /// Both return false if nobody takes it.
   [[nodiscard]] bool take_turn(const message_block_ptr& block, std::uint32_t index);
   [[nodiscard]] bool hand_over(const message_block_ptr& block, std::uint32_t index);
   void hand_over_passing(const message_block_ptr& block, std::uint32_t index);
-  [[nodiscard]] bool has_room() noexcept;
   void collect(share_member& to, intrusive_ptr<delivery>& batch, const message_block_ptr& block,
                std::uint32_t index);
-  void free_room(std::uint64_t session, std::uint32_t bytes) noexcept;
 
   void fall_behind(std::optional<shard_index> missed, share_effects& effects);
   void set_live(request_number number, bool live, share_effects& effects);
@@ -175,16 +189,19 @@ private:
   level wanted_ = level::none;       ///< of the subscription under way
   std::uint32_t waiting_for_ = 0;    ///< shards that have not answered it
   request_number subscribing_ = 0;   ///< its number
-  std::vector<log_offset> reached_;  ///< by shard, until the group is durable
+  std::vector<log_offset> reached_;  ///< by shard, while the group becomes durable
+  std::vector<shard_index> missed_;  ///< shards that sent less than they had meanwhile
   request_number last_request_ = 0;
+  std::uint32_t epoch_ = 0;
 
   share_ledger ledger_;
   std::unique_ptr<log_cursor> cursor_;  ///< null: the group ends with the process
   bool is_restoring_ = false;
 
-  bool changed_ = false;    ///< since the last write began
-  bool is_urgent_ = false;  ///< somebody waits for the next one
-  bool is_kept_ = false;    ///< one was done, or tried
+  bool changed_ = false;     ///< since the last write began
+  bool is_urgent_ = false;   ///< somebody waits for the next one
+  bool is_kept_ = false;     ///< one was done
+  bool has_failed_ = false;  ///< the last one did
   std::optional<time_point> due_;
   write_number last_write_ = 0;
   write_number writing_ = 0;  ///< 0: nothing is being written

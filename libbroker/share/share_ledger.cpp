@@ -74,6 +74,7 @@ void share_ledger::restore(const std::vector<log_offset>& offsets) {
 void share_ledger::hold(log_offset offset, std::uint64_t session) {
   entry& at = make(offset);
   at.is_early = true;
+  if (at.state == state::held) return;
   at.session = session;
   become(at, state::held);
 }

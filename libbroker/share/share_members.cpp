@@ -1,14 +1,18 @@
 #include "libbroker/share/share_members.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 namespace troupe {
 
 bool share_members::has_lasting() const noexcept {
-  return std::ranges::any_of(members_, [](const share_member& each) {
-    return each.lasting && each.options.qos != qos::at_most_once;
-  });
+  return std::ranges::any_of(
+      members_, [](const share_member& each) { return each.lasting && each.counts(); });
+}
+
+bool share_members::has_counting() const noexcept {
+  return std::ranges::any_of(members_, &share_member::counts);
 }
 
 share_member& share_members::put(std::uint64_t session) {
@@ -21,6 +25,8 @@ bool share_members::erase(std::uint64_t session) {
   const auto at = index_.find(session);
   if (at == index_.end()) return false;
   const std::size_t place = at->second;
+  online_.leave(members_[place]);
+  with_room_.leave(members_[place]);
   index_.erase(at);
   if (place + 1 != members_.size()) {
     members_[place] = std::move(members_.back());
@@ -35,20 +41,84 @@ share_member* share_members::find(std::uint64_t session) noexcept {
   return at == index_.end() ? nullptr : &members_[at->second];
 }
 
-share_member& share_members::next() noexcept {
-  for (std::size_t tried = 0; tried != members_.size(); ++tried) {
-    share_member& candidate = members_[next_++ % members_.size()];
-    if (candidate.is_online()) return candidate;
-  }
-  return members_[next_++ % members_.size()];
+// -- what changes -----------------------------------------------------------------------
+
+void share_members::set_room(std::uint64_t session, std::uint32_t room) {
+  share_member* const member = find(session);
+  if (member == nullptr) return;
+  member->room = room;
+  enter_rings(*member);
 }
 
-share_member* share_members::next_with_room(std::size_t most_bytes) noexcept {
-  for (std::size_t tried = 0; tried != members_.size(); ++tried) {
-    share_member& candidate = members_[next_++ % members_.size()];
-    if (candidate.takes_more(most_bytes)) return &candidate;
+void share_members::set_held(std::uint64_t session, share_ledger::holding held) {
+  share_member* const member = find(session);
+  if (member == nullptr) return;
+  member->held = held;
+  enter_rings(*member);
+}
+
+void share_members::give(std::uint64_t session, std::uint32_t bytes) {
+  share_member* const member = find(session);
+  if (member == nullptr) return;
+  --member->held.messages;
+  member->held.bytes -= bytes;
+  enter_rings(*member);
+}
+
+void share_members::take(share_member& by, std::uint32_t bytes) noexcept {
+  ++by.held.messages;
+  by.held.bytes += bytes;
+}
+
+// -- turns --------------------------------------------------------------------------------
+
+void share_members::ring::enter(share_member& member) {
+  if (!std::exchange(member.*is_in, true)) sessions.push_back(member.session);
+}
+
+void share_members::ring::leave(share_member& member) {
+  if (std::exchange(member.*is_in, false)) std::erase(sessions, member.session);
+}
+
+void share_members::enter_rings(share_member& member) {
+  if (member.is_online()) online_.enter(member);
+  if (takes_more(member)) with_room_.enter(member);
+}
+
+template <class Qualifies>
+share_member* share_members::first_of(ring& turns, Qualifies qualifies) noexcept {
+  while (!turns.sessions.empty()) {
+    if (turns.at >= turns.sessions.size()) turns.at = 0;
+    share_member& candidate = *find(turns.sessions[turns.at]);
+    if (qualifies(candidate)) return &candidate;
+    candidate.*turns.is_in = false;
+    turns.sessions[turns.at] = turns.sessions.back();
+    turns.sessions.pop_back();
   }
   return nullptr;
+}
+
+share_member& share_members::next() noexcept {
+  share_member* const found = first_of(online_, std::mem_fn(&share_member::is_online));
+  if (found == nullptr) return members_[next_++ % members_.size()];
+  ++online_.at;
+  return *found;
+}
+
+share_member* share_members::next_with_room() noexcept {
+  share_member* const found =
+      first_of(with_room_, [this](const share_member& each) { return takes_more(each); });
+  if (found != nullptr) ++with_room_.at;
+  return found;
+}
+
+std::size_t share_members::room(std::size_t most) noexcept {
+  std::size_t room = 0;
+  for (std::size_t i = 0; i != with_room_.sessions.size() && room < most; ++i) {
+    const share_member& each = *find(with_room_.sessions[i]);
+    if (takes_more(each)) room += each.room - each.held.messages;
+  }
+  return std::min(room, most);
 }
 
 }  // namespace troupe

@@ -6,7 +6,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -24,20 +23,26 @@ struct share_member {
   intrusive_ptr<delivery> logged;
   intrusive_ptr<delivery> passing;
   bool is_pending = false;  ///< something is collected
+  // Of the rings of those whose turn comes.
+  bool is_in_online = false;
+  bool is_in_with_room = false;
 
   [[nodiscard]] bool is_online() const noexcept { return room != 0; }
-  /// Whether it takes another message of the log. `most_bytes`: that it may have.
-  [[nodiscard]] bool takes_more(std::size_t most_bytes) const noexcept {
-    return held.messages < room && held.bytes < most_bytes;
-  }
+  /// Whether it may get messages of the log.
+  [[nodiscard]] bool counts() const noexcept { return options.qos != qos::at_most_once; }
 };
 
-/// The members of a share group, and whose turn it is. References to members live until one
-/// joins or leaves.
+/// The members of a share group, and whose turn it is: in constant time, however many are away
+/// or have no room. References to members live until one joins or leaves.
 class share_members {
 public:
+  /// `most_bytes`: of the log that a member has at a time.
+  explicit share_members(std::size_t most_bytes) : most_bytes_(most_bytes) {}
+
   [[nodiscard]] bool empty() const noexcept { return members_.empty(); }
   [[nodiscard]] bool has_lasting() const noexcept;
+  /// Whether there is one at QoS 1 or 2.
+  [[nodiscard]] bool has_counting() const noexcept;
 
   /// The member, made if there is none of that session.
   share_member& put(std::uint64_t session);
@@ -45,19 +50,42 @@ public:
   bool erase(std::uint64_t session);
   [[nodiscard]] share_member* find(std::uint64_t session) noexcept;
 
+  // What a member has or takes changes; nothing happens if there is none of that session.
+  void set_room(std::uint64_t session, std::uint32_t room);
+  void set_held(std::uint64_t session, share_ledger::holding held);
+  void give(std::uint64_t session, std::uint32_t bytes);
+  void take(share_member& by, std::uint32_t bytes) noexcept;
+
   /// Whose turn it is; one that is online, if any is. REQUIRES: !empty().
   [[nodiscard]] share_member& next() noexcept;
   /// Whose turn it is of those that take another message of the log; null: nobody does.
-  /// `most_bytes`: as in `takes_more`.
-  [[nodiscard]] share_member* next_with_room(std::size_t most_bytes) noexcept;
-
-  [[nodiscard]] auto begin() noexcept { return members_.begin(); }
-  [[nodiscard]] auto end() noexcept { return members_.end(); }
+  [[nodiscard]] share_member* next_with_room() noexcept;
+  /// How many messages of the log they take, up to `most`.
+  [[nodiscard]] std::size_t room(std::size_t most) noexcept;
 
 private:
+  /// Sessions in turn. Who does not qualify any more is dropped when its turn comes.
+  struct ring {
+    bool share_member::*is_in;
+    std::vector<std::uint64_t> sessions{};
+    std::size_t at = 0;
+
+    void enter(share_member& member);
+    void leave(share_member& member);
+  };
+  template <class Qualifies>
+  [[nodiscard]] share_member* first_of(ring& turns, Qualifies qualifies) noexcept;
+  [[nodiscard]] bool takes_more(const share_member& member) const noexcept {
+    return member.counts() && member.held.messages < member.room && member.held.bytes < most_bytes_;
+  }
+  void enter_rings(share_member& member);
+
+  const std::size_t most_bytes_;
   std::vector<share_member> members_;
   std::unordered_map<std::uint64_t, std::size_t> index_;  ///< by session
-  std::size_t next_ = 0;
+  std::size_t next_ = 0;                                  ///< if nobody is online
+  ring online_{&share_member::is_in_online};
+  ring with_room_{&share_member::is_in_with_room};
 };
 
 }  // namespace troupe

@@ -34,6 +34,7 @@ struct share_room {
 /// What became of messages of the log that were handed to a session.
 struct share_report {
   request_number number = 0;         ///< wants to be told when `done` is on the disk; 0: does not
+  bool is_away = false;              ///< the session's client is; word of that may come later
   std::vector<log_offset> done;      ///< no other member may get them
   std::vector<log_offset> returned;  ///< others are to get them, for the client is away
   std::vector<log_offset> held;      ///< of an earlier life: they are still on their way

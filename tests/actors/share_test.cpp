@@ -158,6 +158,62 @@ BOOST_AUTO_TEST_CASE(a_message_that_a_member_refuses_nobody_else_gets) {  // [MQ
   BOOST_TEST(eve.received() == "");
 }
 
+BOOST_AUTO_TEST_CASE(exchange_ends_though_its_group_has_ended) {
+  data_directory data;
+  config settings = durable();
+  settings.session.max_in_flight = 1;
+  stage node(settings, 1, 1, data.maker());
+  player ann = node.online(passing("ann"));
+  player bob = node.online(lasting("bob"));
+  bob.subscribed("$share/g/t", qos2);
+  publish_numbers(ann, 0, 1, qos2);
+  BOOST_TEST(bob.received() == "PUBLISH t 0 q2 id=1\n");
+  bob.send(unsubscribe{.id = 3, .filters = {"$share/g/t"}});
+  BOOST_TEST(bob.received() == "UNSUBACK 3 00\n");
+  BOOST_TEST(share_groups(node) == 0U);
+  bob.respond(packet_type::pubrec, 1);
+  BOOST_TEST(bob.received() == "PUBREL 1\n");
+  bob.respond(packet_type::pubcomp, 1);
+  bob.subscribed("u", qos1);
+  ann.publish("u", "1", qos1, 9);
+  BOOST_TEST(bob.received() == "PUBLISH u 1 q1 id=1\n");
+}
+
+BOOST_AUTO_TEST_CASE(subscribing_and_leaving_in_one_go_is_answered) {
+  data_directory data;
+  stage node(durable(), 1, 1, data.maker());
+  player bob = node.online(lasting("bob"));
+  player ann = node.online(lasting("ann"));
+  const shard_handle shard = node.node().shards[0];
+  node.hold(shard);
+  bob.subscribe("$share/g/t", qos1);
+  node.run();
+  ann.subscribe("$share/g/t", qos1);
+  ann.send(unsubscribe{.id = 3, .filters = {"$share/g/t"}});
+  node.run();
+  node.let_go(shard);
+  const std::string got = ann.received();
+  BOOST_TEST(got.find("SUBACK 1 01\n") != got.npos, got);
+  BOOST_TEST(got.find("UNSUBACK 3 00\n") != got.npos, got);
+  BOOST_TEST(bob.received() == "SUBACK 1 01\n");
+}
+
+BOOST_AUTO_TEST_CASE(settling_waits_for_the_disk) {
+  data_directory data;
+  stage node(durable(), 1, 1, data.maker());
+  player ann = node.online(passing("ann"));
+  player bob = node.online(lasting("bob"));
+  bob.subscribed("$share/g/t", qos1);
+  publish_numbers(ann, 0, 1);
+  (void)bob.received();
+  node.hold(node.node().store);
+  const directory_handle directory = node.node().directories[0];
+  BOOST_TEST(!node.ask<settled>(directory, settle{}).has_value());
+  node.let_go(node.node().store);
+  BOOST_TEST(node.ask<settled>(directory, settle{}).has_value());
+  BOOST_TEST(load_earlier_life(*data.store, 1, {}).shares.at(0).earlier->outstanding.size() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(what_the_group_does_not_need_any_more_goes) {
   data_directory data;
   stage node(durable(), 1, 1, data.maker());

@@ -34,6 +34,7 @@ class soak:
         topics = [f"soak/{number}" for number in range(arguments.topics)]
         self.publishers = [self.publisher(number, topics) for number in range(arguments.publishers)]
         self.subscribers = [self.subscriber(number, topics) for number in range(arguments.subscribers)]
+        self.subscribers += self.members()
         self.clients = self.publishers + self.subscribers
 
     # -- the cast
@@ -51,6 +52,13 @@ class soak:
         # A short window keeps messages waiting in the broker; those of a wanderer wait anyway.
         return kind(f"{name}-{number}-qos-{qos}", version, *self.surroundings(), filters=filters, qos=qos,
                     receive_maximum=None if kind is wanderer else 10)
+
+    def members(self):
+        """Of one share group: what one of them does not take, another has to."""
+        both = self.book.account("group-qos-2", 2, ordered=False)
+        return [wanderer(f"member-{number}", (wire.V5, wire.V311)[number % 2], *self.surroundings(),
+                         filters=["$share/group/soak/#"], qos=2, receive_maximum=(None, 3)[number // 2 % 2], account=both)
+                for number in range(self.arguments.members)]
 
     def surroundings(self):
         return self.broker.port, self.selector, self.book, self.arguments.seed
@@ -132,6 +140,7 @@ def parse_arguments():
                         help="of everything that is chosen (default: $TROUPE_TEST_SEED, or another one each time)")
     parser.add_argument("--publishers", type=int, default=4, metavar="N")
     parser.add_argument("--subscribers", type=int, default=4, metavar="N")
+    parser.add_argument("--members", type=int, default=3, metavar="N", help="of a share group (default: 3)")
     parser.add_argument("--topics", type=int, default=5, metavar="N")
     parser.add_argument("--window", type=int, default=20, metavar="N",
                         help="messages that a publisher has under way (default: 20)")

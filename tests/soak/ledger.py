@@ -19,11 +19,12 @@ class message:
 
 
 class account:
-    """What came to one subscriber, whose subscription has been there all the time."""
+    """What came to one subscriber, or to the members of a group, whose subscription has been there all the time."""
 
-    def __init__(self, name, qos):
+    def __init__(self, name, qos, ordered=True):
         self.name = name
         self.qos = qos
+        self.ordered = ordered  # members of a group overtake each other
         self.first = {}     # message: when it came first
         self.again = []     # (message, when)
         self.overtaken = []  # (message, number of a later one that came before it)
@@ -38,7 +39,7 @@ class account:
         # The order holds per QoS as published: a broker may pass QoS 2 on when PUBLISH comes or when PUBREL does.
         stream = one.publisher, one.topic, one.qos
         before = self.highest.get(stream, -1)
-        if one.number < before:
+        if self.ordered and one.number < before:
             self.overtaken.append((one, before))
         self.highest[stream] = max(before, one.number)
 
@@ -57,8 +58,8 @@ class ledger:
         self.blows = []      # (when, "kill" or "cut")
         self.complaints = []  # what a broker must never do, whatever becomes of the messages
 
-    def account(self, name, qos):
-        self.accounts.append(account(name, qos))
+    def account(self, name, qos, ordered=True):
+        self.accounts.append(account(name, qos, ordered))
         return self.accounts[-1]
 
     def publish(self, publisher, topic, qos, filling):

@@ -9,10 +9,10 @@ from client import client
 class subscriber(client):
     """Takes and acknowledges everything; knows what it has half received across connections."""
 
-    def __init__(self, *arguments, filters, qos, receive_maximum=None):
+    def __init__(self, *arguments, filters, qos, receive_maximum=None, account=None):
         super().__init__(*arguments)
         self.filters = [(one, qos) for one in filters]
-        self.account = self.book.account(self.name, qos)
+        self.account = account or self.book.account(self.name, qos)
         self.half = {}  # identifier: message of QoS 2 whose PUBREL has not come
         self.news_at = 0
         if receive_maximum and self.version == wire.V5:

@@ -1,8 +1,11 @@
 // Sessions that outlive the process: what is written, and what waits for it.
 
+#include "libbroker/topic.hpp"
 #include "tests/libbroker/session/durable_scene.hpp"
 
 #include <boost/test/unit_test.hpp>
+
+#include <array>
 
 using namespace troupe;
 using namespace troupe::test;
@@ -123,6 +126,39 @@ BOOST_AUTO_TEST_CASE(answers_of_an_earlier_connection_are_not_sent_over_the_next
   BOOST_TEST(s.received() == "");
   s.respond(packet_type::pubrel, 9);
   BOOST_TEST(s.received() == "PUBCOMP 9 92\n");
+}
+
+// Positions are by partition until all that was there with other shards has been passed.
+BOOST_AUTO_TEST_CASE(what_waits_sets_back_the_position_of_each_of_its_partitions) {
+  kept disk;
+  disk.session.login.expiry = 100;
+  disk.session.subscriptions = {{.filter = "#", .options = {.qos = qos1}}};
+  disk.session.progress.positions = {0, 0};
+  after_restart s(disk);
+  s.answer();
+  connect narrow = scene::request_v5();
+  narrow.receive_maximum = 1;
+  s.attach(narrow);
+  for (const auto& each : std::exchange(s.requests, {}))
+    if (const auto* live = std::get_if<shard_set_live>(&each.what))
+      s.machine.live_set(live->shard, live->number, 0, s.now, s.effects);
+  s.collect();
+  const message_block_ptr block = make_block({{.topic = "a", .qos = qos1, .id = 1},
+                                              {.topic = "b", .qos = qos1, .id = 2},
+                                              {.topic = "c", .qos = qos1, .id = 3}},
+                                             s.now);
+  message_block::place_in_log(*block, std::array{0U, 1U, 2U}, 1);
+  delivery batch;
+  for (std::uint32_t i = 0; i != block->size(); ++i)
+    batch.add(block, i);
+  s.machine.deliver(batch, {.maximum_qos = qos1}, 0, s.now, s.effects);
+  s.now += 1s;
+  s.collect();
+  disk.take(s);
+  const std::vector<log_offset>& positions = disk.session.progress.positions;
+  BOOST_TEST_REQUIRE(positions.size() == partition_count);
+  BOOST_TEST(positions[partition_of("b")] < 2U);
+  BOOST_TEST(positions[partition_of("c")] < 3U);
 }
 
 BOOST_AUTO_TEST_CASE(session_goes_on_after_a_restart) {

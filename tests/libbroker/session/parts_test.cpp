@@ -1,4 +1,4 @@
-#include "libbroker/session/message_queue.hpp"
+#include "libbroker/message/message_queue.hpp"
 #include "libbroker/session/outbound_window.hpp"
 #include "libbroker/session/packet_id_set.hpp"
 #include "libbroker/session/topic_aliases.hpp"

@@ -1,5 +1,6 @@
 #include "libbroker/share/share_group.hpp"
 
+#include "libbroker/topic.hpp"
 #include "tests/libbroker/message/make_block.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -25,8 +26,8 @@ using texts = std::vector<std::string>;
 
 /// A group among shards, a log and sessions that the test plays.
 struct scene {
-  explicit scene(std::string share = "$share/g/t", std::uint32_t shards = 1)
-      : group(std::move(share), shards, settings, &head) {}
+  explicit scene(std::string share = "$share/g/t", std::uint32_t shards = 1, config with = {})
+      : settings(std::move(with)), group(std::move(share), shards, settings, &head) {}
 
   void join(std::uint64_t session, qos level = qos1, bool lasting = false, std::uint32_t room = 10,
             std::uint32_t identifier = 0) {
@@ -73,7 +74,7 @@ struct scene {
     report(session, {.done = std::move(offsets), .returned = {}, .held = {}});
   }
   void gives_back(std::uint64_t session, std::vector<log_offset> offsets) {
-    report(session, {.done = {}, .returned = std::move(offsets), .held = {}});
+    report(session, {.is_away = true, .done = {}, .returned = std::move(offsets), .held = {}});
   }
 
   /// A shard routes a message; `offset` 0: it is not in the log.
@@ -142,7 +143,7 @@ struct scene {
     effects.clear();
   }
 
-  config settings;
+  const config settings;
   std::atomic<log_offset> head{0};
   share_group group;
   share_effects effects;
@@ -236,8 +237,10 @@ BOOST_AUTO_TEST_CASE(what_a_member_cannot_deliver_others_get) {
   s.group.redeliver(scene::message("again", 0, qos1));
   s.collect();
   BOOST_TEST(s.take(2) == texts{"again q1"}, boost::test_tools::per_element());
+  const std::uint32_t before = s.group.epoch();
   s.leave(2);
   BOOST_TEST(s.has_ended);
+  BOOST_TEST(s.group.epoch() != before);
   BOOST_TEST(std::holds_alternative<shard_unsubscribe>(s.requests.back()));
   s.group.redeliver(scene::message("gone", 0, qos1));
   BOOST_TEST(!s.group.pending());
@@ -339,8 +342,9 @@ BOOST_AUTO_TEST_CASE(member_gets_no_more_than_it_has_room_for_and_the_rest_waits
 }
 
 BOOST_AUTO_TEST_CASE(room_is_counted_in_bytes_too) {
-  scene s;
-  s.settings.limits.delivery_credit = 1000;
+  config settings;
+  settings.limits.delivery_credit = 1000;
+  scene s("$share/g/t", 1, settings);
   make_durable(s, 100);
   for (log_offset i = 1; i != 6; ++i)
     s.route(std::string(600, 'x'), i);
@@ -401,16 +405,90 @@ BOOST_AUTO_TEST_CASE(a_returned_message_of_which_nothing_is_left_is_done) {
   BOOST_TEST(!s.group.interest(2).has_value());
 }
 
-BOOST_AUTO_TEST_CASE(member_at_qos_0_takes_messages_that_nobody_keeps_count_of) {
+BOOST_AUTO_TEST_CASE(member_at_qos_0_gets_nothing_of_what_is_kept_for_others) {
   scene s;
   make_durable(s, 1);
-  s.set_room(1, 0);
   s.join(2, qos0, false, 1);
-  s.answer();
   for (log_offset i = 1; i != 4; ++i)
     s.route(std::to_string(i), i);
-  BOOST_TEST(s.take(2) == (texts{"1 q0", "2 q0", "3 q0"}), boost::test_tools::per_element());
-  BOOST_TEST(!s.group.interest(3).has_value());
+  s.route("4", 0, qos0);
+  s.route("5", 0, qos0);
+  BOOST_TEST(s.take(1) == (texts{"1 q1 tracked", "4 q0"}), boost::test_tools::per_element());
+  BOOST_TEST(s.take(2) == texts{"5 q0"}, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(group_whose_members_are_all_at_qos_0_leaves_the_log) {
+  scene s;
+  make_durable(s);
+  s.join(2, qos0);
+  s.leave(1);
+  BOOST_TEST(!s.group.is_durable());
+  BOOST_TEST(!s.kept.has_value());
+  const auto& asked = std::get<shard_subscribe>(s.requests.back());
+  BOOST_TEST(!asked.lasting);
+  BOOST_TEST(asked.epoch == s.group.epoch());
+  s.answer();
+  s.route("1", 1);
+  BOOST_TEST(s.take(2) == texts{"1 q0"}, boost::test_tools::per_element());
+  BOOST_TEST(!s.has_ended);
+}
+
+BOOST_AUTO_TEST_CASE(returned_messages_are_handed_out_again_however_many_they_are) {
+  constexpr log_offset all = 16384;  // no more is handed out at a time
+  scene s;
+  make_durable(s, 50'000);
+  std::vector<log_offset> offsets;
+  for (log_offset i = 1; i != all + 10; ++i)
+    s.route("m", i);
+  BOOST_TEST(s.take(1).size() == all);
+  for (log_offset i = 1; i != all + 1; ++i)
+    offsets.push_back(i);
+  s.gives_back(1, offsets);
+  s.answer();
+  s.set_room(1, 0);
+  s.set_room(1, 50'000);
+  BOOST_TEST(s.asked().starts_with("get 1 2 3 "));
+  s.page({1, 2, 3});
+  BOOST_TEST(s.take(1).size() == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(no_more_is_read_again_than_there_is_room_for) {
+  scene s;
+  make_durable(s, 5);
+  for (log_offset i = 1; i != 6; ++i)
+    s.route(std::to_string(i), i);
+  s.gives_back(1, {1, 2, 3, 4, 5});
+  s.answer();
+  s.join(2, qos1, false, 2);
+  BOOST_TEST(s.asked() == "get 1 2");
+}
+
+BOOST_AUTO_TEST_CASE(member_that_leaves_while_others_wait_is_answered) {
+  scene s;
+  s.join(1);
+  s.join(2);
+  s.leave(1);
+  BOOST_TEST(s.joined.contains(1));
+  BOOST_TEST(!s.joined.contains(2));
+  s.answer();
+  BOOST_TEST(s.joined.contains(2));
+}
+
+BOOST_AUTO_TEST_CASE(what_a_shard_did_not_send_while_the_group_became_durable_is_read) {
+  scene s("$share/g/+", 2);
+  s.join(1, qos1, true);
+  const auto asked = std::get<shard_subscribe>(s.requests.at(0)).number;
+  s.requests.clear();
+  const shard_index first = shard_of("t", 2);
+  s.group.subscribed(first, asked, 0, s.effects);
+  s.head = 3;
+  s.group.deliveries_missed(first, s.effects);
+  s.group.subscribed(1 - first, asked, 0, s.effects);
+  s.collect();
+  s.answer();
+  BOOST_TEST(s.asked() == "after 0");
+  s.page({2, 3});
+  BOOST_TEST(s.take(1).size() == 2U);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_outstanding_or_not_reached_is_needed) {
@@ -434,7 +512,7 @@ BOOST_AUTO_TEST_CASE(what_is_outstanding_or_not_reached_is_needed) {
 
 // -- what is kept -----------------------------------------------------------------------
 
-BOOST_AUTO_TEST_CASE(progress_is_written_some_time_and_at_once_for_who_waits) {
+BOOST_AUTO_TEST_CASE(progress_is_written_some_time_and_soon_for_who_waits) {
   scene s;
   make_durable(s);
   s.kept.reset();
@@ -442,6 +520,9 @@ BOOST_AUTO_TEST_CASE(progress_is_written_some_time_and_at_once_for_who_waits) {
   BOOST_TEST(!s.kept.has_value());
   BOOST_TEST((s.group.deadline() == s.now + 1s));
   s.report(1, {.number = 5, .done = {1}, .returned = {}, .held = {}});
+  BOOST_TEST(!s.kept.has_value());
+  s.now += 10ms;
+  s.collect();
   BOOST_TEST_REQUIRE(s.kept.has_value());
   BOOST_TEST(s.kept->positions == std::vector<log_offset>{1});
   BOOST_TEST(s.kept->outstanding.empty());
@@ -458,6 +539,8 @@ BOOST_AUTO_TEST_CASE(failed_write_is_tried_again) {
   scene s;
   make_durable(s);
   s.report(1, {.number = 5, .done = {1}, .returned = {}, .held = {}});
+  s.now += 10ms;
+  s.collect();
   s.write(false);
   s.kept.reset();
   s.collect();
@@ -465,6 +548,21 @@ BOOST_AUTO_TEST_CASE(failed_write_is_tried_again) {
   s.now += 1s;
   s.collect();
   BOOST_TEST(s.kept.has_value());
+}
+
+BOOST_AUTO_TEST_CASE(nobody_has_joined_a_group_that_is_not_on_the_disk) {
+  scene s;
+  s.join(1, qos1, true);
+  for (const auto& each : std::exchange(s.requests, {}))
+    s.group.subscribed(0, std::get<shard_subscribe>(each).number, 0, s.effects);
+  s.collect();
+  s.write(false);
+  BOOST_TEST(s.joined.empty());
+  BOOST_TEST(s.writing == 0U);
+  s.now += 1s;
+  s.collect();
+  s.write();
+  BOOST_TEST(s.joined.contains(1));
 }
 
 BOOST_AUTO_TEST_CASE(earlier_life_goes_on_where_it_was) {

@@ -1,10 +1,9 @@
 #pragma once
 
+#include "libbroker/message/message_queue.hpp"
+#include "libbroker/message/page_reader.hpp"
 #include "libbroker/packet.hpp"
-#include "libbroker/session/kept_session.hpp"
-#include "libbroker/session/message_queue.hpp"
-#include "libbroker/session/page_reader.hpp"
-#include "libbroker/session/session_effects.hpp"
+#include "libbroker/shard_requests.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -14,12 +13,12 @@
 
 namespace troupe {
 
-/// How far a session that outlives the process has come in the log: cursors instead of a
-/// queue. While it is *live*, shards send it what they route. When it cannot take more, or
-/// its client is away, they send nothing; what it missed it reads from the log, page by page
-/// as the client takes it, and is live again without a gap and without a message twice:
+/// How far a session or share group that outlives the process has come in the log: cursors
+/// instead of a queue. While it is *live*, shards send it what they route. When its client or
+/// its members cannot take more, or are away, they send nothing; what it missed it reads from the
+/// log, page by page as it is taken, and is live again without a gap and without a message twice:
 ///
-///     away     the client is not there
+///     away     nobody is there
 ///     reading  pages of the log, up to its head
 ///     joining  asks shards to send again, and learns up to where they have not
 ///     closing  reads that, too; what shards send meanwhile is held

@@ -1,4 +1,4 @@
-#include "libbroker/session/log_cursor.hpp"
+#include "libbroker/log_cursor.hpp"
 
 #include "libbroker/topic.hpp"
 

@@ -29,12 +29,18 @@ public:
   /// Drops the next message. REQUIRES: !empty().
   void pop() noexcept;
 
-  /// Calls `action(topic, offset)` for the first message of each run that is in the log.
+  /// Calls `action(topic, offset)` for each message that is in the log, in order; `firsts`: for
+  /// the first of each run only, whose others lie behind it and belong to the same shard.
   template <class Action>
-  void for_each_logged(Action action) const {
+  void for_each_logged(bool firsts, Action action) const {
     for (const run& waiting : runs_) {
-      const message_entry& first = (*waiting.messages.block)[waiting.messages.first];
-      if (is_from_log(waiting)) action(waiting.messages.block->topic(first), first.log_offset);
+      if (!is_from_log(waiting)) continue;
+      const message_run& messages = waiting.messages;
+      const std::uint32_t count = firsts ? 1 : messages.count;
+      for (std::uint32_t i = messages.first; i != messages.first + count; ++i) {
+        const message_entry& entry = (*messages.block)[i];
+        action(messages.block->topic(entry), entry.log_offset);
+      }
     }
   }
   /// Drops the runs for which `is_unwanted`.

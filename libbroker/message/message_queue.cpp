@@ -1,4 +1,4 @@
-#include "libbroker/session/message_queue.hpp"
+#include "libbroker/message/message_queue.hpp"
 
 namespace troupe {
 
