@@ -151,6 +151,51 @@ BOOST_AUTO_TEST_CASE(message_for_a_durable_session_is_acknowledged_when_it_is_in
   BOOST_TEST(data.records() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(full_disk_refuses_what_it_cannot_keep_and_nothing_else) {
+  data_directory data;
+  stage node(durable(), 1, 1, data.maker());
+  player ann = node.online(passing("ann"));
+  connect old{.version = protocol_version::v3_1_1, .clean_start = true, .client_id = "old"};
+  player amy = node.online(old);
+  collector bob(node.online(lasting("bob")));
+  player eve = node.online(passing("eve"));
+  bob.at().subscribed("t", qos1);
+  eve.subscribed("u", qos1);
+  std::uint64_t used = 0;
+  for (const std::string& each : data.disk.files())
+    used += data.disk.size_of(each);
+  data.disk.set_size(used + 4000);
+
+  std::vector<int> kept;
+  std::string refused;
+  for (int i = 1; i != 100; ++i) {
+    const std::string number = std::to_string(i);
+    const std::string payload = std::string(90 - number.size(), '0') + number;
+    ann.publish("t", payload, qos1, static_cast<packet_id>(i));
+    const std::string answer = ann.received();
+    if (answer == "PUBACK " + std::to_string(i) + "\n")
+      kept.push_back(i);
+    else
+      refused += answer;
+  }
+  BOOST_TEST(kept.size() > 5U);
+  BOOST_TEST(refused.find("97 +reason") != refused.npos, refused);
+  amy.publish("t", "0", qos1, 7);
+  BOOST_TEST(amy.received() == "");  // 3.1.1 has no way to say so
+  ann.publish("u", "1", qos1, 200);
+  BOOST_TEST(ann.received() == "PUBACK 200\n");
+  BOOST_TEST(eve.received() == "PUBLISH u 1 q1 id=1\n");
+  drain(bob);
+  BOOST_TEST(bob.payloads == kept);
+
+  data.disk.set_size(UINT64_MAX);
+  ann.publish("t", "1000", qos1, 300);
+  BOOST_TEST(ann.received() == "PUBACK 300\n");
+  kept.push_back(1000);
+  drain(bob);
+  BOOST_TEST(bob.payloads == kept);
+}
+
 BOOST_AUTO_TEST_CASE(what_nobody_could_read_later_does_not_touch_the_disk) {
   data_directory data;
   stage node(durable(), 1, 1, data.maker());

@@ -434,6 +434,18 @@ BOOST_AUTO_TEST_CASE(qos0_to_a_full_output_buffer_is_dropped_and_counted) {
   BOOST_TEST(s.machine.output().size() <= 200U);
 }
 
+BOOST_AUTO_TEST_CASE(qos0_that_is_larger_than_the_output_buffer_passes_when_nothing_waits) {
+  config settings;
+  settings.limits.output_buffer = 200;
+  scene s(settings);
+  s.online();
+  s.stall(true);
+  s.deliver({.payload = std::string(900, 'x')});
+  BOOST_TEST(s.counted.publishes_sent == 1U);
+  s.deliver({.payload = std::string(900, 'x')});
+  BOOST_TEST(s.counted.dropped_output_full == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(qos1_waits_for_a_full_output_buffer_to_drain) {
   config settings;
   settings.limits.output_buffer = 200;

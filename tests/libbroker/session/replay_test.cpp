@@ -176,6 +176,19 @@ BOOST_AUTO_TEST_CASE(qos_0_waits_for_room_in_the_output_and_is_never_dropped) {
   BOOST_TEST(s.asked() == "follow s after 100\n");
 }
 
+BOOST_AUTO_TEST_CASE(replayed_qos_0_that_is_larger_than_the_output_buffer_passes) {
+  config settings = with_data_dir();
+  settings.limits.output_buffer = 200;
+  reader s(scene::request_v5(), settings);
+  s.replay("$replay/1/s", {.qos = qos0});
+  logged_message large = logged(1);
+  large.what.payload = std::string(900, 'x');
+  s.page({large, logged(2)}, 2);
+  const std::string got = s.received();
+  BOOST_TEST(std::ranges::count(got, '\n') == 2);
+  BOOST_TEST(s.counted.dropped_output_full == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(window_paces_a_replay_whether_the_session_lasts_or_not) {
   for (const bool lasts : {true, false})
     for (const qos level : {qos1, qos2}) {
@@ -412,6 +425,51 @@ BOOST_AUTO_TEST_CASE(place_of_a_replay_is_written_with_its_acknowledgements_at_t
   BOOST_TEST(t.asked() == "get 7\n");
   t.page({logged(7)}, 0);
   BOOST_TEST(t.asked() == "follow s after 9\n");
+}
+
+BOOST_AUTO_TEST_CASE(place_of_a_replay_whose_write_failed_is_written_again) {
+  reader s;
+  s.subscribe("$replay/5/s", {.qos = qos0});
+  s.begin_replay(4);
+  s.disk.take(s);
+  s.page(range(5, 8, qos0), 9);
+  s.wait(2s);
+  s.collect();
+  BOOST_TEST(!s.writes.empty());
+  s.write(false);
+  s.wait(2s);
+  s.collect();
+  s.disk.take(s);
+  after_restart t(s.disk);
+  t.attach();
+  t.write();
+  BOOST_TEST(t.asked() == "follow s after 9\n");
+}
+
+BOOST_AUTO_TEST_CASE(copies_of_several_replays_are_sent_again_each_as_its_own) {
+  reader s;
+  for (const std::uint32_t identifier : {1U, 2U}) {
+    s.subscribe(identifier == 1 ? "$replay/1/s" : "$replay/2/s", {.qos = qos1}, 1, identifier);
+    s.begin_replay(0);
+    s.disk.take(s);
+  }
+  s.subscribe("s", {.qos = qos1}, 3, 3);
+  s.answer();
+  s.disk.take(s);
+  s.page({logged(7)}, 7);
+  s.page({logged(7)}, 7);
+  s.wait(2s);
+  s.collect();
+  s.disk.take(s);
+  after_restart t(s.disk);
+  t.answer();
+  t.attach();
+  t.write();
+  BOOST_TEST(t.asked() == "get 7 7\n");
+  t.page({logged(7), logged(7)}, 0);
+  const std::string got = t.received();
+  BOOST_TEST(got.find("PUBLISH s 7 q1 id=1 dup ids=1 offset=7\n") != got.npos, got);
+  BOOST_TEST(got.find("PUBLISH s 7 q1 id=2 dup ids=2 offset=7\n") != got.npos, got);
 }
 
 // A replay that was to begin an hour ago used to begin an hour before the restart if it had
