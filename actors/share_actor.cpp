@@ -49,7 +49,7 @@ share_actor::behavior_type share_actor::make_behavior() {
       },
       [this](const share_written& reply) { handle(reply); },
       [this](const share_timer&) {
-        has_timer_ = false;
+        timer_at_.reset();
         carry_out();
       },
       [this](const settle&) { return settle_all(); },
@@ -197,7 +197,8 @@ void share_actor::handle(const share_written& reply) {
 
 void share_actor::set_timer() {
   const auto due = group_.deadline();
-  if (!due || std::exchange(has_timer_, true)) return;
+  if (!due || (timer_at_ && *timer_at_ <= *due)) return;
+  timer_at_ = due;
   const time_point now = current_time(*this);
   delayed_send(this, *due > now ? *due - now : std::chrono::milliseconds(0), share_timer{});
 }

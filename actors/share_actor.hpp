@@ -6,6 +6,7 @@
 #include "libbroker/share/share_group.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -71,7 +72,7 @@ private:
   std::vector<caf::typed_response_promise<settled>> settling_;
   std::uint64_t joins_seen_ = 0;
   bool flush_requested_ = false;
-  bool has_timer_ = false;
+  std::optional<time_point> timer_at_;  ///< of the next `share_timer`
 };
 
 }  // namespace troupe

@@ -47,7 +47,8 @@ void share_group::restore(const kept_share& kept) {
 
 void share_group::go_on(share_effects& effects) {
   is_restoring_ = false;
-  if (members_.empty()) end(effects);
+  if (members_.empty()) return end(effects);
+  leave_log(effects);
 }
 
 // -- members --------------------------------------------------------------------------
@@ -138,7 +139,8 @@ void share_group::leave(std::uint64_t session, share_effects& effects) {
 }
 
 void share_group::leave_log(share_effects& effects) {
-  if (!is_durable() || members_.has_counting()) return;
+  // At the start those who count may be still to come.
+  if (!is_durable() || is_restoring_ || members_.has_counting()) return;
   forget(effects);
   subscribe(effects);
 }

@@ -179,6 +179,26 @@ BOOST_AUTO_TEST_CASE(exchange_ends_though_its_group_has_ended) {
   BOOST_TEST(bob.received() == "PUBLISH u 1 q1 id=1\n");
 }
 
+BOOST_AUTO_TEST_CASE(window_is_free_again_soon_after_an_exchange_at_qos_2) {
+  data_directory data;
+  config settings = durable();
+  settings.session.max_in_flight = 1;
+  stage node(settings, 1, 1, data.maker());
+  player ann = node.online(passing("ann"));
+  player bob = node.online(lasting("bob"));
+  bob.subscribed("$share/g/t", qos2);
+  publish_numbers(ann, 0, 1, qos1);  // the group has a second to write that down
+  BOOST_TEST(bob.received() == "PUBLISH t 0 q1 id=1\n");
+  bob.respond(packet_type::puback, 1);
+  publish_numbers(ann, 1, 3, qos2);
+  BOOST_TEST(bob.received() == "PUBLISH t 1 q2 id=1\n");
+  bob.respond(packet_type::pubrec, 1);
+  BOOST_TEST(bob.received() == "PUBREL 1\n");
+  bob.respond(packet_type::pubcomp, 1);
+  node.wait(20ms);
+  BOOST_TEST(bob.received() == "PUBLISH t 2 q2 id=1\n");
+}
+
 BOOST_AUTO_TEST_CASE(subscribing_and_leaving_in_one_go_is_answered) {
   data_directory data;
   stage node(durable(), 1, 1, data.maker());

@@ -615,6 +615,20 @@ BOOST_AUTO_TEST_CASE(what_was_held_and_is_done_before_its_turn_is_not_handed_out
   BOOST_TEST(s.take(1) == texts{"7 q1 tracked"}, boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(earlier_life_waits_for_members_that_count) {
+  scene s;
+  s.head = 6;
+  s.group.restore({.share = "$share/g/t", .positions = {5}, .outstanding = {}, .settled = {}});
+  s.join(1, qos0, true, 0);
+  BOOST_TEST(s.group.is_durable());
+  s.join(2, qos1, true, 0);
+  s.answer();
+  s.group.go_on(s.effects);
+  s.collect();
+  s.set_room(2, 1);
+  BOOST_TEST(s.asked() == "after 5");
+}
+
 BOOST_AUTO_TEST_CASE(earlier_life_without_members_ends_and_what_was_kept_goes) {
   scene s;
   s.group.restore({.share = "$share/g/t", .positions = {5}, .outstanding = {2}, .settled = {}});
