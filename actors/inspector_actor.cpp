@@ -57,7 +57,6 @@ caf::typed_response_promise<node_description> inspector_actor::describe() {
         .then(
             [state](const directory_description& part) {
               state->answer.sessions += part.sessions;
-              state->answer.share_groups += part.share_groups;
               state->one_done();
             },
             gave_up);

@@ -586,7 +586,6 @@ using directory_handle = caf::typed_actor<
 struct describe_node {};
 struct node_description {
   std::size_t sessions = 0;
-  std::size_t share_groups = 0;
   shard_description shards;  ///< summed up
 };
 

@@ -100,11 +100,15 @@ log_offset log_cursor::position() noexcept {
   return *position_;
 }
 
-log_offset log_cursor::end() const noexcept {
-  log_offset last = 0;
-  for (const place& each : places_)
-    last = std::max(last, each.through);
-  return last;
+log_offset log_cursor::end(log_offset head) const noexcept {
+  if (phase_ != phase::closing) return head;
+  return std::ranges::max_element(places_, {}, &place::through)->through;
+}
+
+log_cursor::step log_cursor::next_step(log_offset end) noexcept {
+  const bool is_closing = phase_ == phase::closing;
+  if (position() < end && (is_closing || !is_near_head_)) return step::read;
+  return is_closing ? step::become_live : step::join;
 }
 
 void log_cursor::skip_to(log_offset offset) noexcept {

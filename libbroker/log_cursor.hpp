@@ -82,8 +82,15 @@ public:
   }
   /// Where reading goes on. REQUIRES: may_read().
   [[nodiscard]] log_offset position() noexcept;
-  /// Where it ends. REQUIRES: now() == closing.
-  [[nodiscard]] log_offset end() const noexcept;
+  /// Where it ends; `head`: of the log, which counts before the cursor is closing.
+  [[nodiscard]] log_offset end(log_offset head) const noexcept;
+  enum class step : std::uint8_t {
+    read,        ///< the next page, up to `end`; then say `asked`
+    join,        ///< say `join`, and have the shards send again
+    become_live  ///< say `become_live`, and take what is held
+  };
+  /// What to do when nothing is left of a page. REQUIRES: may_read(), `end`: as returned.
+  [[nodiscard]] step next_step(log_offset end) noexcept;
   /// There is nothing to be read up to `offset`, or it was all sent.
   void skip_to(log_offset offset) noexcept;
 
@@ -98,9 +105,6 @@ public:
     asked_ = number;
     asked_offsets_ = std::move(offsets);
   }
-  /// Whether the last page reached the head that the log had when it was asked for: what
-  /// came since is little.
-  [[nodiscard]] bool is_near_head() const noexcept { return is_near_head_; }
   [[nodiscard]] const std::vector<log_offset>& asked_offsets() const noexcept {
     return asked_offsets_;
   }
@@ -140,6 +144,8 @@ private:
   std::optional<request_number> asked_;
   std::vector<log_offset> asked_offsets_;
   log_offset page_end_ = 0;
+  /// The last page reached the head that the log had when it was asked for: what came since is
+  /// little.
   bool is_near_head_ = false;
   std::optional<log_offset> position_;
   page_reader page_;

@@ -173,6 +173,7 @@ private:
     std::uint32_t identifier = 0;
     log_offset begin = 0;  ///< what lies in the log at or below it came before
   };
+  using subscription_map = std::map<std::string, subscription_state, std::less<>>;
   /// A message, or its PUBREL, that is sent once that is on the disk.
   struct unkept_message {
     write_number number = 0;  ///< 0: not asked for yet
@@ -274,6 +275,9 @@ private:
   std::uint32_t request_unsubscribe(const std::string& filter, request_number number,
                                     shard_parts<shard_unsubscribe>& parts,
                                     session_effects& effects) const;
+  /// Forgets a subscription; else as `request_unsubscribe`.
+  std::uint32_t end_subscription(subscription_map::iterator which, request_number number,
+                                 shard_parts<shard_unsubscribe>& parts, session_effects& effects);
   std::uint32_t request_subscribe(filter_request&& wanted, request_number number,
                                   shard_parts<shard_subscribe>& parts,
                                   session_effects& effects) const;
@@ -437,7 +441,7 @@ private:
   std::uint32_t epoch_ = 0;
   bool exists_ = false;                 ///< there is state of a session to resume
   std::uint32_t first_connection_ = 0;  ///< its epoch; what came over earlier ones is not ours
-  std::map<std::string, subscription_state, std::less<>> subscriptions_;
+  subscription_map subscriptions_;
   std::uint32_t shared_subscriptions_ = 0;
   request_number last_request_ = 0;
   outbound_window window_;

@@ -101,20 +101,17 @@ void session::follow_log(time_point now, session_effects& effects) {
   }
   // A page waits while the client takes no more.
   if (queue_ != nullptr || !window_is_open() || !cursor_->may_read()) return;
-  const bool is_closing = cursor_->now() == log_cursor::phase::closing;
-  const log_offset end = is_closing ? cursor_->end() : log_head();
+  const log_offset end = cursor_->end(log_head());
   log_query query{.filters = logged_filters(), .up_to = end, .most_messages = messages_per_page};
   if (query.filters.empty()) cursor_->skip_to(end);
-  query.after = cursor_->position();
-  const bool is_done = query.after >= end || (!is_closing && cursor_->is_near_head());
-  if (!is_done) {
+  switch (cursor_->next_step(end)) {
+  case log_cursor::step::read:
+    query.after = cursor_->position();
     cursor_->asked(++last_request_, end);
-    effects.read_log.push_back(
+    return effects.read_log.push_back(
         {.number = last_request_, .page = std::move(query), .offsets = {}, .start = {}});
-  } else if (is_closing) {
-    become_live(now, effects);
-  } else {
-    set_live(cursor_->join(), true, effects);
+  case log_cursor::step::join: return set_live(cursor_->join(), true, effects);
+  case log_cursor::step::become_live: return become_live(now, effects);
   }
 }
 

@@ -172,15 +172,9 @@ void session::on_unsubscribe(const frame& packet, time_point now, session_effect
       continue;
     }
     pending.codes.push_back(reason_code::success);
-    if (filter->is_shared()) {
-      --shared_subscriptions_;
-      leave_share(std::string(text));
-    }
     // What is in flight stays so [MQTT5-3.10.4-3], [MQTT311-3.10.4-3].
     if (is_durable()) pending.write = write(dropped_subscription{std::string(text)}, effects);
-    subscriptions_.erase(found);  // [MQTT5-3.10.4-1], [MQTT311-3.10.4-1]
-    pending.waiting_for += request_unsubscribe(std::string(text), pending.number, parts, effects);
-    if (pulls_ != nullptr) pulls_->stop(text);
+    pending.waiting_for += end_subscription(found, pending.number, parts, effects);
   }
   dispatch(parts, std::move(pending), effects);
 }
@@ -201,6 +195,19 @@ std::uint32_t session::request_subscribe(filter_request&& wanted, request_number
                                                       .room = share_room(),
                                                       .lasting = is_durable()}});
   return 1;
+}
+
+std::uint32_t session::end_subscription(subscription_map::iterator which, request_number number,
+                                        shard_parts<shard_unsubscribe>& parts,
+                                        session_effects& effects) {
+  const std::string text = which->first;
+  subscriptions_.erase(which);  // [MQTT5-3.10.4-1], [MQTT311-3.10.4-1]
+  if (parse_topic_filter(text)->is_shared()) {
+    --shared_subscriptions_;
+    leave_share(text);
+  }
+  if (pulls_ != nullptr) pulls_->stop(text);
+  return request_unsubscribe(text, number, parts, effects);
 }
 
 std::uint32_t session::request_unsubscribe(const std::string& text, request_number number,
@@ -278,12 +285,8 @@ void session::refuse_request(pending_request& request, session_effects& effects)
       continue;
     }
     const auto found = subscriptions_.find(text);
-    const auto filter = parse_topic_filter(text);
     if (found == subscriptions_.end()) continue;
-    if (filter->is_shared()) --shared_subscriptions_;
-    subscriptions_.erase(found);
-    if (pulls_ != nullptr) pulls_->stop(text);
-    (void)request_unsubscribe(text, 0, parts, effects);
+    (void)end_subscription(found, 0, parts, effects);
   }
   parts.send(0, effects);
 }

@@ -71,21 +71,20 @@ void share_group::follow_log(share_effects& effects) {
     changed_ = true;
   }
   if (!cursor_->may_read() || !hands_out_more() || members_.room(1) == 0) return;
-  const bool is_closing = cursor_->now() == log_cursor::phase::closing;
-  const log_offset end = is_closing ? cursor_->end() : log_head();
-  log_query query{.filters = {std::string(filter_)},
-                  .after = cursor_->position(),
-                  .up_to = end,
-                  .most_messages = messages_per_page};
-  const bool is_done = query.after >= end || (!is_closing && cursor_->is_near_head());
-  if (!is_done) {
+  const log_offset end = cursor_->end(log_head());
+  switch (cursor_->next_step(end)) {
+  case log_cursor::step::read:
     cursor_->asked(++last_request_, end);
-    effects.read_log = {
-        .number = last_request_, .page = std::move(query), .offsets = {}, .start = {}};
-  } else if (is_closing) {
-    become_live(effects);
-  } else {
-    set_live(cursor_->join(), true, effects);
+    effects.read_log = {.number = last_request_,
+                        .page = {.filters = {std::string(filter_)},
+                                 .after = cursor_->position(),
+                                 .up_to = end,
+                                 .most_messages = messages_per_page},
+                        .offsets = {},
+                        .start = {}};
+    return;
+  case log_cursor::step::join: return set_live(cursor_->join(), true, effects);
+  case log_cursor::step::become_live: return become_live(effects);
   }
 }
 

@@ -67,6 +67,12 @@ inline std::vector<int> numbers(int from, int to) {
   return all;
 }
 
+/// `from`, and so on, up to before `to`, each with its number plus one as packet identifier.
+inline void publish_numbers(player& by, int from, int to, qos level = qos::at_least_once) {
+  for (int i = from; i != to; ++i)
+    by.publish("t", std::to_string(i), level, static_cast<packet_id>(i + 1));
+}
+
 /// A lasting client that takes so many messages of QoS 1 and 2 at a time.
 inline connect narrow(std::string_view client_id, std::uint16_t receive_maximum) {
   connect request = lasting(client_id);

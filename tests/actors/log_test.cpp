@@ -23,11 +23,6 @@ namespace {
 constexpr auto qos1 = qos::at_least_once;
 constexpr auto qos2 = qos::exactly_once;
 
-void publish_numbers(player& by, int from, int to, qos level = qos1) {
-  for (int i = from; i != to; ++i)
-    by.publish("t", std::to_string(i), level, static_cast<packet_id>(i + 1));
-}
-
 /// Publishers and durable subscribers that do what chance wants.
 class crowd {
 public:

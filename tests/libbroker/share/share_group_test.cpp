@@ -85,6 +85,11 @@ struct scene {
     group.deliver(*messages, shard, effects);
     collect();
   }
+  /// Those from `from` on and before `to`, each with its offset as payload.
+  void route_all(log_offset from, log_offset to) {
+    for (log_offset i = from; i != to; ++i)
+      route(std::to_string(i), i);
+  }
   /// The log answers the group's question with messages whose payloads are their offsets.
   void page(const std::vector<log_offset>& offsets, bool failed = false) {
     BOOST_TEST_REQUIRE(read.has_value());
@@ -321,8 +326,7 @@ BOOST_AUTO_TEST_CASE(group_becomes_durable_without_losing_or_repeating_a_message
 BOOST_AUTO_TEST_CASE(member_gets_no_more_than_it_has_room_for_and_the_rest_waits_in_the_log) {
   scene s;
   make_durable(s, 2);
-  for (log_offset i = 1; i != 6; ++i)
-    s.route(std::to_string(i), i);
+  s.route_all(1, 6);
   BOOST_TEST(s.take(1) == (texts{"1 q1 tracked", "2 q1 tracked"}),
              boost::test_tools::per_element());
   s.answer();  // shards send no more
@@ -355,8 +359,7 @@ BOOST_AUTO_TEST_CASE(room_is_counted_in_bytes_too) {
 BOOST_AUTO_TEST_CASE(what_a_member_that_is_away_gives_back_comes_first) {
   scene s;
   make_durable(s, 3);
-  for (log_offset i = 1; i != 4; ++i)
-    s.route(std::to_string(i), i);
+  s.route_all(1, 4);
   (void)s.take(1);
   s.done(1, {2});
   s.gives_back(1, {1, 3});
@@ -409,8 +412,7 @@ BOOST_AUTO_TEST_CASE(member_at_qos_0_gets_nothing_of_what_is_kept_for_others) {
   scene s;
   make_durable(s, 1);
   s.join(2, qos0, false, 1);
-  for (log_offset i = 1; i != 4; ++i)
-    s.route(std::to_string(i), i);
+  s.route_all(1, 4);
   s.route("4", 0, qos0);
   s.route("5", 0, qos0);
   BOOST_TEST(s.take(1) == (texts{"1 q1 tracked", "4 q0"}), boost::test_tools::per_element());
@@ -455,8 +457,7 @@ BOOST_AUTO_TEST_CASE(returned_messages_are_handed_out_again_however_many_they_ar
 BOOST_AUTO_TEST_CASE(no_more_is_read_again_than_there_is_room_for) {
   scene s;
   make_durable(s, 5);
-  for (log_offset i = 1; i != 6; ++i)
-    s.route(std::to_string(i), i);
+  s.route_all(1, 6);
   s.gives_back(1, {1, 2, 3, 4, 5});
   s.answer();
   s.join(2, qos1, false, 2);
@@ -494,8 +495,7 @@ BOOST_AUTO_TEST_CASE(what_a_shard_did_not_send_while_the_group_became_durable_is
 BOOST_AUTO_TEST_CASE(what_is_outstanding_or_not_reached_is_needed) {
   scene s;
   make_durable(s, 2);
-  for (log_offset i = 1; i != 4; ++i)
-    s.route(std::to_string(i), i);
+  s.route_all(1, 4);
   auto needed = s.group.interest(3);
   BOOST_TEST_REQUIRE(needed.has_value());
   BOOST_TEST(needed->after == 2U);
@@ -592,8 +592,7 @@ BOOST_AUTO_TEST_CASE(earlier_life_goes_on_where_it_was) {
   s.done(1, {2, 4, 6, 7, 9});
   s.answer();
   BOOST_TEST(!s.group.interest(9).has_value());
-  for (log_offset i = 10; i != 25; ++i)
-    s.route(std::to_string(i), i, qos1);
+  s.route_all(10, 25);
   BOOST_TEST(s.take(1).size() == 10U);  // all its room
 }
 
