@@ -37,7 +37,7 @@ struct scene {
   stage node;
 };
 
-void publish_numbers(player& by, int from, int to, qos level = qos1) {
+void publish_stream(player& by, int from, int to, qos level = qos1) {
   for (int i = from; i != to; ++i)
     by.publish("s/" + std::to_string(i % 3), std::to_string(i), level,
                static_cast<packet_id>(level == qos0 ? 0 : i + 1));
@@ -75,9 +75,9 @@ BOOST_AUTO_TEST_CASE(replay_delivers_history_and_then_what_comes) {
 BOOST_AUTO_TEST_CASE(replay_is_paced_by_the_receive_maximum) {
   scene with;
   player ann = with.node.online(passing("ann"));
-  publish_numbers(ann, 0, 600);  // more than two pages
+  publish_stream(ann, 0, 600);  // more than two pages
   with.node.run();
-  publish_numbers(ann, 600, 1200);
+  publish_stream(ann, 600, 1200);
   with.node.run();
   player eve = with.node.online(narrow("eve", 2));
   eve.subscribe("$replay/earliest/s/#", qos1);
@@ -88,7 +88,7 @@ BOOST_AUTO_TEST_CASE(replay_is_paced_by_the_receive_maximum) {
   bob.at().subscribe("$replay/earliest/s/#", qos2);
   drain(bob);
   BOOST_TEST(bob.payloads == numbers(0, 1200));
-  publish_numbers(ann, 1200, 1210, qos2);
+  publish_stream(ann, 1200, 1210, qos2);
   drain(bob);
   BOOST_TEST(bob.payloads == numbers(0, 1210));
 }
@@ -113,11 +113,11 @@ BOOST_AUTO_TEST_CASE(replay_below_retention_begins_with_the_oldest_and_says_so) 
   const auto retention = with.node.system().spawn<retention_actor>(with.node.node());
   player ann = with.node.online(passing("ann"));
   for (int i = 0; i != 3; ++i) {
-    publish_numbers(ann, i, i + 1);
+    publish_stream(ann, i, i + 1);
     with.node.run();
   }
   with.node.wait(61s);
-  publish_numbers(ann, 3, 5);
+  publish_stream(ann, 3, 5);
   with.node.run();
   player bob = with.node.online(passing("bob"));
   bob.subscribe("$replay/2/s/#", qos0);
@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(unsubscribing_ends_a_replay) {
   BOOST_TEST(bob.received() == "UNSUBACK 2 00\n");
   bob.send(unsubscribe{.id = 2, .filters = {"$replay/earliest/s/#"}});
   BOOST_TEST(bob.received() == "UNSUBACK 2 11\n");
-  publish_numbers(ann, 0, 1);
+  publish_stream(ann, 0, 1);
   with.node.run();
   BOOST_TEST(bob.received() == "");
 }
@@ -146,7 +146,7 @@ BOOST_AUTO_TEST_CASE(unsubscribing_ends_a_replay) {
 BOOST_AUTO_TEST_CASE(replay_goes_on_with_the_next_connection) {
   scene with;
   player ann = with.node.online(passing("ann"));
-  publish_numbers(ann, 0, 600, qos2);
+  publish_stream(ann, 0, 600, qos2);
   with.node.run();
   collector bob(with.node.online(narrow("bob", 5)));
   bob.at().subscribe("$replay/earliest/s/#", qos2);
@@ -154,7 +154,7 @@ BOOST_AUTO_TEST_CASE(replay_goes_on_with_the_next_connection) {
     bob.answer(bob.at().received());
   bob.at().hang_up();
   with.node.run();
-  publish_numbers(ann, 600, 700);
+  publish_stream(ann, 600, 700);
   with.node.run();
   bob.reconnect(with.node.enter(narrow("bob", 5)));
   drain(bob);
@@ -184,10 +184,10 @@ BOOST_AUTO_TEST_CASE(same_replay_twice_in_one_packet_is_answered) {
 BOOST_AUTO_TEST_CASE(unreadable_log_refuses_the_replay) {
   scene with;
   player ann = with.node.online(passing("ann"));
-  publish_numbers(ann, 0, 1);
+  publish_stream(ann, 0, 1);
   with.node.run();
   with.data.disk.fail_writes_from(1);
-  publish_numbers(ann, 1, 2);
+  publish_stream(ann, 1, 2);
   BOOST_TEST(ann.received() == "PUBACK 1\nPUBACK 2 97 +reason\n");
   player bob = with.node.online(passing("bob"));
   bob.subscribe("$replay/-1h/s/#", qos1);
@@ -203,7 +203,7 @@ BOOST_AUTO_TEST_CASE(who_waits_for_long_still_gets_what_comes) {
   bob.at().subscribe("$replay/1/s/#", qos1);
   with.node.wait(3min);
   ann.publish("elsewhere", "1", qos1, 1);
-  publish_numbers(ann, 0, 3);
+  publish_stream(ann, 0, 3);
   drain(bob);
   BOOST_TEST(bob.payloads == numbers(0, 3));
 }
@@ -234,7 +234,7 @@ BOOST_AUTO_TEST_CASE(replay_misses_and_doubles_nothing_whatever_happens_when) {
       case 2: {
         const int next = sent + static_cast<int>(random() % 8);
         levels.resize(static_cast<std::size_t>(next), random() % 2 == 0 ? qos1 : qos2);
-        if (next != sent) publish_numbers(ann, sent, next, levels.back());
+        if (next != sent) publish_stream(ann, sent, next, levels.back());
         sent = next;
         break;
       }
