@@ -18,6 +18,8 @@ constexpr std::uint64_t counters::*own_fields[] = {
     &counters::bytes_received,      &counters::bytes_sent,          &counters::connections_accepted,
     &counters::connections_refused, &counters::handshakes_failed,   &counters::deliveries_dropped,
     &counters::publishes_dropped,   &counters::messages_not_logged, &counters::publishes_held,
+    &counters::messages_forwarded,  &counters::messages_from_nodes, &counters::forwards_dropped,
+    &counters::announcements_late,  &counters::links_refused,
 };
 
 std::uint64_t read(std::uint64_t& counter) noexcept {

@@ -25,6 +25,11 @@ public:
     std::uint64_t publishes_dropped = 0;    ///< messages that a client left behind, over the limit
     std::uint64_t messages_not_logged = 0;  ///< that the disk failed to take
     std::uint64_t publishes_held = 0;       ///< blocks that waited for publish credit
+    std::uint64_t messages_forwarded = 0;   ///< to other nodes
+    std::uint64_t messages_from_nodes = 0;  ///< that other nodes forwarded
+    std::uint64_t forwards_dropped = 0;     ///< messages that a node could not take
+    std::uint64_t announcements_late = 0;   ///< SUBACKs that did not wait for all nodes
+    std::uint64_t links_refused = 0;        ///< bad handshakes on the cluster port
   };
 
   metrics() = default;

@@ -2,6 +2,7 @@
 
 #include "actors/metrics.hpp"
 #include "actors/protocol.hpp"
+#include "libbroker/cluster/node_identity.hpp"
 #include "libbroker/config/config.hpp"
 #include "libbroker/text_hash.hpp"
 #include "libbroker/wall_clock.hpp"
@@ -22,12 +23,14 @@ struct alignas(64) shard_gauge {
 /// the actors that refer to it.
 struct node_context {
   config settings;
+  node_identity identity;
   std::vector<shard_handle> shards;
   std::vector<directory_handle> directories;
   authenticator_handle authenticator;
   store_handle store;               ///< null: everything is in memory
   log_reader_handle log_reader;     ///< for sessions that are behind; null as `store`
   log_reader_handle replay_reader;  ///< for replays; null as `store`
+  cluster_handle cluster;           ///< null: this node is alone
 
   /// The last offset of the log that is on the disk.
   mutable std::atomic<log_offset> log_head{0};

@@ -1,6 +1,11 @@
 #pragma once
 
 #include "actors/connection.hpp"
+#include "libbroker/cluster/frame.hpp"
+#include "libbroker/cluster/link_handshake.hpp"
+#include "libbroker/cluster/link_packet.hpp"
+#include "libbroker/cluster/membership.hpp"
+#include "libbroker/cluster/route.hpp"
 #include "libbroker/log_interests.hpp"
 #include "libbroker/message/delivery.hpp"
 #include "libbroker/packet.hpp"
@@ -25,7 +30,7 @@
 /// `accepted` back to the publisher. Every stage collects while its mailbox
 /// holds more, then flushes once; `flush` is how it tells itself.
 ///
-/// No message here leaves the process.
+/// One message crosses nodes: `link_packet`. All others stay in the process.
 namespace troupe {
 
 // -- a client on its way to its session -----------------------------------------
@@ -169,6 +174,25 @@ using subscriber_handle = caf::typed_actor<
     // Send what was collected.
     caf::reacts_to<flush>>;
 
+// -- publishers -----------------------------------------------------------------------
+
+/// All messages of the block, some of which the client wants acknowledged, are routed
+/// and, where they are to survive a crash, on the disk.
+struct accepted {
+  message_block_ptr block;
+  std::uint32_t epoch = 0;  ///< as in `route`
+  bool kept = true;         ///< false: the disk failed
+};
+/// Everything that the publisher had sent before it asked is routed.
+struct credit_returned {};
+
+/// Who publishes to shards: a session, or a peer for another node.
+using publisher_handle = caf::typed_actor<
+    // A block is routed.
+    caf::reacts_to<accepted>,
+    // Publish what waited for credit.
+    caf::reacts_to<credit_returned>>;
+
 // -- session ------------------------------------------------------------------------
 
 /// A client with the session's identifier connected; take-over if one is.
@@ -176,15 +200,6 @@ struct attach_client {
   client_ptr who;
   std::uint64_t attempt = 0;  ///< rises with each attach to this session
 };
-/// All messages of the block, some of which the client wants acknowledged, are routed
-/// and, where they are to survive a crash, on the disk.
-struct accepted {
-  message_block_ptr block;
-  std::uint32_t epoch = 0;  ///< of the session
-  bool kept = true;         ///< false: the disk failed
-};
-/// Everything that the session had published before it asked is routed.
-struct credit_returned {};
 struct retained_read {
   request_number number = 0;
   std::uint32_t epoch = 0;
@@ -229,33 +244,30 @@ struct session_timer {
   time_point at{};  ///< for which it was set
 };
 /// One client session, online or not.
-using session_handle = connection_owner::extend_with<subscriber_handle>::extend<
-    // The client (again) has a connection: answers CONNACK and resumes.
-    caf::reacts_to<attach_client>,
-    // Begin a replay.
-    caf::reacts_to<replay_found>,
-    // Acknowledge to the client.
-    caf::reacts_to<accepted>,
-    // Publish what waited for credit.
-    caf::reacts_to<credit_returned>,
-    // The next retained messages of a new subscription.
-    caf::reacts_to<retained_read>,
-    // Be the session that was kept.
-    caf::replies_to<restore_session>::with<session_restored>,
-    // Start: go on with it.
-    caf::reacts_to<go_on>,
-    // Answer what waited for the disk.
-    caf::reacts_to<session_written>,
-    // End of the session, or a new life by an attach that is under way.
-    caf::reacts_to<retired>,
-    // Shutdown, first step.
-    caf::reacts_to<stop_reading>,
-    // Shutdown, last step.
-    caf::reacts_to<dismiss>,
-    // A share group has written down what became of its messages.
-    caf::reacts_to<share_kept>,
-    // Will delay or session expiry.
-    caf::reacts_to<session_timer>>;
+using session_handle =
+    connection_owner::extend_with<subscriber_handle>::extend_with<publisher_handle>::extend<
+        // The client (again) has a connection: answers CONNACK and resumes.
+        caf::reacts_to<attach_client>,
+        // Begin a replay.
+        caf::reacts_to<replay_found>,
+        // The next retained messages of a new subscription.
+        caf::reacts_to<retained_read>,
+        // Be the session that was kept.
+        caf::replies_to<restore_session>::with<session_restored>,
+        // Start: go on with it.
+        caf::reacts_to<go_on>,
+        // Answer what waited for the disk.
+        caf::reacts_to<session_written>,
+        // End of the session, or a new life by an attach that is under way.
+        caf::reacts_to<retired>,
+        // Shutdown, first step.
+        caf::reacts_to<stop_reading>,
+        // Shutdown, last step.
+        caf::reacts_to<dismiss>,
+        // A share group has written down what became of its messages.
+        caf::reacts_to<share_kept>,
+        // Will delay or session expiry.
+        caf::reacts_to<session_timer>>;
 
 // -- share group --------------------------------------------------------------------
 
@@ -300,20 +312,158 @@ using share_handle = subscriber_handle::extend<
     // It has no members and may end.
     caf::reacts_to<retired>>;
 
+// -- other nodes ----------------------------------------------------------------------
+
+/// A handshake with the node has succeeded.
+struct open_link {
+  link_session session;
+  caf::strong_actor_ptr door;  ///< where its cluster actor is; null: the other side speaks first
+};
+/// The node is dead: what it wants of messages that nobody keeps it does not want any more.
+struct node_died {};
+/// What carried the link is gone.
+struct link_broken {
+  std::uint64_t session = 0;  ///< 0: whichever there is
+};
+/// The cluster has something to say to the node, if the link is up.
+struct tell_node {
+  record_kind kind{};
+  std::string content;
+};
+/// What changed of the filters that a shard announces, in order.
+struct routes_changed {
+  shard_index shard = 0;
+  std::uint64_t ticket = 0;     ///< answered with `routes_announced`; 0: not
+  std::uint32_t completes = 0;  ///< with it everything was told for this `watch_routes::snapshot`
+  std::vector<route_change> changes;
+};
+/// A shard forwards for them from now on.
+struct routes_installed {
+  std::uint64_t ticket = 0;
+};
+/// To an actor that other nodes can reach: it does not take CAF's own word for this.
+struct stop_now {};
+/// To itself: something of the link is due.
+struct link_timer {};
+/// For the inspector, `troupectl` and the tests.
+struct describe_peer {};
+struct peer_description {
+  std::string name;
+  bool is_up = false;
+  std::size_t routes = 0;  ///< that the node has
+  std::uint64_t messages_forwarded = 0;
+  std::uint64_t messages_received = 0;
+  std::uint64_t messages_dropped = 0;
+  std::size_t unhandled_bytes = 0;
+};
+
+/// One other node: to the shards here a subscriber and a publisher, like a session.
+using peer_handle = subscriber_handle::extend_with<publisher_handle>::extend<
+    // From the other node.
+    caf::reacts_to<link_packet>,
+    // A connection to it.
+    caf::reacts_to<open_link>, caf::reacts_to<link_broken>, caf::reacts_to<node_died>,
+    // Say something to it.
+    caf::reacts_to<tell_node>,
+    // Filters that this node wants.
+    caf::reacts_to<routes_changed>,
+    // Filters that it wants are installed.
+    caf::reacts_to<routes_installed>,
+    // Heartbeats.
+    caf::reacts_to<link_timer>, caf::reacts_to<stop_now>,
+    caf::replies_to<describe_peer>::with<peer_description>>;
+
+/// Leads to the cluster port of a node.
+struct connect_node {
+  std::string address;  ///< "host:port"
+};
+/// What is published there.
+struct node_reached {
+  caf::strong_actor_ptr door;
+};
+/// Connects to other nodes; errors name the reason.
+using connector_handle = caf::typed_actor<caf::replies_to<connect_node>::with<node_reached>>;
+
+/// A link with the node came up or went down.
+struct link_changed {
+  node_introduction node;
+  bool is_up = false;
+};
+/// A node says what it knows of members.
+struct gossip_heard {
+  node_identity from;
+  std::string bytes;
+};
+/// To itself: something of membership is due.
+struct cluster_timer {};
+/// Where others reach this node is known; begin.
+struct enter_cluster {
+  std::string address;
+  connector_handle connector;
+};
+/// `troupectl cluster`: what is said there.
+struct cluster_command {
+  enum class verb : std::uint8_t {
+    status,
+    join,
+    leave
+  };
+  verb what = verb::status;
+  std::string address;  ///< of `join`
+};
+struct cluster_status {
+  std::vector<membership::view> members;
+  std::vector<peer_description> peers;
+};
+
+/// This node among others: who they are, and that there is a link with each.
+using cluster_handle = caf::typed_actor<
+    // Handshakes, and the first packet of a link.
+    caf::reacts_to<link_packet>, caf::reacts_to<enter_cluster>, caf::reacts_to<link_changed>,
+    caf::reacts_to<gossip_heard>, caf::reacts_to<cluster_timer>,
+    caf::replies_to<cluster_command>::with<cluster_status>,
+    // Shutdown: end, and all peers with it.
+    caf::reacts_to<stop_now>>;
+
 // -- shard --------------------------------------------------------------------------
 
 /// Messages of one publisher for topics of this shard.
 struct route {
   message_block_ptr block;
-  session_flow_ptr flow;     ///< the publisher's; null: the broker itself publishes
-  session_handle publisher;  ///< gets `accepted`; null: nobody waits for it
-  std::uint32_t epoch = 0;   ///< of the session
-  bool lasting = false;      ///< the publisher's session outlives the process
+  session_flow_ptr flow;       ///< the publisher's; null: the broker itself publishes
+  publisher_handle publisher;  ///< gets `accepted`; null: nobody waits for it
+  std::uint32_t epoch = 0;     ///< of the session
+  bool lasting = false;        ///< the publisher's session outlives the process
+  bool forwarded = false;      ///< another node sent it here, and to all others who want it
 };
 /// Answered with `credit_returned` when all that was sent before is routed.
 struct ask_credit {
-  session_handle publisher;
+  publisher_handle publisher;
 };
+/// Tell the node of all filters that this shard announces, and from then on of changes.
+struct watch_routes {
+  peer_handle peer;
+  std::uint64_t node = 0;  ///< number of the peer
+  session_flow_ptr flow;
+  std::uint32_t snapshot = 0;  ///< 0: it knows everything that it was told
+};
+/// The link is down: do not wait for the node. What changes it is still told.
+struct unwatch_routes {
+  std::uint64_t node = 0;
+};
+/// The node has what was told with `ticket`.
+struct routes_announced {
+  std::uint64_t node = 0;
+  std::uint64_t ticket = 0;
+};
+/// What another node wants; answered with `routes_installed` if `ticket` is not 0.
+struct install_routes {
+  std::vector<route_change> changes;
+  std::uint64_t node = 0;
+  std::uint64_t ticket = 0;
+};
+/// To itself: who waits for other nodes has waited long enough.
+struct announcing_timer {};
 /// Answered with `subscriptions_added`.
 struct add_subscriptions {
   shard_subscribe request;
@@ -363,6 +513,7 @@ struct describe_shard {};
 struct shard_description {
   std::size_t subscriptions = 0;
   std::size_t filters = 0;
+  std::size_t remote_filters = 0;  ///< that other nodes want
   std::size_t retained_messages = 0;
   std::size_t retained_bytes = 0;
   std::uint64_t retained_refused = 0;
@@ -375,6 +526,9 @@ using shard_handle = caf::typed_actor<
     caf::reacts_to<route>,
     // Tell a publisher that may not send more when it may.
     caf::reacts_to<ask_credit>,
+    // Filters that other nodes want, and are told of.
+    caf::reacts_to<watch_routes>, caf::reacts_to<unwatch_routes>, caf::reacts_to<routes_announced>,
+    caf::reacts_to<install_routes>, caf::reacts_to<announcing_timer>,
     // Subscribe a session or a share group to filters that concern this shard.
     caf::reacts_to<add_subscriptions>,
     // Unsubscribe it.
@@ -614,6 +768,26 @@ using retention_handle = caf::typed_actor<
 
 }  // namespace troupe
 
+namespace troupe {
+
+/// How CAF reads and writes the one message that leaves the process. The frame is not copied.
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, link_packet& packet) {
+  if constexpr (Inspector::writes_state) {
+    auto frame = std::make_shared<std::string>();
+    auto outcome = f(caf::meta::type_name("link_packet"), packet.head, *frame);
+    if (!frame->empty()) packet.frame = std::move(frame);
+    return outcome;
+  } else {
+    // Inspectors take what they only read by reference all the same.
+    static const std::string none;
+    const std::string& frame = packet.frame != nullptr ? *packet.frame : none;
+    return f(caf::meta::type_name("link_packet"), packet.head, const_cast<std::string&>(frame));
+  }
+}
+
+}  // namespace troupe
+
 #define TROUPE_LOCAL_MESSAGE(name) CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::name)
 TROUPE_LOCAL_MESSAGE(greet)
 TROUPE_LOCAL_MESSAGE(end_handshakes)
@@ -635,6 +809,29 @@ TROUPE_LOCAL_MESSAGE(stop_reading)
 TROUPE_LOCAL_MESSAGE(dismiss)
 TROUPE_LOCAL_MESSAGE(session_timer)
 TROUPE_LOCAL_MESSAGE(flush)
+TROUPE_LOCAL_MESSAGE(open_link)
+TROUPE_LOCAL_MESSAGE(link_broken)
+TROUPE_LOCAL_MESSAGE(node_died)
+TROUPE_LOCAL_MESSAGE(tell_node)
+TROUPE_LOCAL_MESSAGE(routes_changed)
+TROUPE_LOCAL_MESSAGE(routes_installed)
+TROUPE_LOCAL_MESSAGE(link_timer)
+TROUPE_LOCAL_MESSAGE(describe_peer)
+TROUPE_LOCAL_MESSAGE(peer_description)
+TROUPE_LOCAL_MESSAGE(connect_node)
+TROUPE_LOCAL_MESSAGE(node_reached)
+TROUPE_LOCAL_MESSAGE(link_changed)
+TROUPE_LOCAL_MESSAGE(gossip_heard)
+TROUPE_LOCAL_MESSAGE(cluster_timer)
+TROUPE_LOCAL_MESSAGE(enter_cluster)
+TROUPE_LOCAL_MESSAGE(cluster_command)
+TROUPE_LOCAL_MESSAGE(cluster_status)
+TROUPE_LOCAL_MESSAGE(stop_now)
+TROUPE_LOCAL_MESSAGE(watch_routes)
+TROUPE_LOCAL_MESSAGE(unwatch_routes)
+TROUPE_LOCAL_MESSAGE(routes_announced)
+TROUPE_LOCAL_MESSAGE(install_routes)
+TROUPE_LOCAL_MESSAGE(announcing_timer)
 TROUPE_LOCAL_MESSAGE(route)
 TROUPE_LOCAL_MESSAGE(ask_credit)
 TROUPE_LOCAL_MESSAGE(add_subscriptions)

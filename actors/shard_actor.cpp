@@ -22,7 +22,8 @@ shard_actor::shard_actor(caf::actor_config& config, const node_context& house, s
     : homed(config),
       house_(house),
       number_(number),
-      router_(retained_limits(house.settings, house.shards.size())) {
+      router_(retained_limits(house.settings, house.shards.size())),
+      routes_(*this, house, number) {
   if (!house_.store) return;
   router_.note_retained_changes();
   for (const stream_config& each : house_.settings.streams)
@@ -35,7 +36,7 @@ shard_actor::behavior_type shard_actor::make_behavior() {
       [this](route& request) { route_block(request); },
       [this](const flush&) {
         flush_requested_ = false;
-        hand_out();
+        flush_all();
       },
       [this](ask_credit& request) {
         wait_for_credit_.push_back(std::move(request.publisher));
@@ -44,6 +45,14 @@ shard_actor::behavior_type shard_actor::make_behavior() {
       [this](add_subscriptions& request) { subscribe(request); },
       [this](const remove_subscriptions& request) { unsubscribe(request); },
       [this](set_live& request) { change_live(request); },
+      [this](const install_routes& request) {
+        hand_out();  // what came before does not match it
+        routes_.install(request);
+      },
+      [this](const watch_routes& request) { routes_.watch(request, router_); },
+      [this](const unwatch_routes& request) { routes_.unwatch(request); },
+      [this](const routes_announced& answer) { routes_.handle(answer); },
+      [this](const announcing_timer& due) { routes_.handle(due); },
       [this](const appended& reply) { on_appended(reply); },
       [this](const read_retained& request) {
         const scheduler_config& batch = house_.settings.scheduler;
@@ -63,6 +72,7 @@ shard_actor::behavior_type shard_actor::make_behavior() {
         return shard_description{
             .subscriptions = router_.subscriptions(),
             .filters = router_.filters(),
+            .remote_filters = routes_.forwards().filters(),
             .retained_messages = router_.retained().size(),
             .retained_bytes = router_.retained().bytes(),
             .retained_refused = router_.retained_refused(),
@@ -73,6 +83,7 @@ shard_actor::behavior_type shard_actor::make_behavior() {
 }
 
 void shard_actor::on_exit() {
+  routes_.clear();
   subscribers_.clear();
   deliveries_.clear();
   routed_.clear();
@@ -87,16 +98,25 @@ void shard_actor::route_block(route& request) {
   if (!house_.store || !waits_for_log(request)) route_now(std::move(request));
   const scheduler_config& batch = house_.settings.scheduler;
   if (router_.pending_messages() >= batch.batch_messages ||
-      router_.pending_bytes() + appending_.unsent_bytes() >= batch.batch_bytes)
+      router_.pending_bytes() + appending_.unsent_bytes() >= batch.batch_bytes ||
+      routes_.forwards().pending_bytes() >= batch.batch_bytes)
     hand_out();
   else
     request_flush();
 }
 
 void shard_actor::route_now(route&& request) {
-  router_.route(request.block);
+  match(request, request.block);
   const bool waits = house_.store && request.publisher && request.block->has_retain();
   if (request.flow != nullptr) (waits ? to_keep_ : routed_).push_back(std::move(request));
+}
+
+void shard_actor::match(const route& request, const message_block_ptr& block) {
+  router_.route(block);
+  // What another node sent has been sent to all that want it; what the broker itself says
+  // concerns this node alone.
+  if (routes_.has_nodes() && !request.forwarded && block->publisher() != 0)
+    routes_.forwards().route(block);
 }
 
 // -- the log ------------------------------------------------------------------------
@@ -150,12 +170,12 @@ void shard_actor::route_rest(append_queue::waiting&& failed) {
     if (!lost.empty()) send(request.publisher, accepted{lost.seal(origin), request.epoch, false});
     if (!rest.empty()) {
       message_block_ptr others = rest.seal(origin);
-      router_.route(others);
+      match(request, others);
       send(request.publisher, accepted{std::move(others), request.epoch});
     }
   } else {
     house_.counts.add(&metrics::counters::publishes_dropped, lost.size());
-    if (!rest.empty()) router_.route(rest.seal(origin));
+    if (!rest.empty()) match(request, rest.seal(origin));
   }
   request.publisher = nullptr;
   if (request.flow != nullptr) finish(request, true);
@@ -186,30 +206,49 @@ void shard_actor::subscribe(add_subscriptions& request) {
   reply.through = appending_.routed_through(house_.log_head.load(std::memory_order_acquire));
   for (const filter_request& wanted : request.request.filters) {
     const topic_filter filter = *parse_topic_filter(wanted.filter);
-    router_.subscribe(index, filter, wanted.options, wanted.identifier, request.request.lasting);
+    change_subscriptions(filter, [&] {
+      router_.subscribe(index, filter, wanted.options, wanted.identifier, request.request.lasting);
+    });
     if (router_.retained().may_match(filter.filter)) reply.with_retained.push_back(wanted.position);
   }
-  send(request.subscriber, std::move(reply));
+  routes_.answer_when_known(request.subscriber, std::move(reply));
+  request_flush();
+}
+
+template <class Action>
+void shard_actor::change_subscriptions(const topic_filter& filter, Action action) {
+  if (!routes_.has_nodes()) return action();
+  const route_interest before = router_.interest_in(filter.filter);
+  action();
+  routes_.changed(filter.filter, before, router_.interest_in(filter.filter));
 }
 
 void shard_actor::unsubscribe(const remove_subscriptions& request) {
   hand_out();
   if (const auto index = router_.find(request.session)) {
-    for (const std::string& text : request.request.filters)
-      router_.unsubscribe(*index, *parse_topic_filter(text));
+    for (const std::string& text : request.request.filters) {
+      const topic_filter filter = *parse_topic_filter(text);
+      change_subscriptions(filter, [&] { router_.unsubscribe(*index, filter); });
+    }
     if (router_.leave_if_unused(*index)) subscribers_[*index] = {};
   }
   send(request.subscriber, subscriptions_removed{request.request.number, request.epoch});
+  request_flush();
 }
 
 void shard_actor::request_flush() {
   if (flush_requested_) return;
   if (mailbox().empty()) {  // nothing that a later flush could take along
-    hand_out();
+    flush_all();
     return;
   }
   flush_requested_ = true;
   send(this, flush{});
+}
+
+void shard_actor::flush_all() {
+  hand_out();
+  routes_.tell();
 }
 
 void shard_actor::hand_out() {
@@ -217,6 +256,7 @@ void shard_actor::hand_out() {
   for (routed& match : deliveries_)
     hand_out(std::move(match));
   deliveries_.clear();
+  if (routes_.has_nodes()) routes_.hand_out();
   append_to_log();
   keep_retained_changes();
   return_credit();
@@ -298,7 +338,7 @@ void shard_actor::return_credit() {
   routed_.clear();
   // Who asks while everything waits for the disk would only ask again.
   if (!std::exchange(has_finished_some_, false) && !(appending_.empty() && unkept_.empty())) return;
-  for (const session_handle& publisher : wait_for_credit_)
+  for (const publisher_handle& publisher : wait_for_credit_)
     send(publisher, credit_returned{});
   wait_for_credit_.clear();
 }

@@ -4,6 +4,7 @@
 #include "actors/homed.hpp"
 #include "actors/node_context.hpp"
 #include "actors/protocol.hpp"
+#include "actors/shard_routes.hpp"
 #include "libbroker/router/router.hpp"
 
 #include <deque>
@@ -36,13 +37,19 @@ private:
   /// Takes it in, if it has to wait for the log.
   [[nodiscard]] bool waits_for_log(route& request);
   void route_now(route&& request);
+  /// Finds out for whom the messages are. `block` is that of `request`, or part of it.
+  void match(const route& request, const message_block_ptr& block);
   void route_rest(append_queue::waiting&& failed);
   void on_appended(const appended& reply);
   void append_to_log();
   void change_live(set_live& request);
   void subscribe(add_subscriptions& request);
   void unsubscribe(const remove_subscriptions& request);
+  /// Does it with the subscriptions to `filter`, of which other nodes may want to hear.
+  template <class Action>
+  void change_subscriptions(const topic_filter& filter, Action action);
   void request_flush();
+  void flush_all();
   void hand_out();
   void hand_out(routed&& match);
   void deliver_settled();
@@ -56,6 +63,7 @@ private:
   const node_context& house_;
   const shard_index number_;
   router router_;
+  shard_routes routes_;
   std::vector<subscriber> subscribers_;  ///< by `subscriber_index`
   std::vector<routed> deliveries_;
   /// Publishers get their credit back.
@@ -78,8 +86,8 @@ private:
   };
   [[nodiscard]] bool is_settled(const settling& waiting) const noexcept;
   std::vector<settling> settling_;
-  bool has_finished_some_ = false;               ///< blocks, since credit was last returned
-  std::vector<session_handle> wait_for_credit_;  ///< publishers that want to know of it
+  bool has_finished_some_ = false;                 ///< blocks, since credit was last returned
+  std::vector<publisher_handle> wait_for_credit_;  ///< publishers that want to know of it
   std::uint64_t deliveries_dropped_ = 0;
   bool flush_requested_ = false;
 };

@@ -45,6 +45,17 @@ void log_cursor::set_back(std::string_view topic, log_offset offset) noexcept {
   at.is_final = true;
 }
 
+void log_cursor::go_back_to(const std::vector<log_offset>& earlier) {
+  log_cursor before(static_cast<std::uint32_t>(places_.size()), earlier);
+  for (std::size_t i = 0; i != places_.size(); ++i) {
+    places_[i].taken = before.places_[i].taken;
+    places_[i].is_final = true;
+  }
+  earlier_ = std::move(before.earlier_);
+  position_.reset();
+  page_.drop();
+}
+
 // -- changes of phase ---------------------------------------------------------------
 
 std::optional<request_number> log_cursor::leave(phase to, std::optional<shard_index> missed) {

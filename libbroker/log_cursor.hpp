@@ -56,6 +56,9 @@ public:
   /// What was taken of the topic's shard from `offset` on is to be taken again.
   /// REQUIRES: !wants_live().
   void set_back(std::string_view topic, log_offset offset) noexcept;
+  /// Everything above `earlier`, as `positions` returned it, is to be taken again.
+  /// REQUIRES: !wants_live().
+  void go_back_to(const std::vector<log_offset>& earlier);
   /// What arrived while the cursor was closing; to be taken when it is live.
   [[nodiscard]] message_queue& held() noexcept { return held_; }
 

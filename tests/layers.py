@@ -42,7 +42,9 @@ LAWS = {
 # Expensive or exceptional headers, each with the only files that may include it.
 ONLY_IN = {
     r"toml": {"libbroker/config/load_toml.cpp"},
-    r"xxhash\.h$": {"libbroker/topic.cpp", "libbroker/text_hash.cpp", "persistence/log_record.cpp"},
+    r"sodium\.h$": {"libbroker/cluster/link_crypto.cpp"},
+    r"xxhash\.h$": {"libbroker/topic.cpp", "libbroker/text_hash.cpp", "persistence/log_record.cpp",
+                    "libbroker/cluster/rendezvous.cpp"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^">]+)[">]')
 

@@ -1,6 +1,7 @@
 #include "apps/troupe/broker.hpp"
 
 #include "actors/authenticator_actor.hpp"
+#include "actors/cluster_actor.hpp"
 #include "actors/directory_actor.hpp"
 #include "actors/end_now.hpp"
 #include "actors/handshake_actor.hpp"
@@ -9,15 +10,21 @@
 #include "actors/shard_actor.hpp"
 #include "actors/statistics_actor.hpp"
 #include "apps/troupe/control.hpp"
+#include "libbroker/cluster/link_crypto.hpp"
+#include "libbroker/config/host_port.hpp"
+#include "net/cluster_port.hpp"
 #include "net/io_scheduler.hpp"
 #include "persistence/earlier_life.hpp"
 #include "persistence/log_reader_actor.hpp"
+#include "persistence/node_record.hpp"
 #include "persistence/store_actor.hpp"
 
 #include <caf/all.hpp>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <fstream>
+#include <random>
 #include <stdexcept>
 #include <thread>
 #include <type_traits>
@@ -66,16 +73,35 @@ bool ask_all(caf::scoped_actor& self, const std::vector<Handle>& whom, Request r
   return complete;
 }
 
+[[nodiscard]] std::uint64_t random_number() {
+  std::random_device random;
+  return static_cast<std::uint64_t>(random()) << 32 | random();
+}
+
+/// What all nodes of the cluster know; empty if there is nothing of the kind.
+std::string secret_of(const cluster_config& settings) {
+  if (settings.secret_file.empty()) return settings.secret;
+  std::ifstream file(settings.secret_file);
+  std::string secret;
+  std::getline(file, secret);  // an editor ends it with a newline
+  if (!file || secret.empty())
+    throw std::runtime_error("cannot read a secret from " + settings.secret_file);
+  return secret;
+}
+
 }  // namespace
 
 broker::broker(const config& settings) {
   node_.settings = settings;
   configure(system_config_, settings);
+  if (!settings.cluster.listen.empty()) load_cluster_modules(system_config_, settings.cluster);
   open_store();
+  name_node();
   system_ = std::make_unique<caf::actor_system>(system_config_);
   spawn_actors();
   restore();
   try {
+    enter();
     if (store_ != nullptr) control_ = open_control(*store_, log_->streams());
     open_listeners();
   } catch (...) {
@@ -101,6 +127,32 @@ void broker::open_store() {
                   found.set_aside.empty() ? "nothing" : found.set_aside);
 }
 
+void broker::name_node() {
+  if (store_ != nullptr) {
+    auto identity = begin_life(*store_, node_.settings.node.name, random_number());
+    if (!identity) throw std::runtime_error(identity.error().what);
+    node_.identity = *std::move(identity);
+    return;
+  }
+  const std::uint64_t home = random_number();
+  node_.identity = {.name = node_.settings.node.name, .home = home, .incarnation = 1};
+  if (node_.identity.name.empty()) node_.identity.name = make_node_name(home);
+}
+
+/// Other nodes may come once everything of an earlier life is there again.
+void broker::enter() {
+  if (!node_.cluster) return;
+  const opened_cluster_port opened =
+      open_cluster_port(*system_, node_.cluster, node_.settings.cluster);
+  connector_ = opened.connector;
+  host_port reached = std::get<host_port>(parse_host_port(node_.settings.cluster.advertise.empty()
+                                                              ? node_.settings.cluster.listen
+                                                              : node_.settings.cluster.advertise));
+  if (reached.port == 0) reached.port = opened.port;
+  cluster_address_ = to_string(reached);
+  caf::anon_send(node_.cluster, enter_cluster{cluster_address_, connector_});
+}
+
 void broker::spawn_actors() {
   io_coordinator& workers = scheduler_of(*system_);
   const std::size_t shards = node_.settings.scheduler.shards != 0 ? node_.settings.scheduler.shards
@@ -118,6 +170,10 @@ void broker::spawn_actors() {
         node_.settings.durability_rules);
   }
   node_.authenticator = system_->spawn<authenticator_actor>();
+  if (!node_.settings.cluster.listen.empty()) {
+    const std::string secret = secret_of(node_.settings.cluster);
+    node_.cluster = system_->spawn<cluster_actor>(node_, key_of_secret(secret), homes_);
+  }
   node_.shards.resize(shards);
   for (std::size_t i = 0; i != shards; ++i)
     node_.shards[i] = spawn_at<shard_actor>(*system_, home(i), node_, static_cast<shard_index>(i));
@@ -224,6 +280,8 @@ void broker::stop() {
   for (const auto& each : listeners_)
     each->stop();
   drain();
+  if (node_.cluster) caf::anon_send(node_.cluster, stop_now{});
+  end_now(connector_);
   end_now(statistics_);
   end_now(retention_);
   end_now(inspector_);
@@ -240,9 +298,11 @@ void broker::stop() {
   statistics_ = nullptr;
   retention_ = nullptr;
   inspector_ = nullptr;
+  connector_ = nullptr;
   system_->await_all_actors_done();  // they use the handles below to the last
   handshakes_.clear();
   node_.authenticator = nullptr;
+  node_.cluster = nullptr;
   node_.directories.clear();
   node_.shards.clear();
   node_.store = nullptr;

@@ -36,11 +36,15 @@ public:
 
   /// Where clients may connect, one URL per listener.
   [[nodiscard]] std::vector<std::string> addresses() const;
+  /// Where other nodes may connect, "host:port"; empty: nowhere.
+  [[nodiscard]] const std::string& cluster_address() const noexcept { return cluster_address_; }
   [[nodiscard]] const node_context& state() const noexcept { return node_; }
 
 private:
   void open_store();
+  void name_node();
   void spawn_actors();
+  void enter();
   void restore();
   void subscribe_again(const std::vector<restore_session>& earlier);
   void open_listeners();
@@ -57,6 +61,8 @@ private:
   std::unique_ptr<caf::actor_system> system_;
   std::vector<caf::execution_unit*> homes_;   ///< the workers
   std::vector<handshake_handle> handshakes_;  ///< by worker
+  std::string cluster_address_;
+  connector_handle connector_;  ///< null: this node is alone
   inspector_handle inspector_;
   retention_handle retention_;  ///< null as `store_`
   statistics_handle statistics_;

@@ -17,6 +17,12 @@ void assigner::set(const option& option, std::size_t item, std::string_view text
   }
 }
 
+void assigner::set_list(const option& option, std::size_t item, std::vector<std::string> texts,
+                        std::string_view source) {
+  assign_list(option, std::move(texts), into_, item);
+  note_origin(place_of(option, item), source);
+}
+
 void assigner::set_caf(std::string_view key, std::string_view text, std::string_view source) {
   const auto known = std::ranges::find(into_.caf, key, &caf_option::key);
   if (known == into_.caf.end()) {
@@ -48,6 +54,14 @@ std::string place_of(const option& option, std::size_t item) {
       .append(std::to_string(item))
       .append(".")
       .append(option.key);
+}
+
+std::string source_of(const option_origins& origins,
+                      std::initializer_list<std::string_view> places) {
+  for (const auto& place : places) {
+    if (const auto found = origins.find(place); found != origins.end()) return found->second;
+  }
+  return std::string(*places.begin());
 }
 
 std::string unknown(std::string_view what, std::string_view name, std::string_view nearest) {

@@ -4,6 +4,7 @@
 #include "libbroker/config/option.hpp"
 
 #include <cstddef>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,10 @@ public:
 
   /// Sets one option; `item` counts only for options of lists and must exist.
   void set(const option& option, std::size_t item, std::string_view text, std::string_view source);
+
+  /// Sets a list of texts; `item` as above. REQUIRES: `is_text_list(option)`.
+  void set_list(const option& option, std::size_t item, std::vector<std::string> texts,
+                std::string_view source);
 
   /// Sets one entry of [caf] and replaces an earlier one of the same key.
   void set_caf(std::string_view key, std::string_view text, std::string_view source);
@@ -38,6 +43,10 @@ private:
 
 /// "listener.1.address" for options of lists, else the dotted name.
 [[nodiscard]] std::string place_of(const option& option, std::size_t item);
+
+/// Where the first of `places` that was given got its value; the first place when none was.
+[[nodiscard]] std::string source_of(const option_origins& origins,
+                                    std::initializer_list<std::string_view> places);
 
 /// "unknown key "x"; did you mean "y"?", without the question when `nearest` is
 /// empty.

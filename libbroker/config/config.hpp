@@ -154,6 +154,32 @@ struct stream_config {
   friend bool operator==(const stream_config&, const stream_config&) = default;
 };
 
+/// [cluster.tls]: PEM files. All are given or none.
+struct cluster_tls_config {
+  std::string certificate;  ///< path; of this node, with the chain below it
+  std::string key;          ///< path; of the certificate
+  std::string ca;           ///< path; whose certificates other nodes must show
+
+  friend bool operator==(const cluster_tls_config&, const cluster_tls_config&) = default;
+};
+
+/// [cluster]
+struct cluster_config {
+  std::string listen;     ///< "host:port" of the cluster port, 0 = any free one; empty = no cluster
+  std::string advertise;  ///< "host:port" under which other nodes reach it; empty = `listen`
+  std::vector<std::string> seeds;            ///< "host:port" of some members
+  std::string secret;                        ///< shared by all nodes; never printed
+  std::string secret_file;                   ///< path of a file that holds it
+  std::chrono::milliseconds heartbeat{500};  ///< something is sent to each node at least so often
+  std::size_t missed_heartbeats = 5;         ///< so many in a row and a link is given up
+  std::size_t credit = 16 * mebibyte;        ///< bytes sent to a node and not handled there
+  std::chrono::milliseconds subscribe_wait{100};  ///< SUBACK waits so long for other nodes
+  std::chrono::seconds dead_after{10};            ///< without a link to any node: counts as dead
+  cluster_tls_config tls;
+
+  friend bool operator==(const cluster_config&, const cluster_config&) = default;
+};
+
 /// How important a log line must be to be written.
 enum class log_level : std::uint8_t {
   trace,
@@ -205,6 +231,7 @@ struct config {
   store_config store;
   std::vector<durability_rule> durability_rules;
   std::vector<stream_config> streams;
+  cluster_config cluster;
   sys_config sys;
   log_config log;
   shutdown_config shutdown;

@@ -14,8 +14,9 @@ constexpr std::string_view preamble =
     "Configuration of troupe: every option with its default. Each one can be overridden with "
     "--set section.key=value, and in containers with a variable TROUPE_SECTION__KEY (`_` for `-`). "
     "Sections in two brackets have an index: --set listener.0.address=tcp://0.0.0.0:1883, "
-    "TROUPE_LISTENER__0__ADDRESS. The command line goes before the environment, the environment "
-    "before the file.";
+    "TROUPE_LISTENER__0__ADDRESS. Texts in brackets are written there with commas: "
+    "--set cluster.seeds=a:1884,b:1884. The command line goes before the environment, the "
+    "environment before the file.";
 
 /// Appends `text` as comment lines.
 void append_comment(std::string& to, std::string_view text) {

@@ -28,6 +28,17 @@ std::pair<std::string_view, std::string_view> split(std::string_view path) {
   return {path.substr(0, dot), path.substr(std::min(dot + 1, path.size()))};
 }
 
+/// Splits "cluster.tls.key" behind the longest name of a section that it begins with, and at
+/// its first dot when it begins with none.
+std::pair<std::string_view, std::string_view> split_section(std::string_view path) {
+  std::string_view longest = split(path).first;
+  for (const auto& each : sections()) {
+    const bool begins_with_it = path == each.name || path.starts_with(std::string(each.name) + ".");
+    if (begins_with_it && each.name.size() > longest.size()) longest = each.name;
+  }
+  return {longest, path.substr(std::min(longest.size() + 1, path.size()))};
+}
+
 /// The index in "listener.<index>.<key>", 0 for other paths.
 std::uint64_t item_of(const assignment& each) {
   return parse_count(split(split(each.path).second).first).value_or(0);
@@ -52,7 +63,7 @@ public:
 
 private:
   void apply(const assignment& each) {
-    const auto [section_name, rest] = split(each.path);
+    const auto [section_name, rest] = split_section(each.path);
     const auto* known = find_section(section_name);
     if (known != nullptr && known->form == section_form::list) {
       apply_to_list(*known, rest, each);
@@ -96,7 +107,9 @@ private:
   /// The nearest option as the operator spells it, empty when none is near.
   static std::string suggestion(std::string_view section, std::string_view key, std::size_t item,
                                 const assignment& each) {
-    const auto* nearest = nearest_option(section, key.empty() ? section : key);
+    // What stands before the last dot is a section that is misspelled, or one too many.
+    const auto last_part = key.substr(key.rfind('.') + 1);
+    const auto* nearest = nearest_option(section, key.empty() ? section : last_part);
     if (nearest == nullptr) return {};
     // An index of one list says nothing about another.
     return each.spell(place_of(*nearest, nearest->section == section ? item : 0));

@@ -81,6 +81,11 @@ std::string dotted_or_empty(const option* found) {
   return found == nullptr ? std::string{} : dotted_name(*found);
 }
 
+/// The name of what stands as `key` in a section.
+std::string below(std::string_view section, std::string_view key) {
+  return std::string(section).append(".").append(key);
+}
+
 class toml_loader {
 public:
   toml_loader(std::string_view file_name, config& into, option_origins* origins)
@@ -101,7 +106,7 @@ private:
     try {
       const auto root = toml::parse(text, file_name_);
       for (const auto& each : in_file_order(root))
-        load_section(each);
+        load_root(each);
     } catch (const toml::parse_error& error) {
       assigner_.fail(at(error.source().begin.line), std::string(error.description()));
     }
@@ -111,28 +116,35 @@ private:
     return std::string(file_name_) + ":" + std::to_string(line);
   }
 
-  void load_section(const entry& each) {
-    const auto* known = find_section(each.key);
-    if (known == nullptr) {
-      fail_unknown_section(each);
-    } else if (known->form == section_form::list) {
-      load_list(*known, each);
-    } else if (const auto* table = each.value->as_table(); table == nullptr) {
-      assigner_.fail(at(each.where.line), quoted(each.key) + " is a section; write [" +
-                                              std::string(each.key) + "] and its keys below");
-    } else if (known->form == section_form::open) {
-      load_open("", *table);
+  void load_root(const entry& each) {
+    if (const auto* known = find_section(each.key)) {
+      load_section(*known, each);
     } else {
-      load_table(*known, 0, *table);
+      fail_unknown("", each);
     }
   }
 
-  void fail_unknown_section(const entry& each) {
+  void load_section(const section& known, const entry& each) {
+    if (known.form == section_form::list) {
+      load_list(known, each);
+    } else if (const auto* table = each.value->as_table(); table == nullptr) {
+      assigner_.fail(at(each.where.line), quoted(known.name) + " is a section; write [" +
+                                              std::string(known.name) + "] and its keys below");
+    } else if (known.form == section_form::open) {
+      load_open("", *table);
+    } else {
+      load_table(known, 0, *table);
+    }
+  }
+
+  /// `section` is where `each` stands; empty for the top of the file.
+  void fail_unknown(std::string_view section, const entry& each) {
+    const auto name = section.empty() ? std::string(each.key) : below(section, each.key);
     if (each.value->is_table() || each.value->is_array_of_tables()) {
-      assigner_.fail(at(each.where.line), unknown("section", each.key, nearest_section(each.key)));
+      assigner_.fail(at(each.where.line), unknown("section", name, nearest_section(name)));
     } else {
       assigner_.fail(at(each.where.line),
-                     unknown("key", each.key, dotted_or_empty(nearest_option("", each.key))));
+                     unknown("key", name, dotted_or_empty(nearest_option(section, each.key))));
     }
   }
 
@@ -153,26 +165,51 @@ private:
 
   void load_table(const section& section, std::size_t item, const toml::table& table) {
     for (const auto& each : in_file_order(table)) {
-      const auto* known = find_option(section.name, each.key);
-      if (known == nullptr) {
-        assigner_.fail(at(each.where.line),
-                       unknown("key", std::string(section.name) + "." + std::string(each.key),
-                               dotted_or_empty(nearest_option(section.name, each.key))));
-      } else {
+      if (const auto* known = find_option(section.name, each.key)) {
         load_value(*known, item, each);
+      } else if (const auto* inner = find_section(below(section.name, each.key))) {
+        load_section(*inner, each);
+      } else {
+        fail_unknown(section.name, each);
       }
     }
   }
 
   void load_value(const option& option, std::size_t item, const entry& each) {
+    if (is_text_list(option)) {
+      load_texts(option, item, each);
+      return;
+    }
     const auto text = scalar_text(*each.value);
     if (!text || (is_free_text(option) && !each.value->is_string())) {
-      assigner_.fail(at(each.where.line), place_of(option, item) + ": expected " +
-                                              expected_value(option) + ", got a value of type " +
-                                              type_name(*each.value));
+      fail_type(option, item, *each.value, each.where.line);
     } else {
       assigner_.set(option, item, *text, at(each.where.line));
     }
+  }
+
+  void load_texts(const option& option, std::size_t item, const entry& each) {
+    const auto* array = each.value->as_array();
+    if (array == nullptr) {
+      fail_type(option, item, *each.value, each.where.line);
+      return;
+    }
+    std::vector<std::string> texts;
+    for (const auto& element : *array) {
+      const auto* text = element.as_string();
+      if (text == nullptr) {
+        fail_type(option, item, element, element.source().begin.line);
+        return;
+      }
+      texts.push_back(text->get());
+    }
+    assigner_.set_list(option, item, std::move(texts), at(each.where.line));
+  }
+
+  void fail_type(const option& option, std::size_t item, const toml::node& value,
+                 std::size_t line) {
+    assigner_.fail(at(line), place_of(option, item) + ": expected " + expected_value(option) +
+                                 ", got a value of type " + type_name(value));
   }
 
   void load_open(const std::string& prefix, const toml::table& table) {

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <type_traits>
+#include <utility>
 
 namespace troupe {
 
@@ -15,6 +17,9 @@ using std::chrono::seconds;
 
 constexpr std::string_view never = "never";
 constexpr std::string_view automatic = "auto";
+constexpr std::string_view hidden = "***";
+
+using texts = std::vector<std::string>;
 
 /// The words of an enumeration, in the order of its values.
 template <class T>
@@ -64,6 +69,8 @@ std::optional<T> parse(const option& option, std::string_view text) {
     return static_cast<T>(word - words_of<T>.begin());
   } else if constexpr (std::is_same_v<T, std::string>) {
     return std::string(text);
+  } else if constexpr (std::is_same_v<T, texts>) {
+    return parse_list(text);
   } else {
     return parse_boolean(text);
   }
@@ -97,7 +104,9 @@ std::string show_value(const option& option, const T& value) {
   } else if constexpr (is_word<T>) {
     return quoted(words_of<T>[static_cast<std::size_t>(value)]);
   } else if constexpr (std::is_same_v<T, std::string>) {
-    return quoted(value);
+    return quoted(option.is_secret && !value.empty() ? hidden : value);
+  } else if constexpr (std::is_same_v<T, texts>) {
+    return show_list(value);
   } else if constexpr (std::is_same_v<T, listener_address>) {
     return quoted(to_string(value));
   } else if constexpr (std::is_same_v<T, std::optional<bool>>) {
@@ -129,6 +138,8 @@ std::string expected_of(const option& option) {
     return text;
   } else if constexpr (std::is_same_v<T, std::string>) {
     return "text in quotes";
+  } else if constexpr (std::is_same_v<T, texts>) {
+    return R"(texts in brackets, as in ["a", "b"])";
   } else if constexpr (std::is_same_v<T, listener_address>) {
     return R"("tcp://<host>:<port>" or "unix://<absolute path>")";
   } else if constexpr (std::is_same_v<T, std::optional<bool>>) {
@@ -208,6 +219,13 @@ std::optional<std::string> assign(const option& option, std::string_view text, c
                     option.field);
 }
 
+void assign_list(const option& option, std::vector<std::string> texts, config& into,
+                 std::size_t item) {
+  const auto* field = std::get_if<field_of<std::vector<std::string>>>(&option.field);
+  assert(field != nullptr);
+  (*field)(into, item) = std::move(texts);
+}
+
 std::string show(const option& option, const config& from, std::size_t item) {
   return with_field(option, from, item,
                     [&](const auto& value) { return show_value(option, value); });
@@ -229,6 +247,10 @@ std::string expected_value(const option& option) {
 
 bool is_free_text(const option& option) noexcept {
   return std::holds_alternative<field_of<std::string>>(option.field);
+}
+
+bool is_text_list(const option& option) noexcept {
+  return std::holds_alternative<field_of<std::vector<std::string>>>(option.field);
 }
 
 }  // namespace troupe

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 namespace troupe {
 
@@ -20,8 +21,8 @@ struct option {
   std::string_view section;
   std::string_view key;
   std::variant<field_of<bool>, field_of<std::optional<bool>>, field_of<std::string>,
-               field_of<std::uint16_t>, field_of<std::size_t>, field_of<qos>,
-               field_of<std::chrono::seconds>, field_of<std::chrono::milliseconds>,
+               field_of<std::vector<std::string>>, field_of<std::uint16_t>, field_of<std::size_t>,
+               field_of<qos>, field_of<std::chrono::seconds>, field_of<std::chrono::milliseconds>,
                field_of<log_level>, field_of<log_format>, field_of<durability>,
                field_of<listener_address>>
       field;
@@ -29,11 +30,12 @@ struct option {
   std::uint64_t least = 0;   ///< of a number, in its unit
   std::uint64_t most = 0;    ///< of a number, in its unit
   std::string_view comment;  ///< for users
+  bool is_secret = false;    ///< of a text: it is never printed
 };
 
 /// How a section stands in the file.
 enum class section_form : std::uint8_t {
-  table,  ///< [name], once
+  table,  ///< [name], once; below another table if the name has a dot
   list,   ///< [[name]], any number of times
   open,   ///< [name] with keys that the broker does not know
 };
@@ -65,7 +67,7 @@ struct section {
 /// field, at its default, in item 0.
 [[nodiscard]] config default_with_items();
 
-/// "limits.max-packet-size"
+/// "limits.max-packet-size", "cluster.tls.key"
 [[nodiscard]] std::string dotted_name(const option& option);
 
 /// Sets the option's field from text as it stands behind `--set key=`. Returns
@@ -74,7 +76,13 @@ struct section {
 [[nodiscard]] std::optional<std::string> assign(const option& option, std::string_view text,
                                                 config& into, std::size_t item = 0);
 
-/// The value as it stands in the file: `"64 KiB"`, `true`, `1024`.
+/// Sets the field of a list of texts, of which a file gives each by itself. REQUIRES:
+/// `is_text_list(option)`.
+void assign_list(const option& option, std::vector<std::string> texts, config& into,
+                 std::size_t item = 0);
+
+/// The value as it stands in the file: `"64 KiB"`, `true`, `1024`, `["a", "b"]`. A secret
+/// that is set is shown as `"***"`.
 [[nodiscard]] std::string show(const option& option, const config& from, std::size_t item = 0);
 
 /// A number's value in the option's unit. REQUIRES: the option is a number.
@@ -85,5 +93,8 @@ struct section {
 
 /// Whether the option is free text, which TOML has to give in quotes.
 [[nodiscard]] bool is_free_text(const option& option) noexcept;
+
+/// Whether the option is a list of texts: an array in TOML, elsewhere with commas.
+[[nodiscard]] bool is_text_list(const option& option) noexcept;
 
 }  // namespace troupe

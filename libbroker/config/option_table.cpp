@@ -12,6 +12,11 @@ auto& member(config& from, std::size_t) {
   return (from.*Section).*Member;
 }
 
+template <auto Section, auto Inner, auto Member>
+auto& inner_member(config& from, std::size_t) {
+  return ((from.*Section).*Inner).*Member;
+}
+
 template <auto List, auto Member>
 auto& item_member(config& from, std::size_t item) {
   return (from.*List)[item].*Member;
@@ -50,6 +55,8 @@ constexpr auto scheduler = &config::scheduler;
 constexpr auto store = &config::store;
 constexpr auto durability_rules = &config::durability_rules;
 constexpr auto streams = &config::streams;
+constexpr auto cluster = &config::cluster;
+constexpr auto cluster_tls = &cluster_config::tls;
 constexpr auto sys = &config::sys;
 constexpr auto log_ = &config::log;
 constexpr auto shutdown_ = &config::shutdown;
@@ -77,6 +84,12 @@ constexpr std::array section_table{
             "repeat the section for more. A message belongs to the first stream whose filter "
             "matches its topic. With none in the file, there is none.",
             items_of<streams>},
+    section{"cluster", section_form::table,
+            "Brokers that serve their clients as one. All nodes should have the same values, but "
+            "for listen and advertise."},
+    section{"cluster.tls", section_form::table,
+            "Encryption between the nodes, which then prove with certificates that they belong to "
+            "the cluster. All three files are given or none."},
     section{"sys", section_form::table, "Statistics as messages on $SYS topics."},
     section{"log", section_form::table, "The log."},
     section{"shutdown", section_form::table, "Leaving in order."},
@@ -275,6 +288,47 @@ constexpr std::array option_table{
     option{"stream", "max-bytes", &item_member<streams, &stream_config::max_bytes>, "bytes", 0,
            any_size,
            "Most bytes of the stream's messages; beyond it the oldest are dropped. 0: no limit."},
+
+    option{"cluster", "listen", &member<cluster, &cluster_config::listen>, "", 0, 0,
+           "Where other nodes connect: host:port, IPv6 in brackets; port 0 stands for any free "
+           "one. What is not loopback needs a secret or [cluster.tls]. Empty: the node is not in "
+           "a cluster."},
+    option{"cluster", "advertise", &member<cluster, &cluster_config::advertise>, "", 0, 0,
+           "host:port under which other nodes reach this one. Empty: as in listen."},
+    option{"cluster", "seeds", &member<cluster, &cluster_config::seeds>, "", 0, 0,
+           "Some members of the cluster, each as host:port; it is enough that one of them "
+           "answers. Empty: this node waits for others."},
+    option{"cluster", "secret", &member<cluster, &cluster_config::secret>, "", 0, 0,
+           "What every node knows and nobody else: a node without it is not let in. It does not "
+           "hide what nodes send each other, [cluster.tls] does. Better in a variable or in "
+           "secret-file than on the command line, which other users of the machine see. Empty: "
+           "none.",
+           true},
+    option{"cluster", "secret-file", &member<cluster, &cluster_config::secret_file>, "", 0, 0,
+           "File that holds the secret. Empty: none."},
+    option{"cluster", "heartbeat", &member<cluster, &cluster_config::heartbeat>, "milliseconds", 10,
+           60'000, "Something is sent to every other node at least so often."},
+    option{"cluster", "missed-heartbeats", &member<cluster, &cluster_config::missed_heartbeats>,
+           "heartbeats", 1, 1000,
+           "After so many that did not come in a row the link to a node is given up."},
+    option{"cluster", "credit", &member<cluster, &cluster_config::credit>, "bytes", 64 * kibibyte,
+           any_size, "Most bytes of messages sent to another node that it has not handled yet."},
+    option{"cluster", "subscribe-wait", &member<cluster, &cluster_config::subscribe_wait>,
+           "milliseconds", 0, 60'000,
+           "Longest time that a SUBACK waits until other nodes know of the subscription. 0: it "
+           "does not wait."},
+    option{"cluster", "dead-after", &member<cluster, &cluster_config::dead_after>, "seconds", 1,
+           any_day,
+           "A node to which no other has had a link for so long counts as dead: its clients' wills "
+           "are published."},
+
+    option{"cluster.tls", "certificate",
+           &inner_member<cluster, cluster_tls, &cluster_tls_config::certificate>, "", 0, 0,
+           "PEM file with this node's certificate and those between it and the authority's."},
+    option{"cluster.tls", "key", &inner_member<cluster, cluster_tls, &cluster_tls_config::key>, "",
+           0, 0, "PEM file with the key of the certificate."},
+    option{"cluster.tls", "ca", &inner_member<cluster, cluster_tls, &cluster_tls_config::ca>, "", 0,
+           0, "PEM file with the authority's certificate, by which other nodes are checked."},
 
     option{"sys", "interval", &member<sys, &sys_config::interval>, "seconds", 0, any_year,
            "Time between two publications. 0: off."},

@@ -2,6 +2,7 @@
 
 #include "libbroker/config/assigner.hpp"
 #include "libbroker/config/option.hpp"
+#include "libbroker/config/validate_cluster.hpp"
 #include "libbroker/config/value_text.hpp"
 #include "libbroker/topic.hpp"
 
@@ -56,6 +57,7 @@ public:
     check_durability();
     check_streams();
     check_response_prefix();
+    check_cluster(values_, origins_, findings_);
     return std::move(findings_);
   }
 
@@ -66,12 +68,8 @@ private:
     return *found;
   }
 
-  /// Where the first of `places` that was given got its value.
-  [[nodiscard]] std::string source_of(std::initializer_list<std::string> places) const {
-    for (const auto& place : places) {
-      if (const auto found = origins_.find(place); found != origins_.end()) return found->second;
-    }
-    return *places.begin();
+  [[nodiscard]] std::string source_of(std::initializer_list<std::string_view> places) const {
+    return troupe::source_of(origins_, places);
   }
 
   void check_order(const order_rule& rule) {

@@ -132,4 +132,26 @@ std::string quoted(std::string_view text) {
   return result.append("\"");
 }
 
+std::vector<std::string> parse_list(std::string_view text) {
+  constexpr std::string_view blanks = " \t";
+  std::vector<std::string> parts;
+  if (text.find_first_not_of(blanks) == std::string_view::npos) return parts;
+  while (true) {
+    const auto comma = std::min(text.find(','), text.size());
+    auto part = text.substr(0, comma);
+    part.remove_prefix(std::min(part.find_first_not_of(blanks), part.size()));
+    part = part.substr(0, part.find_last_not_of(blanks) + 1);
+    parts.emplace_back(part);
+    if (comma == text.size()) return parts;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+std::string show_list(const std::vector<std::string>& texts) {
+  std::string list;
+  for (const auto& text : texts)
+    list.append(list.empty() ? "" : ", ").append(quoted(text));
+  return "[" + list + "]";
+}
+
 }  // namespace troupe

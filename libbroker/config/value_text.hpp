@@ -5,9 +5,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
-/// How numbers stand in the configuration. Units are taken in any case and with
-/// or without blanks; nothing else is: no signs, no fractions.
+/// How values stand in the configuration. Units of numbers are taken in any case
+/// and with or without blanks; nothing else is: no signs, no fractions.
 namespace troupe {
 
 [[nodiscard]] std::optional<bool> parse_boolean(std::string_view text);
@@ -32,5 +33,11 @@ namespace troupe {
 
 /// `text` as a TOML basic string, in quotes.
 [[nodiscard]] std::string quoted(std::string_view text);
+
+/// The parts of "a, b", without the blanks around them. An empty text has none.
+[[nodiscard]] std::vector<std::string> parse_list(std::string_view text);
+
+/// `texts` as a TOML array: `["a", "b"]`.
+[[nodiscard]] std::string show_list(const std::vector<std::string>& texts);
 
 }  // namespace troupe

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "libbroker/cluster/route.hpp"
 #include "libbroker/packet.hpp"
 
 #include <cstdint>
@@ -61,9 +62,16 @@ struct filter_entry {
   /// Messages collected for `subscriptions` since the last flush: position in
   /// the router's list of batches, plus one; 0 = none yet.
   std::uint32_t batch = 0;
-  std::uint32_t logged = 0;  ///< of `subscriptions`
-  bool is_stream = false;    ///< what matches is kept whoever subscribes
+  std::uint32_t logged = 0;        ///< of `subscriptions`
+  std::uint32_t acknowledged = 0;  ///< of these, the ones at QoS 1 or 2
+  bool is_stream = false;          ///< what matches is kept whoever subscribes
 
+  /// What the most demanding of the subscriptions wants.
+  [[nodiscard]] route_interest interest() const noexcept {
+    if (logged != 0) return route_interest::lasting;
+    if (acknowledged != 0) return route_interest::passing;
+    return subscriptions.empty() ? route_interest::none : route_interest::at_most_once;
+  }
   [[nodiscard]] bool unused() const noexcept { return subscriptions.empty() && !is_stream; }
 };
 

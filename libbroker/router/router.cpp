@@ -46,10 +46,14 @@ bool router::subscribe(subscriber_index index, const topic_filter& filter,
                        bool lasting) {
   assert(!pending());
   filter_entry& entry = make_entry(filter.filter, filter.has_wildcard);
-  const bool logged = lasting && options.qos != qos::at_most_once;
-  count_logged(entry, entry.subscriptions.get(index), logged);
-  const bool existed = entry.subscriptions.put(
-      {.subscriber = index, .identifier = identifier, .options = options, .logged = logged});
+  const subscription made{.subscriber = index,
+                          .identifier = identifier,
+                          .options = options,
+                          .logged = lasting && options.qos != qos::at_most_once};
+  if (const subscription* const before = entry.subscriptions.get(index))
+    count(entry, *before, false);
+  count(entry, made, true);
+  const bool existed = entry.subscriptions.put(made);
   if (!existed) {
     ++subscriptions_;
     ++subscribers_[index].subscriptions;
@@ -75,9 +79,10 @@ bool router::unsubscribe(subscriber_index index, const topic_filter& filter) {
   const auto at = filters_.find(filter.filter);
   if (at == filters_.end()) return false;
   filter_entry& entry = at->second;
-  count_logged(entry, entry.subscriptions.get(index), false);
-  // [MQTT5-3.10.4-2], [MQTT311-3.10.4-2]
-  if (!entry.subscriptions.erase(index)) return false;
+  const subscription* const leaver = entry.subscriptions.get(index);
+  if (leaver == nullptr) return false;
+  count(entry, *leaver, false);
+  (void)entry.subscriptions.erase(index);  // [MQTT5-3.10.4-2], [MQTT311-3.10.4-2]
   --subscriptions_;
   --subscribers_[index].subscriptions;
   if (entry.unused()) {
@@ -88,11 +93,26 @@ bool router::unsubscribe(subscriber_index index, const topic_filter& filter) {
   return true;
 }
 
-void router::count_logged(filter_entry& entry, const subscription* before, bool after) noexcept {
-  const bool was = before != nullptr && before->logged;
-  if (was == after) return;
-  entry.logged = after ? entry.logged + 1 : entry.logged - 1;
-  logged_ = after ? logged_ + 1 : logged_ - 1;
+void router::count(filter_entry& entry, const subscription& which, bool joins) noexcept {
+  const auto add = [joins](auto& number) { joins ? ++number : --number; };
+  if (which.options.qos != qos::at_most_once) add(entry.acknowledged);
+  if (!which.logged) return;
+  add(entry.logged);
+  add(logged_);
+}
+
+route_interest router::interest_in(std::string_view filter) const noexcept {
+  const auto known = filters_.find(filter);
+  return known == filters_.end() ? route_interest::none : known->second.interest();
+}
+
+void router::add_retained_subscriber(subscriber_index index) {
+  (void)retained_subscribers_.subscriptions.put(
+      {.subscriber = index, .options = {.qos = qos::exactly_once, .retain_as_published = true}});
+}
+
+void router::remove_retained_subscriber(subscriber_index index) {
+  (void)retained_subscribers_.subscriptions.erase(index);
 }
 
 // -- messages -------------------------------------------------------------------
@@ -130,7 +150,12 @@ void router::route(const message_block_ptr& block) {
   for (std::uint32_t i = 0; i != block->size(); ++i) {
     const message_entry& entry = (*block)[i];
     // [MQTT5-3.3.1-8], [MQTT311-3.3.1-12]
-    if (entry.retain) retain(block, i);
+    if (entry.retain && passes_on_retained_) {
+      collect(retained_subscribers_, block, i);
+      matched = true;
+    } else if (entry.retain) {
+      retain(block, i);
+    }
     for (filter_entry* const filter : matches_of(block->topic(entry))) {
       collect(*filter, block, i);
       matched = true;

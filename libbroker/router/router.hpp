@@ -1,5 +1,6 @@
 #pragma once
 
+#include "libbroker/cluster/route.hpp"
 #include "libbroker/message/delivery.hpp"
 #include "libbroker/router/filter_entry.hpp"
 #include "libbroker/router/match_cache.hpp"
@@ -63,6 +64,15 @@ public:
   /// Returns whether there was such a subscription.
   bool unsubscribe(subscriber_index index, const topic_filter& filter);
 
+  /// What the most demanding subscription to `filter` wants.
+  [[nodiscard]] route_interest interest_in(std::string_view filter) const noexcept;
+  /// Calls `action(filter, interest)` for each filter with subscriptions, in no order.
+  template <class Action>
+  void for_each_interest(Action action) const {
+    for (const auto& [filter, entry] : filters_)
+      if (!entry.subscriptions.empty()) action(std::string_view(filter), entry.interest());
+  }
+
   /// From now on messages that match are kept, whoever subscribes.
   void add_stream(std::string_view filter);
 
@@ -83,6 +93,11 @@ public:
 
   // -- retained messages
 
+  /// Retained messages are others' concern: none are kept here, but who is among their
+  /// subscribers, beside what they subscribed to, is sent each that is set or removed.
+  void pass_on_retained() noexcept { passes_on_retained_ = true; }
+  void add_retained_subscriber(subscriber_index index);
+  void remove_retained_subscriber(subscriber_index index);
   [[nodiscard]] retained_store& retained() noexcept { return retained_; }
   /// Takes in a retained message of an earlier life, alone in its block.
   void restore_retained(const message_block& block) {
@@ -124,7 +139,7 @@ private:
   filter_entry& make_entry(std::string_view filter, bool has_wildcard);
   void find_matches(std::string_view topic, std::vector<filter_entry*>& found);
   [[nodiscard]] const std::vector<filter_entry*>& matches_of(std::string_view topic);
-  void count_logged(filter_entry& entry, const subscription* before, bool after) noexcept;
+  void count(filter_entry& entry, const subscription& which, bool joins) noexcept;
   void collect(filter_entry& filter, const message_block_ptr& block, std::uint32_t index);
   void retain(const message_block_ptr& block, std::uint32_t index);
   void add_matches(const batch& from);
@@ -137,6 +152,8 @@ private:
   std::uint64_t retained_sequence_ = 0;
   std::uint64_t retained_refused_ = 0;
   bool notes_retained_changes_ = false;
+  bool passes_on_retained_ = false;
+  filter_entry retained_subscribers_;
   std::vector<retained_change> retained_changes_;
 
   std::vector<subscriber> subscribers_;

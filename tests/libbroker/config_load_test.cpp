@@ -135,6 +135,97 @@ filter = "alarms/#"
   BOOST_TEST((values == config{}));
 }
 
+BOOST_AUTO_TEST_CASE(a_file_sets_the_cluster_and_the_section_below_it) {
+  config wanted;
+  wanted.cluster.listen = "0.0.0.0:1884";
+  wanted.cluster.advertise = "[fe80::1]:1884";
+  wanted.cluster.seeds = {"a:1884", "b:1884"};
+  wanted.cluster.secret = "correct horse battery";
+  wanted.cluster.secret_file = "/run/secret";
+  wanted.cluster.heartbeat = 250ms;
+  wanted.cluster.missed_heartbeats = 4;
+  wanted.cluster.credit = 8 * mebibyte;
+  wanted.cluster.subscribe_wait = 50ms;
+  wanted.cluster.dead_after = 1min;
+  wanted.cluster.tls = {"node.pem", "node.key", "ca.pem"};
+  const std::string cluster = R"(
+[cluster]
+listen = "0.0.0.0:1884"
+advertise = "[fe80::1]:1884"
+seeds = [
+  "a:1884",
+  "b:1884",  # the comma at the end is TOML's
+]
+secret = "correct horse battery"
+secret-file = "/run/secret"
+heartbeat = "250ms"
+missed-heartbeats = 4
+credit = "8 MiB"
+subscribe-wait = 50
+dead-after = "1m"
+)";
+  const std::string tls = R"(
+[cluster.tls]
+certificate = "node.pem"
+key = "node.key"
+ca = "ca.pem"
+)";
+  config values;
+  expect(load_file(cluster + tls, values), {});
+  BOOST_TEST((values == wanted));
+  values = {};
+  expect(load_file(tls + cluster, values), {});
+  BOOST_TEST((values == wanted));
+  values = {};
+  expect(load_file("[cluster]\ntls = { key = \"k\" }\n", values), {});
+  expect(load_file("cluster.tls.ca = \"c\"\n", values), {});
+  BOOST_TEST((values.cluster.tls == cluster_tls_config{"", "k", "c"}));
+}
+
+BOOST_AUTO_TEST_CASE(a_list_of_texts_in_a_file_replaces_the_earlier_one_and_may_hold_commas) {
+  config values;
+  expect(load_file("[cluster]\nseeds = [\"a,b\", \" c \", \"\"]\n", values), {});
+  BOOST_TEST((values.cluster.seeds == strings{"a,b", " c ", ""}));
+  expect(load_file("[cluster]\nseeds = []\n", values), {});
+  BOOST_TEST(values.cluster.seeds.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_list_of_texts_takes_nothing_else_and_the_error_has_the_line_of_the_item) {
+  config values;
+  values.cluster.seeds = {"kept:1"};
+  expect(load_file("[cluster]\nseeds = \"a:1\"\n", values),
+         {R"(troupe.toml:2: cluster.seeds: expected texts in brackets, as in ["a", "b"], )"
+          "got a value of type string"});
+  expect(load_file("[cluster]\nseeds = [\n  \"a:1\",\n  1884,\n]\n", values),
+         {R"(troupe.toml:4: cluster.seeds: expected texts in brackets, as in ["a", "b"], )"
+          "got a value of type integer"});
+  expect(load_file("[cluster]\nseeds = [[\"a:1\"]]\n", values),
+         {R"(troupe.toml:2: cluster.seeds: expected texts in brackets, as in ["a", "b"], )"
+          "got a value of type array"});
+  expect(load_file("[[cluster.seeds]]\n", values),
+         {R"(troupe.toml:1: cluster.seeds: expected texts in brackets, as in ["a", "b"], )"
+          "got a value of type table"});
+  BOOST_TEST((values.cluster.seeds == strings{"kept:1"}));
+}
+
+BOOST_AUTO_TEST_CASE(errors_never_repeat_a_secret) {
+  const strings wrong{"secret = hunter2\n",  "secret = [\"hunter2\"]\n",
+                      "secret = 'hunter2\n", "secret = \"hunter2\" hunter2\n",
+                      "secret hunter2\n",    "secrets = \"hunter2\"\n"};
+  for (const auto& line : wrong) {
+    const auto errors = errors_in("[cluster]\n" + line);
+    BOOST_TEST_REQUIRE(errors.size() == 1U, line);
+    BOOST_TEST(errors[0].starts_with("troupe.toml:2: "), errors[0]);
+    BOOST_TEST(errors[0].find("hunter2") == std::string::npos, errors[0]);
+  }
+  config values;
+  expect(set({"cluster.secert=hunter2"}, values),
+         {R"(--set cluster.secert: unknown key "cluster.secert"; did you mean "cluster.secret"?)"});
+  expect(environment({"TROUPE_CLUSTER_SECRET=hunter2"}, values),
+         {R"(TROUPE_CLUSTER_SECRET: unknown variable "TROUPE_CLUSTER_SECRET"; did you mean )"
+          R"("TROUPE_CLUSTER__SECRET"?)"});
+}
+
 BOOST_AUTO_TEST_CASE(the_caf_section_is_passed_on_as_text) {
   config values;
   expect(load_file(R"(
@@ -181,6 +272,8 @@ BOOST_AUTO_TEST_CASE(an_unknown_key_is_an_error_that_suggests_the_nearest) {
          {R"(troupe.toml:2: unknown key "listener.adress"; did you mean "listener.address"?)"});
   expect(errors_in("[[stream]]\nfiler = \"a\"\n"),
          {R"(troupe.toml:2: unknown key "stream.filer"; did you mean "stream.filter"?)"});
+  expect(errors_in("[cluster.tls]\nkeys = \"k\"\n"),
+         {R"(troupe.toml:2: unknown key "cluster.tls.keys"; did you mean "cluster.tls.key"?)"});
   expect(errors_in("[log]\nfile.path = \"x\"\n"),
          {"troupe.toml:2: log.file: expected text in quotes, got a value of type table"});
 }
@@ -193,6 +286,9 @@ BOOST_AUTO_TEST_CASE(an_unknown_section_is_an_error_that_suggests_the_nearest) {
   expect(errors_in("[[streams]]\n"),
          {R"(troupe.toml:1: unknown section "streams"; did you mean "stream"?)"});
   expect(errors_in("[banana]\n"), {R"(troupe.toml:1: unknown section "banana")"});
+  expect(errors_in("[cluster]\n[cluster.tsl]\nkey = \"k\"\n"),
+         {R"(troupe.toml:2: unknown section "cluster.tsl"; did you mean "cluster.tls"?)"});
+  expect(errors_in("[limits.banana]\n"), {R"(troupe.toml:1: unknown section "limits.banana")"});
 }
 
 BOOST_AUTO_TEST_CASE(a_section_in_the_wrong_form_is_an_error) {
@@ -205,6 +301,10 @@ BOOST_AUTO_TEST_CASE(a_section_in_the_wrong_form_is_an_error) {
   expect(errors_in("[listener]"), two_brackets);
   expect(errors_in("listener = [1]"), two_brackets);
   expect(errors_in("listener = [{}, 1]"), two_brackets);
+  expect(errors_in("[cluster]\ntls = true\n"),
+         {R"(troupe.toml:2: "cluster.tls" is a section; write [cluster.tls] and its keys below)"});
+  expect(errors_in("[[cluster.tls]]"),
+         {R"(troupe.toml:1: "cluster.tls" is a section; write [cluster.tls] and its keys below)"});
   expect(errors_in("[stream]"), {"troupe.toml:1: write [[stream]] with two brackets, once for "
                                  "each, and its keys below"});
 }
@@ -286,6 +386,40 @@ BOOST_AUTO_TEST_CASE(overrides_set_options_by_their_dotted_name) {
   BOOST_TEST(values.limits.max_packet_size == 1024U * 1024U);
   BOOST_TEST(values.node.name == "a=b");
   BOOST_TEST((values.caf == std::vector<caf_option>{{"scheduler.max-throughput", "32"}}));
+}
+
+BOOST_AUTO_TEST_CASE(overrides_set_the_cluster_and_the_section_below_it) {
+  config values;
+  expect(set({"cluster.listen=127.0.0.1:0", "cluster.tls.key=/x", "cluster.tls.ca=a=b",
+              "cluster.seeds=a:1,b:2", "cluster.secret=correct,horse", "cluster.dead-after=1m"},
+             values),
+         {});
+  config wanted;
+  wanted.cluster.listen = "127.0.0.1:0";
+  wanted.cluster.tls = {"", "/x", "a=b"};
+  wanted.cluster.seeds = {"a:1", "b:2"};
+  wanted.cluster.secret = "correct,horse";
+  wanted.cluster.dead_after = 1min;
+  BOOST_TEST((values == wanted));
+  expect(set({"cluster.seeds="}, values), {});
+  BOOST_TEST(values.cluster.seeds.empty());
+}
+
+BOOST_AUTO_TEST_CASE(wrong_overrides_of_the_cluster_are_errors_that_suggest_the_nearest) {
+  config values;
+  expect(
+      set({"cluster.tls.kye=x", "cluster.tsl.key=x", "cluster.tls=x", "cluster.tls.=x", "cluster=x",
+           "cluster.seed=x", "cluster.tlskey=x", "cluster.missed-heartbeats=0"},
+          values),
+      {R"(--set cluster.tls.kye: unknown key "cluster.tls.kye"; did you mean "cluster.tls.key"?)",
+       R"(--set cluster.tsl.key: unknown key "cluster.tsl.key"; did you mean "cluster.tls.key"?)",
+       R"(--set cluster.tls: unknown key "cluster.tls")",
+       R"(--set cluster.tls.: unknown key "cluster.tls.")",
+       R"(--set cluster: unknown key "cluster")",
+       R"(--set cluster.seed: unknown key "cluster.seed"; did you mean "cluster.seeds"?)",
+       R"(--set cluster.tlskey: unknown key "cluster.tlskey")",
+       R"(--set cluster.missed-heartbeats: cluster.missed-heartbeats: expected heartbeats from 1 to 1000, got "0")"});
+  BOOST_TEST((values == config{}));
 }
 
 BOOST_AUTO_TEST_CASE(overrides_change_listeners_and_add_one_behind_the_last) {
@@ -377,6 +511,29 @@ BOOST_AUTO_TEST_CASE(variables_set_options_in_any_order) {
   BOOST_TEST(values.listeners[10].backlog == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(variables_set_the_cluster_and_the_section_below_it) {
+  config values;
+  values.cluster.seeds = {"old:1"};
+  expect(environment({"TROUPE_CLUSTER__TLS__KEY=/Key_1", "TROUPE_CLUSTER__SEEDS=a:1, B_b:2",
+                      "TROUPE_CLUSTER__SECRET_FILE=/run/secret",
+                      "TROUPE_CLUSTER__SECRET=Correct_Horse"},
+                     values),
+         {});
+  config wanted;
+  wanted.cluster.tls.key = "/Key_1";
+  wanted.cluster.seeds = {"a:1", "B_b:2"};
+  wanted.cluster.secret_file = "/run/secret";
+  wanted.cluster.secret = "Correct_Horse";
+  BOOST_TEST((values == wanted));
+  expect(environment({"TROUPE_CLUSTER__SEEDS="}, values), {});
+  BOOST_TEST(values.cluster.seeds.empty());
+  expect(environment({"TROUPE_CLUSTER__TLS__KYE=x", "TROUPE_CLUSTER_TLS_KEY=x"}, values),
+         {"TROUPE_CLUSTER_TLS_KEY: unknown variable \"TROUPE_CLUSTER_TLS_KEY\"; did you mean "
+          "\"TROUPE_CLUSTER__TLS__KEY\"?",
+          "TROUPE_CLUSTER__TLS__KYE: unknown key \"TROUPE_CLUSTER__TLS__KYE\"; did you mean "
+          "\"TROUPE_CLUSTER__TLS__KEY\"?"});
+}
+
 BOOST_AUTO_TEST_CASE(variables_add_streams_with_topics_as_they_are_written) {
   config values;
   expect(environment({"TROUPE_STREAM__1__FILTER=My_Plant/+/A-b", "TROUPE_STREAM__0__MAX_AGE=30d",
@@ -393,10 +550,11 @@ BOOST_AUTO_TEST_CASE(every_option_can_be_set_by_a_variable) {
     const bool is_item = find_section(each.section)->form == section_form::list;
     std::string name =
         "TROUPE_" + std::string(each.section) + (is_item ? "__0__" : "__") + std::string(each.key);
+    if (const auto dot = name.find('.'); dot != std::string::npos) name.replace(dot, 1, "__");
     for (char& c : name)
       c = c == '-' ? '_' : static_cast<char>(std::toupper(c));
     auto text = show(each, defaults);
-    std::erase(text, '"');
+    std::erase_if(text, [](char c) { return c == '"' || c == '[' || c == ']'; });
     auto values = defaults;
     expect(environment({name + "=" + text}, values), {});
     BOOST_TEST((values == defaults));
@@ -482,9 +640,14 @@ BOOST_AUTO_TEST_CASE(random_text_never_crashes_the_loaders) {
       c = static_cast<char>(random());
     const strings variables{"TROUPE_" + text, "TROUPE_LIMITS__" + noise + "=1",
                             "TROUPE_LISTENER__0__ADDRESS=tcp://" + noise,
-                            "TROUPE_STREAM__0__FILTER=" + noise};
-    const strings overrides{text, noise + "=" + noise, "listener.0.address=tcp://" + noise,
-                            "stream.1.filter=" + noise, "sys.interval=" + noise};
+                            "TROUPE_STREAM__0__FILTER=" + noise, "TROUPE_CLUSTER__SEEDS=" + noise};
+    const strings overrides{text,
+                            noise + "=" + noise,
+                            "listener.0.address=tcp://" + noise,
+                            "stream.1.filter=" + noise,
+                            "sys.interval=" + noise,
+                            "cluster.listen=" + noise,
+                            "cluster.tls." + noise + "=1"};
     const auto loaded = load_config({pick(2) == 0 ? text : noise, "f", variables, overrides});
     BOOST_TEST(loaded.errors.size() <= 3 * max_config_errors, "seed " << seed);
   }

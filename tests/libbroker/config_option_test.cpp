@@ -61,6 +61,10 @@ BOOST_AUTO_TEST_CASE(every_field_has_an_option) {
   BOOST_TEST(option_count("scheduler") == field_count<scheduler_config>());
   BOOST_TEST(option_count("store") == field_count<store_config>());
   BOOST_TEST(option_count("stream") == field_count<stream_config>());
+  BOOST_TEST(option_count("durability") == field_count<durability_rule>());
+  // `tls` is a section of its own.
+  BOOST_TEST(option_count("cluster") + 1 == field_count<cluster_config>());
+  BOOST_TEST(option_count("cluster.tls") == field_count<cluster_tls_config>());
   BOOST_TEST(option_count("sys") == field_count<sys_config>());
   BOOST_TEST(option_count("log") == field_count<log_config>());
   BOOST_TEST(option_count("shutdown") == field_count<shutdown_config>());
@@ -84,7 +88,8 @@ BOOST_AUTO_TEST_CASE(every_default_is_taken_as_it_is_shown) {
   for (const auto& each : options()) {
     auto values = defaults;
     auto text = show(each, values);
-    if (text.starts_with('"')) text = text.substr(1, text.size() - 2);
+    const bool is_enclosed = text.starts_with('"') || text.starts_with('[');
+    if (is_enclosed) text = text.substr(1, text.size() - 2);
     const auto problem = assign(each, text, values);
     BOOST_TEST(!problem, dotted_name(each) << ": " << problem.value_or(""));
     BOOST_TEST((values == defaults), dotted_name(each));
@@ -109,6 +114,54 @@ BOOST_AUTO_TEST_CASE(numbers_are_taken_up_to_both_ends_of_their_range_and_not_be
     BOOST_TEST((values == before), dotted_name(each));
   }
   BOOST_TEST(numbers > 30U);
+}
+
+BOOST_AUTO_TEST_CASE(a_list_of_texts_is_set_from_one_text_or_from_many_and_shown_as_an_array) {
+  const auto& seeds = *find_option("cluster", "seeds");
+  config values;
+  BOOST_TEST(!assign(seeds, "a:1, b:2", values));
+  BOOST_TEST((values.cluster.seeds == std::vector<std::string>{"a:1", "b:2"}));
+  BOOST_TEST(show(seeds, values) == R"(["a:1", "b:2"])");
+  assign_list(seeds, {"a,b", " c"}, values);
+  BOOST_TEST((values.cluster.seeds == std::vector<std::string>{"a,b", " c"}));
+  BOOST_TEST(show(seeds, values) == R"(["a,b", " c"])");
+  BOOST_TEST(number_of(seeds, values) == 0U);
+  BOOST_TEST(!assign(seeds, "", values));
+  BOOST_TEST((values == config{}));
+  BOOST_TEST(show(seeds, values) == "[]");
+  BOOST_TEST(expected_value(seeds) == R"(texts in brackets, as in ["a", "b"])");
+}
+
+BOOST_AUTO_TEST_CASE(texts_and_lists_of_texts_are_told_from_each_other_and_from_the_rest) {
+  const auto named = [](std::string_view section, std::string_view key) {
+    return *find_option(section, key);
+  };
+  BOOST_TEST(is_text_list(named("cluster", "seeds")));
+  BOOST_TEST(!is_free_text(named("cluster", "seeds")));
+  for (const auto& text : {named("cluster", "secret"), named("cluster.tls", "ca")}) {
+    BOOST_TEST(is_free_text(text), dotted_name(text));
+    BOOST_TEST(!is_text_list(text), dotted_name(text));
+  }
+  for (const auto& other : {named("cluster", "heartbeat"), named("listener", "address")}) {
+    BOOST_TEST(!is_free_text(other), dotted_name(other));
+    BOOST_TEST(!is_text_list(other), dotted_name(other));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_secret_is_taken_and_never_shown) {
+  std::size_t secrets = 0;
+  for (const auto& each : options()) {
+    if (!each.is_secret) continue;
+    ++secrets;
+    BOOST_TEST_REQUIRE(is_free_text(each), dotted_name(each));
+    config values;
+    BOOST_TEST(show(each, values) == R"("")");
+    BOOST_TEST(!assign(each, "correct horse battery", values));
+    BOOST_TEST(show(each, values) == R"("***")");
+  }
+  BOOST_TEST(secrets == 1U);
+  BOOST_TEST(find_option("cluster", "secret")->is_secret);
+  BOOST_TEST(print_default_config().find("\nsecret = \"\"\n") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(every_list_can_be_counted_emptied_and_filled_and_nothing_else_can) {
@@ -140,6 +193,8 @@ BOOST_AUTO_TEST_CASE(the_printed_default_configuration_loads_to_the_default) {
   values.listeners.clear();
   values.limits.max_packet_size = 1;
   values.store.max_bytes = 1;
+  values.cluster.seeds = {"a:1"};
+  values.cluster.tls.key = "k";
   const auto errors = load_toml(print_default_config(), "default.toml", values);
   BOOST_TEST(errors.empty());
   for (const auto& error : errors)
@@ -242,6 +297,8 @@ BOOST_AUTO_TEST_CASE(suggestions_name_the_nearest_option_in_any_section) {
   BOOST_TEST(nearest_section("limit") == "limits");
   BOOST_TEST(nearest_section("listeners") == "listener");
   BOOST_TEST(nearest_section("streams") == "stream");
+  BOOST_TEST(nearest_section("cluster.tsl") == "cluster.tls");
+  BOOST_TEST(nearest("cluster.tls", "secret-fil") == "cluster.secret-file");
   BOOST_TEST(nearest_section("banana") == "");
 }
 

@@ -1,3 +1,4 @@
+#include "libbroker/config/host_port.hpp"
 #include "libbroker/config/listener_address.hpp"
 #include "libbroker/config/value_text.hpp"
 
@@ -17,6 +18,19 @@ listener_address address_of(std::string_view text) {
 
 std::string problem_with(std::string_view text) {
   auto parsed = parse_listener_address(text);
+  BOOST_REQUIRE_MESSAGE(parsed.index() == 1, text << " was taken");
+  return std::get<std::string>(parsed);
+}
+
+host_port host_port_of(std::string_view text) {
+  auto parsed = parse_host_port(text);
+  const auto* problem = std::get_if<std::string>(&parsed);
+  BOOST_REQUIRE_MESSAGE(problem == nullptr, text << ": " << (problem ? *problem : ""));
+  return std::get<host_port>(parsed);
+}
+
+std::string problem_with_host_port(std::string_view text) {
+  auto parsed = parse_host_port(text);
   BOOST_REQUIRE_MESSAGE(parsed.index() == 1, text << " was taken");
   return std::get<std::string>(parsed);
 }
@@ -85,6 +99,64 @@ BOOST_AUTO_TEST_CASE(quoting_escapes_what_toml_does_not_take_raw) {
   BOOST_TEST(quoted("a\"b\\c\n\x7F") == R"("a\"b\\c\u000A\u007F")");
 }
 
+BOOST_AUTO_TEST_CASE(a_list_is_split_at_its_commas_and_loses_blanks_around_them) {
+  using texts = std::vector<std::string>;
+  BOOST_TEST((parse_list("") == texts{}));
+  BOOST_TEST((parse_list(" \t") == texts{}));
+  BOOST_TEST((parse_list("a:1") == texts{"a:1"}));
+  BOOST_TEST((parse_list("a:1,b:2") == texts{"a:1", "b:2"}));
+  BOOST_TEST((parse_list(" a b ,\tc\t") == texts{"a b", "c"}));
+  BOOST_TEST((parse_list(",") == texts{"", ""}));
+  BOOST_TEST((parse_list("a, ,b,") == texts{"a", "", "b", ""}));
+}
+
+BOOST_AUTO_TEST_CASE(a_list_is_shown_as_toml_has_it) {
+  BOOST_TEST(show_list({}) == "[]");
+  BOOST_TEST(show_list({""}) == R"([""])");
+  BOOST_TEST(show_list({"a", "b\"c", ""}) == R"(["a", "b\"c", ""])");
+}
+
+BOOST_AUTO_TEST_CASE(a_host_and_a_port_are_read_and_printed) {
+  BOOST_TEST((host_port_of("a-1.example_b.org:1884") == host_port{"a-1.example_b.org", 1884}));
+  BOOST_TEST((host_port_of("[fe80::1]:65535") == host_port{"fe80::1", 65535}));
+  BOOST_TEST((host_port_of("10.0.0.1:0") == host_port{"10.0.0.1", 0}));
+  for (const auto* text : {"localhost:1", "[::]:0", "[::ffff:10.0.0.1]:1884", "0.0.0.0:65535"})
+    BOOST_TEST(to_string(host_port_of(text)) == text);
+}
+
+BOOST_AUTO_TEST_CASE(a_port_may_be_missing_only_where_there_is_a_default) {
+  BOOST_TEST((std::get<host_port>(parse_host_port("h", 7)) == host_port{"h", 7}));
+  BOOST_TEST((std::get<host_port>(parse_host_port("[::1]", 7)) == host_port{"::1", 7}));
+  BOOST_TEST((std::get<host_port>(parse_host_port("h:8", 7)) == host_port{"h", 8}));
+  BOOST_TEST(problem_with_host_port("h") == "the port is missing behind the host");
+  BOOST_TEST(problem_with_host_port("[::1]") == "the port is missing behind the host");
+}
+
+BOOST_AUTO_TEST_CASE(what_is_not_a_host_and_a_port_is_refused_with_the_reason) {
+  BOOST_TEST(problem_with_host_port("") == "the host is missing");
+  BOOST_TEST(problem_with_host_port(":1884") == "the host is missing");
+  BOOST_TEST(problem_with_host_port("::1") == R"(an IPv6 address needs brackets, as in "[::1]")");
+  BOOST_TEST(problem_with_host_port("[::1:1884") ==
+             "the bracket of the IPv6 address is not closed");
+  BOOST_TEST(problem_with_host_port("[]:1") == R"("" is not an IPv6 address)");
+  BOOST_TEST(problem_with_host_port("[h]:1") == R"("h" is not an IPv6 address)");
+  BOOST_TEST(problem_with_host_port("tcp//h:1") == R"("tcp//h" is not a host name)");
+  BOOST_TEST(problem_with_host_port("tcp://h:1") ==
+             "a host and a port stand alone, without \"tcp://\"");
+  for (const auto* port : {":", ":65536", ":-1", ":1x", ": 1", ":99999999999999999999"})
+    BOOST_TEST(problem_with_host_port("h" + std::string(port)) ==
+               "expected \":\" and a port up to 65535 behind the host, got " + quoted(port));
+  BOOST_TEST(problem_with_host_port("[::1]1").ends_with(R"(got "1")"));
+}
+
+BOOST_AUTO_TEST_CASE(a_wildcard_is_one_in_any_spelling) {
+  for (const auto* host :
+       {"0.0.0.0", "0", "000.0.0.0", "::", "::0", "0:0:0:0:0:0:0:0", "::0.0.0.0"})
+    BOOST_TEST(is_wildcard_host(host), host);
+  for (const auto* host : {"", "0.0.0.1", "10.0.0.0", "::1", "zero", "0.example.org", "localhost"})
+    BOOST_TEST(!is_wildcard_host(host), host);
+}
+
 BOOST_AUTO_TEST_CASE(tcp_addresses_have_a_host_and_a_port) {
   BOOST_TEST((address_of("tcp://0.0.0.0:1884") ==
               listener_address{listener_scheme::tcp, "0.0.0.0", 1884, ""}));
@@ -117,7 +189,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_an_address_is_refused_with_the_reason) {
   BOOST_TEST(problem_with("tcp://[1883]:1").find("IPv6") != std::string::npos);
   BOOST_TEST(problem_with("tcp://h/x:1").find("host name") != std::string::npos);
   for (const auto* text : {"tcp://h:65536", "tcp://h:-1", "tcp://h:", "tcp://h:1x", "tcp://[::1]1"})
-    BOOST_TEST(problem_with(text).find("port from 0 to 65535") != std::string::npos, text);
+    BOOST_TEST(problem_with(text).find("port up to 65535") != std::string::npos, text);
 }
 
 BOOST_AUTO_TEST_CASE(an_address_is_printed_as_it_is_read) {

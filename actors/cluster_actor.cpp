@@ -1,0 +1,348 @@
+#include "actors/cluster_actor.hpp"
+
+#include "actors/log_text.hpp"
+#include "actors/peer_actor.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <memory>
+#include <random>
+#include <utility>
+
+namespace troupe {
+
+namespace {
+
+constexpr std::chrono::seconds handshake_timeout{5};
+constexpr std::chrono::seconds connect_timeout{10};
+constexpr std::chrono::seconds answer_timeout{1};
+/// Handshakes that others have begun at a time; one more ends the oldest.
+constexpr std::size_t most_responses = 64;
+
+std::uint64_t random_number() {
+  std::random_device random;
+  return static_cast<std::uint64_t>(random()) << 32 | random();
+}
+
+handshake_nonce make_nonce() {
+  handshake_nonce nonce;
+  std::random_device random;
+  for (char& each : nonce)
+    each = static_cast<char>(random());
+  return nonce;
+}
+
+membership_settings settings_of(const cluster_config& settings) {
+  return {.connects = {}, .dead_after = settings.dead_after};
+}
+
+}  // namespace
+
+cluster_actor::cluster_actor(caf::actor_config& config, const node_context& house,
+                             const cluster_key& key, std::vector<caf::execution_unit*> homes)
+    : exposed(config), house_(house), key_(key), homes_(std::move(homes)) {}
+
+cluster_actor::behavior_type cluster_actor::make_behavior() {
+  return {
+      [this](const link_packet& packet) { handle(packet); },
+      [this](const enter_cluster& request) { enter(request); },
+      [this](const link_changed& event) { handle(event); },
+      [this](const gossip_heard& heard) {
+        const auto taken = members_->gossip(heard.from, heard.bytes, current_time(*this), effects_);
+        if (!taken)
+          spdlog::error("event=bad_gossip node={} reason=\"{}\"", heard.from.name,
+                        taken.error().what);
+        carry_out();
+      },
+      [this](const cluster_timer& due) { handle(due); },
+      [this](const cluster_command& command) { return handle(command); },
+      [this](const stop_now&) {
+        for (const auto& [name, link] : links_)
+          send(link.peer, stop_now{});
+        quit();
+      },
+  };
+}
+
+void cluster_actor::on_exit() {
+  links_.clear();
+  initiations_.clear();
+  responses_.clear();
+  connector_ = nullptr;
+}
+
+void cluster_actor::enter(const enter_cluster& request) {
+  self_ = {house_.identity, request.address};
+  connector_ = request.connector;
+  members_.emplace(house_.identity, request.address, house_.settings.cluster.seeds,
+                   settings_of(house_.settings.cluster), random_number(),
+                   std::vector<member_record>{}, current_time(*this));
+  handle(cluster_timer{});
+}
+
+// -- handshakes: the initiator --------------------------------------------------------
+
+void cluster_actor::connect(const connect_request& target) {
+  request(connector_, connect_timeout, connect_node{target.address})
+      .then([this, target](node_reached& reached) { begin_handshake(target, reached.door); },
+            [this, target](const caf::error& why) {
+              spdlog::debug("event=connect_failed address={} reason=\"{}\"",
+                            log_text{target.address}, caf::to_string(why));
+              members_->connect_failed(target.address, current_time(*this), effects_);
+              carry_out();
+            });
+}
+
+void cluster_actor::begin_handshake(const connect_request& target, caf::strong_actor_ptr door) {
+  initiation begun{.machine = {key_, self_, make_nonce(), target.expected},
+                   .target = target,
+                   .door = std::move(door),
+                   .begun = current_time(*this)};
+  reply(begun.door, begun.machine.hello());
+  initiations_.emplace(++last_initiation_, std::move(begun));
+  set_timer();
+}
+
+std::map<std::uint64_t, cluster_actor::initiation>::iterator
+cluster_actor::find_initiation(const caf::strong_actor_ptr& door) {
+  return std::find_if(initiations_.begin(), initiations_.end(),
+                      [&](const auto& each) { return each.second.door == door; });
+}
+
+void cluster_actor::give_up(std::map<std::uint64_t, initiation>::iterator which,
+                            std::string_view why) {
+  const initiation failed = std::move(which->second);
+  initiations_.erase(which);
+  if (failed.machine.other().node == house_.identity) {
+    members_->seed_is_self(failed.target.address);
+  } else {
+    spdlog::warn("event=link_refused address={} reason=\"{}\"", log_text{failed.target.address},
+                 why);
+    members_->connect_failed(failed.target.address, current_time(*this), effects_);
+  }
+  carry_out();
+}
+
+/// A packet for a handshake that this node has begun.
+void cluster_actor::go_on(const link_packet& packet) {
+  const auto begun = find_initiation(current_sender());
+  if (begun == initiations_.end()) return;
+  if (is_kind(packet, packet_kind::challenge)) {
+    const auto proof = begun->second.machine.challenged(packet);
+    if (!proof) return give_up(begun, proof.error().what);
+    return reply(begun->second.door, *proof);
+  }
+  auto session = begun->second.machine.welcomed(packet);
+  if (!session) return give_up(begun, session.error().what);
+  const initiation done = std::move(begun->second);
+  initiations_.erase(begun);
+  const admission verdict = members_->admit(session->other.node);
+  if (verdict != admission::ok) {
+    spdlog::warn("event=link_refused address={} reason=\"{}\"", log_text{done.target.address},
+                 troupe::describe(verdict));
+    members_->connect_failed(done.target.address, current_time(*this), effects_);
+    return carry_out();
+  }
+  open(*std::move(session), done.door, done.target.address);
+}
+
+// -- handshakes: the responder --------------------------------------------------------
+
+void cluster_actor::handle(const link_packet& packet) {
+  if (!members_ || current_sender() == nullptr || packet.head.empty()) return;
+  switch (static_cast<packet_kind>(packet.head.front())) {
+  case packet_kind::hello: return answer_hello(packet);
+  case packet_kind::proof: return answer_proof(packet);
+  case packet_kind::challenge:
+  case packet_kind::welcome:
+  case packet_kind::refusal: return go_on(packet);
+  case packet_kind::sealed: break;
+  }
+  // The first packet of a link: whose peer it is for the node there does not know.
+  const auto known = sessions_.find(session_of(packet).value_or(0));
+  if (known == sessions_.end()) return;
+  link_of(known->second)
+      .peer->enqueue(current_sender(), caf::make_message_id(), caf::make_message(packet),
+                     context());
+}
+
+void cluster_actor::answer_hello(const link_packet& hello) {
+  if (responses_.size() >= most_responses) {
+    const auto oldest =
+        std::min_element(responses_.begin(), responses_.end(), [](const auto& a, const auto& b) {
+          return a.second.begun < b.second.begun;
+        });
+    responses_.erase(oldest);
+  }
+  const auto who = caf::actor_cast<caf::actor_addr>(current_sender());
+  responses_.erase(who);
+  response& made = responses_
+                       .emplace(who, response{.machine = {key_, self_, make_nonce()},
+                                              .begun = current_time(*this)})
+                       .first->second;
+  const auto challenge = made.machine.greeted(hello);
+  if (!challenge) return refuse(challenge.error().what);
+  made.is_challenged = true;
+  reply(current_sender(), *challenge);
+  set_timer();
+}
+
+void cluster_actor::answer_proof(const link_packet& proof) {
+  const auto found = responses_.find(caf::actor_cast<caf::actor_addr>(current_sender()));
+  if (found == responses_.end() || !found->second.is_challenged) return;
+  auto session = found->second.machine.proven(proof);
+  if (!session) return refuse(session.error().what);
+  const admission verdict = members_->admit(session->other.node);
+  if (verdict != admission::ok) return refuse(troupe::describe(verdict));
+  link_packet welcome = found->second.machine.welcome();
+  responses_.erase(found);
+  open(*std::move(session), nullptr, {});
+  reply(current_sender(), std::move(welcome));
+}
+
+void cluster_actor::refuse(std::string_view why) {
+  house_.counts.add(&metrics::counters::links_refused);
+  spdlog::warn("event=link_refused reason=\"{}\"", why);
+  responses_.erase(caf::actor_cast<caf::actor_addr>(current_sender()));
+  reply(current_sender(), refuse_link(why));
+}
+
+void cluster_actor::reply(const caf::strong_actor_ptr& to, link_packet packet) {
+  send_packet(to, std::move(packet));
+}
+
+// -- links ----------------------------------------------------------------------------
+
+cluster_actor::member_link& cluster_actor::link_of(const std::string& name) {
+  member_link& link = links_[name];
+  if (!link.peer)
+    link.peer = spawn_at<peer_actor>(
+        system(), homes_.empty() ? nullptr : homes_[links_.size() % homes_.size()], house_, name);
+  return link;
+}
+
+void cluster_actor::open(link_session session, caf::strong_actor_ptr door, std::string dialed) {
+  const std::string name = session.other.node.name;
+  std::erase_if(sessions_, [&](const auto& each) { return each.second == name; });
+  sessions_[session.id] = name;
+  member_link& link = link_of(name);
+  link.dialed = std::move(dialed);
+  send(link.peer, open_link{std::move(session), std::move(door)});
+}
+
+void cluster_actor::handle(const link_changed& event) {
+  const time_point now = current_time(*this);
+  const auto link = links_.find(event.node.node.name);
+  if (link == links_.end()) return;
+  if (event.is_up)
+    members_->link_up(event.node.node, event.node.address, link->second.dialed, now, effects_);
+  else
+    members_->link_down(event.node.node, now, effects_);
+  carry_out();
+}
+
+// -- members --------------------------------------------------------------------------
+
+void cluster_actor::carry_out() {
+  const membership_effects due = std::exchange(effects_, {});
+  for (const node_identity& each : due.disconnects)
+    if (const auto link = links_.find(each.name); link != links_.end())
+      send(link->second.peer, link_broken{});
+  for (const member_event& event : due.events)
+    report(event);
+  for (const membership_effects::message& message : due.messages)
+    for (const std::string& name : message.to)
+      if (const auto link = links_.find(name); link != links_.end())
+        send(link->second.peer, tell_node{record_kind::gossip, message.bytes});
+  for (const connect_request& target : due.connects)
+    connect(target);
+  set_timer();
+}
+
+void cluster_actor::report(const member_event& event) {
+  using kind = member_event::kind;
+  const auto link = links_.find(event.node.name);
+  switch (event.what) {
+  case kind::up:
+  case kind::down:
+  case kind::replaced: return;  // the peer says so
+  case kind::joined: spdlog::info("event=node_joined node={}", event.node.name); return;
+  case kind::returned: spdlog::info("event=node_returned node={}", event.node.name); return;
+  case kind::dead:
+    spdlog::warn("event=node_dead node={}", event.node.name);
+    if (link != links_.end()) send(link->second.peer, node_died{});
+    return;
+  case kind::left:
+  case kind::forgotten:
+    spdlog::info("event=node_left node={}", event.node.name);
+    if (link != links_.end()) send(link->second.peer, node_died{});
+    return;
+  }
+}
+
+void cluster_actor::end_old_handshakes(time_point now) {
+  std::erase_if(responses_,
+                [&](const auto& each) { return now - each.second.begun >= handshake_timeout; });
+  for (auto at = initiations_.begin(); at != initiations_.end();) {
+    const auto next = std::next(at);
+    if (now - at->second.begun >= handshake_timeout) give_up(at, "no answer");
+    at = next;
+  }
+}
+
+void cluster_actor::handle(const cluster_timer&) {
+  timer_at_.reset();
+  const time_point now = current_time(*this);
+  end_old_handshakes(now);
+  members_->tick(now, effects_);
+  carry_out();
+}
+
+void cluster_actor::set_timer() {
+  const time_point now = current_time(*this);
+  time_point due = members_->deadline().value_or(time_point::max());
+  for (const auto& [number, each] : initiations_)
+    due = std::min(due, each.begun + handshake_timeout);
+  for (const auto& [who, each] : responses_)
+    due = std::min(due, each.begun + handshake_timeout);
+  if (due == time_point::max() || (timer_at_ && *timer_at_ <= due)) return;
+  timer_at_ = due;
+  delayed_send(this, due > now ? due - now : std::chrono::milliseconds(0), cluster_timer{});
+}
+
+caf::result<cluster_status> cluster_actor::handle(const cluster_command& command) {
+  if (!members_) return cluster_status{};
+  const time_point now = current_time(*this);
+  if (command.what == cluster_command::verb::join) members_->join(command.address, now, effects_);
+  if (command.what == cluster_command::verb::leave) members_->leave(now, effects_);
+  carry_out();
+  return describe();
+}
+
+caf::typed_response_promise<cluster_status> cluster_actor::describe() {
+  struct inquiry {
+    cluster_status answer;
+    std::size_t waiting_for = 1;
+    caf::typed_response_promise<cluster_status> promise;
+
+    void one_done() {
+      if (--waiting_for == 0) promise.deliver(std::move(answer));
+    }
+  };
+  auto state = std::make_shared<inquiry>();
+  state->promise = make_response_promise<cluster_status>();
+  state->answer.members = members_->members();
+  state->waiting_for += links_.size();
+  for (const auto& [name, link] : links_)
+    request(link.peer, answer_timeout, describe_peer{})
+        .then(
+            [state](peer_description& one) {
+              state->answer.peers.push_back(std::move(one));
+              state->one_done();
+            },
+            [state](const caf::error&) { state->one_done(); });
+  state->one_done();
+  return state->promise;
+}
+
+}  // namespace troupe

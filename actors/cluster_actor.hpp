@@ -1,0 +1,89 @@
+#pragma once
+
+#include "actors/exposed.hpp"
+#include "actors/node_context.hpp"
+#include "actors/protocol.hpp"
+#include "libbroker/cluster/link_handshake.hpp"
+#include "libbroker/cluster/membership.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace troupe {
+
+/// Who the members are, and a link with each: runs `membership`, makes and answers handshakes,
+/// and has a peer actor for each other node. It is what is published at the cluster port.
+class cluster_actor final : public exposed<cluster_handle> {
+public:
+  /// `key`: of the cluster's secret; `homes`: the workers, among which peers are spread.
+  cluster_actor(caf::actor_config& config, const node_context& house, const cluster_key& key,
+                std::vector<caf::execution_unit*> homes);
+
+  const char* name() const override { return "cluster"; }
+
+protected:
+  behavior_type make_behavior() override;
+  void on_exit() override;
+
+private:
+  struct initiation {
+    link_initiator machine;
+    connect_request target;
+    caf::strong_actor_ptr door;
+    time_point begun{};
+  };
+  struct response {
+    link_responder machine;
+    bool is_challenged = false;
+    time_point begun{};
+  };
+  struct member_link {
+    peer_handle peer;
+    std::string dialed;  ///< where this node connected to; empty if it was the other
+  };
+
+  void enter(const enter_cluster& request);
+  void connect(const connect_request& target);
+  void begin_handshake(const connect_request& target, caf::strong_actor_ptr door);
+
+  void handle(const link_packet& packet);
+  void answer_hello(const link_packet& hello);
+  void answer_proof(const link_packet& proof);
+  void go_on(const link_packet& packet);
+  void give_up(std::map<std::uint64_t, initiation>::iterator which, std::string_view why);
+  void refuse(std::string_view why);
+  [[nodiscard]] std::map<std::uint64_t, initiation>::iterator
+  find_initiation(const caf::strong_actor_ptr& door);
+  void open(link_session session, caf::strong_actor_ptr door, std::string dialed);
+  [[nodiscard]] member_link& link_of(const std::string& name);
+
+  void handle(const link_changed& event);
+  [[nodiscard]] caf::result<cluster_status> handle(const cluster_command& command);
+  [[nodiscard]] caf::typed_response_promise<cluster_status> describe();
+  void handle(const cluster_timer&);
+  void end_old_handshakes(time_point now);
+  void carry_out();
+  void report(const member_event& event);
+  void set_timer();
+  void reply(const caf::strong_actor_ptr& to, link_packet packet);
+
+  const node_context& house_;
+  const cluster_key key_;
+  const std::vector<caf::execution_unit*> homes_;
+  node_introduction self_;
+  connector_handle connector_;
+  std::optional<membership> members_;  ///< nothing before `enter_cluster`
+  membership_effects effects_;
+  std::map<std::string, member_link, std::less<>> links_;  ///< by name
+  std::map<std::uint64_t, std::string> sessions_;          ///< whose link it is, by session
+  std::map<std::uint64_t, initiation> initiations_;        ///< by number
+  std::uint64_t last_initiation_ = 0;
+  std::map<caf::actor_addr, response> responses_;  ///< by who asked
+  std::optional<time_point> timer_at_;
+};
+
+}  // namespace troupe

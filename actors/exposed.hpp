@@ -1,0 +1,46 @@
+#pragma once
+
+#include "actors/homed.hpp"
+#include "libbroker/cluster/link_packet.hpp"
+
+#include <caf/all.hpp>
+
+#include <utility>
+
+namespace troupe {
+
+/// Base of actors that other nodes can send to. What comes over the network and is no packet of
+/// a link is dropped, above all CAF's own messages, which end actors: CAF carries them for
+/// everybody who has reached the cluster port, and only packets have a seal. That goes for messages
+/// of no sender, too; such an actor is ended by `stop_now`, and watches by functors.
+template <class Handle>
+class exposed : public homed<Handle> {
+public:
+  explicit exposed(caf::actor_config& config) : homed<Handle>(config) {
+    this->set_default_handler(caf::drop);
+  }
+
+  using homed<Handle>::enqueue;
+  void enqueue(caf::mailbox_element_ptr message, caf::execution_unit* sender) override {
+    if (is_welcome(*message)) homed<Handle>::enqueue(std::move(message), sender);
+  }
+
+protected:
+  /// To an actor of another node, whose interface is not known here.
+  void send_packet(const caf::strong_actor_ptr& to, link_packet&& packet) {
+    to->enqueue(this->ctrl(), caf::make_message_id(), caf::make_message(std::move(packet)),
+                this->context());
+  }
+
+private:
+  [[nodiscard]] bool is_welcome(const caf::mailbox_element& message) const {
+    const caf::type_erased_tuple& content = message.content();
+    if (content.match_elements<link_packet>()) return true;
+    const bool is_from_here =
+        message.sender == nullptr || message.sender->node() == this->home_system().node();
+    return is_from_here && !content.match_elements<caf::exit_msg>() &&
+           !content.match_elements<caf::down_msg>();
+  }
+};
+
+}  // namespace troupe

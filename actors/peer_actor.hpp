@@ -1,0 +1,118 @@
+#pragma once
+
+#include "actors/exposed.hpp"
+#include "actors/node_context.hpp"
+#include "actors/protocol.hpp"
+#include "libbroker/cluster/frame.hpp"
+#include "libbroker/cluster/node_link.hpp"
+#include "libbroker/cluster/route_table.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace troupe {
+
+/// Runs the link with one other node. Towards the shards it is a subscriber for everything that
+/// the node wants, and the publisher of everything that the node sends; what it collects while
+/// its mailbox holds more goes out as one frame.
+class peer_actor final : public exposed<peer_handle> {
+public:
+  peer_actor(caf::actor_config& config, const node_context& house, std::string name);
+
+  const char* name() const override { return "peer"; }
+
+protected:
+  behavior_type make_behavior() override;
+  void on_exit() override;
+
+private:
+  // The link.
+  void handle(const link_packet& packet);
+  void handle(const open_link& request);
+  void handle(const link_broken& event);
+  void handle(const link_timer&);
+  void carry_out();
+  void came_up(bool begins_anew);
+  void went_down(std::string_view why);
+  void transmit(link_packet&& packet);
+  void watch(const caf::strong_actor_ptr& other);
+  void set_timer();
+
+  // To the node: peer_outbound.cpp.
+  void handle(deliver& batch);
+  void handle(const tell_node& what);
+  void handle(const routes_changed& changes);
+  /// Whether messages may go out now.
+  [[nodiscard]] bool takes_messages() const noexcept;
+  void forward(const deliver& batch);
+  void forward_waiting();
+  void drop(const deliver& batch);
+  void add_record(record_kind kind, std::string_view content);
+  void end_publishes();
+  void request_flush();
+  void send_frame();
+
+  // From the node: peer_inbound.cpp.
+  void take_frame(const link_effects::arrival& frame);
+  void take_record(std::uint64_t kind, std::string_view content);
+  void take_publishes(std::string_view content);
+  void publish_block(shard_index shard, time_point received_at);
+  void take_routes(std::string_view content);
+  void install(const std::vector<route_change>& changes, std::uint64_t record);
+  void handle(const routes_installed& answer);
+  void take_routes_installed(std::string_view content);
+  void handle(const accepted& batch);
+  void report_handled();
+
+  const node_context& house_;
+  const std::string name_;      ///< of the node
+  const std::uint64_t number_;  ///< as subscriber and publisher
+  const session_flow_ptr flow_;
+
+  node_link link_;
+  link_effects effects_;
+  node_introduction node_;
+  caf::strong_actor_ptr other_;  ///< the peer actor there, or first its cluster actor
+  std::optional<time_point> timer_at_;
+
+  // To the node.
+  frame_builder frame_;
+  std::string publishes_;        ///< runs of a record that is not in the frame yet
+  std::deque<deliver> waiting_;  ///< for credit, or for the link
+  bool flush_requested_ = false;
+  std::uint64_t last_routes_ = 0;  ///< number of the last record of routes
+  struct announcement {
+    std::uint64_t record = 0;
+    shard_index shard = 0;
+    std::uint64_t ticket = 0;
+  };
+  std::deque<announcement> announcements_;  ///< that the node has not confirmed
+  std::uint32_t snapshot_ = 0;              ///< number of the last one
+  std::size_t waiting_for_shards_ = 0;      ///< that have not told all of theirs
+
+  // From the node.
+  route_table routes_;
+  struct unhandled_frame {
+    std::uint64_t sequence = 0;  ///< 0: of an earlier stream
+    std::size_t blocks = 0;      ///< that are not routed yet
+  };
+  std::deque<unhandled_frame> frames_;
+  std::uint32_t first_frame_ = 0;                ///< number of frames_.front()
+  std::vector<message_block_builder> builders_;  ///< by shard
+  struct installation {
+    std::uint64_t record = 0;
+    std::size_t shards = 0;  ///< that have not answered
+  };
+  std::unordered_map<std::uint64_t, installation> installations_;  ///< by ticket
+  std::uint64_t last_ticket_ = 0;
+
+  std::uint64_t messages_forwarded_ = 0;
+  std::uint64_t messages_received_ = 0;
+  std::uint64_t messages_dropped_ = 0;
+};
+
+}  // namespace troupe

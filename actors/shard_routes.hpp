@@ -1,0 +1,78 @@
+#pragma once
+
+#include "actors/node_context.hpp"
+#include "actors/protocol.hpp"
+#include "libbroker/cluster/route_announcer.hpp"
+#include "libbroker/router/router.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace troupe {
+
+/// What a shard does for other nodes: it tells them which filters this node wants, forwards what
+/// they want, and has subscribers wait until they know.
+///
+/// A filter is announced by the shard that its text hashes to, also if it stands in all of them.
+class shard_routes {
+public:
+  shard_routes(shard_handle::base& shard, const node_context& house, shard_index number);
+
+  // -- what others want
+
+  void install(const install_routes& request);
+  /// Whether there is somebody to forward to.
+  [[nodiscard]] bool has_nodes() const noexcept { return !nodes_.empty(); }
+  [[nodiscard]] router& forwards() noexcept { return forwards_; }
+  /// Appends what was collected for nodes to their mailboxes.
+  void hand_out();
+
+  // -- what this node wants
+
+  /// `from` has the filters that the node is told of first.
+  void watch(const watch_routes& request, const router& from);
+  void unwatch(const unwatch_routes& request);
+  void handle(const routes_announced& answer);
+  /// The most demanding subscription to `filter`, which this shard may have to announce, was
+  /// `before` and is `after` now.
+  void changed(std::string_view filter, route_interest before, route_interest after);
+  /// Answers a subscriber as soon as all nodes know what has changed so far, or have had time.
+  void answer_when_known(subscriber_handle subscriber, subscriptions_added&& answer);
+  /// Tells the nodes what has changed.
+  void tell();
+  void handle(const announcing_timer&);
+
+  void clear();
+
+private:
+  struct node {
+    peer_handle peer;
+    session_flow_ptr flow;
+    subscriber_index index = 0;
+  };
+  struct held_answer {
+    std::uint64_t ticket = 0;
+    time_point since{};
+    subscriber_handle subscriber;
+    subscriptions_added answer;
+  };
+
+  void hand_out(const routed& match);
+  void release_answers();
+
+  shard_handle::base& shard_;
+  const node_context& house_;
+  const shard_index number_;
+  router forwards_;
+  std::unordered_map<std::uint64_t, node> nodes_;  ///< by number
+  std::vector<std::uint64_t> node_at_;             ///< by `subscriber_index`
+  std::vector<routed> deliveries_;                 // scratch
+  route_announcer announcer_;
+  std::deque<held_answer> held_;
+  bool timer_set_ = false;
+};
+
+}  // namespace troupe

@@ -1,0 +1,108 @@
+#pragma once
+
+#include "libbroker/cluster/route.hpp"
+#include "libbroker/log_cursor.hpp"
+#include "libbroker/log_interests.hpp"
+#include "libbroker/message/delivery.hpp"
+#include "libbroker/router/router.hpp"
+#include "libbroker/shard_requests.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <vector>
+
+namespace troupe {
+
+/// What a `forward_log` wants done after it handled an input; the caller owns and reuses it,
+/// carries everything out and calls `clear`.
+struct forward_effects {
+  intrusive_ptr<delivery> messages;  ///< for the node, in order; null: none
+  std::vector<shard_set_live> requests;
+  std::optional<log_request> read_log;
+
+  void clear() noexcept {
+    messages = nullptr;
+    requests.clear();
+    read_log.reset();
+  }
+};
+
+/// What another node gets of this node's log, as a state machine without I/O. While its link is
+/// up and has room it is *live* like a session; what it missed is read from the log, so that a
+/// partition of hours costs nothing but disk. Behind the cursor comes a second one: up to where
+/// the node has handled it. From there it goes on when either side has crashed, and the node
+/// leaves out what it has. Messages that are not in the log pass through. The caller serialises
+/// the calls.
+class forward_log {
+public:
+  /// For a node that was not known: `head` of the log is where it begins.
+  forward_log(std::uint32_t shards, log_offset head);
+  /// Of an earlier life; `handled`: as returned by that.
+  forward_log(std::uint32_t shards, std::vector<log_offset> handled);
+
+  /// What the node wants has changed.
+  void change_route(const route_change& change);
+
+  // -- the link
+
+  /// `begins_anew`: the node has nothing but what it has handled.
+  void link_up(bool begins_anew, log_offset head, bool has_room, forward_effects& effects);
+  void link_down(forward_effects& effects);
+  /// All messages so far are in frames up to `sequence`.
+  void sent(std::uint64_t sequence);
+  /// The node has handled the frames up to it.
+  void handled(std::uint64_t sequence);
+
+  // -- shards and the log; `has_room`: the link takes messages
+
+  /// Without room messages of the log wait there; others are for the caller to keep.
+  void deliver(const delivery& batch, shard_index from, bool has_room, forward_effects& effects);
+  void deliveries_missed(shard_index from, log_offset head, bool has_room,
+                         forward_effects& effects);
+  void live_set(shard_index from, request_number number, log_offset through, log_offset head,
+                bool has_room, forward_effects& effects);
+  void log_read(request_number number, log_page&& page, bool failed, log_offset head, bool has_room,
+                forward_effects& effects);
+  /// Goes on reading, if there is something to be read and room for it.
+  void follow(log_offset head, bool has_room, forward_effects& effects);
+
+  // -- what is kept
+
+  /// Up to where the node has handled everything, by shard or partition.
+  [[nodiscard]] const std::vector<log_offset>& handled_positions() const noexcept {
+    return handled_;
+  }
+  /// What the node needs of the log at or below `head`, all of which has been handed out.
+  [[nodiscard]] std::optional<log_interest> interest(log_offset head);
+  [[nodiscard]] bool is_live() const noexcept { return cursor_.now() == log_cursor::phase::live; }
+
+private:
+  void add(const message_block_ptr& block, std::uint32_t index, forward_effects& effects);
+  void deliver_logged(const message_block_ptr& block, std::uint32_t index, shard_index from,
+                      bool has_room, forward_effects& effects);
+  void fall_behind(log_cursor::phase to, std::optional<shard_index> missed,
+                   forward_effects& effects);
+  void set_live(request_number number, bool live, forward_effects& effects);
+  void become_live(bool has_room, forward_effects& effects);
+  [[nodiscard]] bool is_wanted(const page_reader::message& message);
+  [[nodiscard]] std::vector<std::string> filters() const;
+
+  const std::uint32_t shards_;
+  log_cursor cursor_;
+  std::vector<log_offset> handled_;
+  struct checkpoint {
+    std::uint64_t sequence = 0;
+    std::vector<log_offset> positions;
+  };
+  std::deque<checkpoint> checkpoints_;
+  bool moved_ = false;  ///< since the last checkpoint
+  router wanted_;       ///< what the node wants at QoS 1 and 2
+  subscriber_index node_ = 0;
+  request_number last_request_ = 0;
+  // The block of the page that was looked at last, and which of its messages are wanted.
+  message_block_ptr looked_at_;
+  std::vector<std::uint32_t> wanted_in_it_;
+};
+
+}  // namespace troupe

@@ -1,0 +1,31 @@
+#include "libbroker/cluster/hybrid_clock.hpp"
+
+#include <algorithm>
+
+namespace troupe {
+
+namespace {
+
+/// The first stamp of the millisecond; that of a calendar before 1970 is 0.
+hybrid_stamp first_stamp(wall_time wall) noexcept {
+  constexpr std::int64_t last_millisecond = (std::int64_t{1} << 48) - 1;
+  const std::int64_t milliseconds = wall.time_since_epoch().count();
+  return static_cast<hybrid_stamp>(std::clamp<std::int64_t>(milliseconds, 0, last_millisecond))
+         << 16;
+}
+
+}  // namespace
+
+hybrid_stamp hybrid_clock::next(wall_time wall) noexcept {
+  // A counter that is full carries into the milliseconds.
+  last_ = std::max(first_stamp(wall), last_ + 1);
+  return last_;
+}
+
+bool hybrid_clock::observe(hybrid_stamp stamp, wall_time wall) noexcept {
+  if (wall_of(stamp) > wall + maximum_drift_) return false;
+  last_ = std::max(last_, stamp);
+  return true;
+}
+
+}  // namespace troupe

@@ -1,0 +1,29 @@
+#pragma once
+
+#include "actors/protocol.hpp"
+#include "libbroker/config/config.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+
+#include <cstdint>
+#include <string>
+
+/// How nodes reach each other: CAF's middleman (BASP), whose connections end soon after the other
+/// side has stopped answering.
+namespace troupe {
+
+/// To be called before a system that has a cluster port is made.
+void load_cluster_modules(caf::actor_system_config& system, const cluster_config& settings);
+
+/// The port where other nodes find `door`. Throws `std::runtime_error` with a sentence for the
+/// user. Returns the port; closed with the system.
+struct opened_cluster_port {
+  connector_handle connector;
+  std::uint16_t port = 0;
+};
+[[nodiscard]] opened_cluster_port open_cluster_port(caf::actor_system& system,
+                                                    const cluster_handle& door,
+                                                    const cluster_config& settings);
+
+}  // namespace troupe

@@ -1,0 +1,19 @@
+#pragma once
+
+#include "libbroker/cluster/node_identity.hpp"
+#include "persistence/storage_error.hpp"
+
+#include <cstdint>
+#include <string_view>
+
+namespace troupe {
+
+class database;
+
+/// Who the node of this data directory is from now on: a new incarnation of who it was. `name`
+/// replaces the name it had, unless it is empty; `home`: a random number, for a new directory.
+/// Errors: those of the disk. REQUIRES: nothing is staged.
+[[nodiscard]] storage_result<node_identity> begin_life(database& store, std::string_view name,
+                                                       std::uint64_t home);
+
+}  // namespace troupe
