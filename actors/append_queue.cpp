@@ -15,7 +15,8 @@ std::vector<append::block> append_queue::take_unsent(std::uint64_t ticket) {
     waiting& each = blocks_[unsent_from_];
     if (each.logged.empty()) continue;
     each.ticket = ticket;
-    unsent.push_back({each.request.block, each.logged, each.request.flow, each.request.lasting});
+    unsent.push_back({each.request.block, each.logged, each.request.flow, each.request.lasting,
+                      each.request.progress});
   }
   unsent_bytes_ = 0;
   return unsent;

@@ -13,7 +13,8 @@ namespace troupe {
 
 namespace {
 
-constexpr std::chrono::seconds handshake_timeout{5};
+constexpr std::chrono::seconds handshake_timeout{2};
+constexpr std::chrono::milliseconds repeat_after{500};
 constexpr std::chrono::seconds connect_timeout{10};
 constexpr std::chrono::seconds answer_timeout{1};
 /// Handshakes that others have begun at a time; one more ends the oldest.
@@ -33,7 +34,8 @@ handshake_nonce make_nonce() {
 }
 
 membership_settings settings_of(const cluster_config& settings) {
-  return {.connects = {}, .dead_after = settings.dead_after};
+  return {.connects = {.second_mover_delay = std::chrono::milliseconds(300)},
+          .dead_after = settings.dead_after};
 }
 
 }  // namespace
@@ -56,6 +58,10 @@ cluster_actor::behavior_type cluster_actor::make_behavior() {
       },
       [this](const cluster_timer& due) { handle(due); },
       [this](const cluster_command& command) { return handle(command); },
+      [this](const restore_node& kept) -> caf::result<node_restored> {
+        return delegate(link_of(kept.earlier->name).peer, kept);
+      },
+      [this](const ask_interests& question) { return ask_peers(question.head); },
       [this](const stop_now&) {
         for (const auto& [name, link] : links_)
           send(link.peer, stop_now{});
@@ -97,7 +103,8 @@ void cluster_actor::begin_handshake(const connect_request& target, caf::strong_a
   initiation begun{.machine = {key_, self_, make_nonce(), target.expected},
                    .target = target,
                    .door = std::move(door),
-                   .begun = current_time(*this)};
+                   .begun = current_time(*this),
+                   .said = current_time(*this)};
   reply(begun.door, begun.machine.hello());
   initiations_.emplace(++last_initiation_, std::move(begun));
   set_timer();
@@ -161,7 +168,7 @@ void cluster_actor::handle(const link_packet& packet) {
   // The first packet of a link: whose peer it is for the node there does not know.
   const auto known = sessions_.find(session_of(packet).value_or(0));
   if (known == sessions_.end()) return;
-  link_of(known->second)
+  link_of(known->second.name)
       .peer->enqueue(current_sender(), caf::make_message_id(), caf::make_message(packet),
                      context());
 }
@@ -223,21 +230,30 @@ cluster_actor::member_link& cluster_actor::link_of(const std::string& name) {
 
 void cluster_actor::open(link_session session, caf::strong_actor_ptr door, std::string dialed) {
   const std::string name = session.other.node.name;
-  std::erase_if(sessions_, [&](const auto& each) { return each.second == name; });
-  sessions_[session.id] = name;
-  member_link& link = link_of(name);
-  link.dialed = std::move(dialed);
-  send(link.peer, open_link{std::move(session), std::move(door)});
+  sessions_[session.id] = {name, std::move(dialed)};
+  send(link_of(name).peer, open_link{std::move(session), std::move(door)});
 }
 
 void cluster_actor::handle(const link_changed& event) {
+  const auto session = sessions_.find(event.session);
+  if (session == sessions_.end()) return;
   const time_point now = current_time(*this);
-  const auto link = links_.find(event.node.node.name);
-  if (link == links_.end()) return;
-  if (event.is_up)
-    members_->link_up(event.node.node, event.node.address, link->second.dialed, now, effects_);
-  else
-    members_->link_down(event.node.node, now, effects_);
+  const std::string dialed = session->second.dialed;
+  if (event.is_up) {
+    members_->link_up(event.node.node, event.node.address, dialed, now, effects_);
+    // What was tried beside it is over.
+    const std::string name = session->second.name;
+    std::erase_if(sessions_, [&](const auto& each) {
+      if (each.second.name != name || each.first == event.session) return false;
+      if (!each.second.dialed.empty()) members_->connect_failed(each.second.dialed, now, effects_);
+      return true;
+    });
+    if (connector_) send(connector_, trust_node{event.session_node});
+    return carry_out();
+  }
+  sessions_.erase(session);
+  members_->link_down(event.node.node, now, effects_);
+  if (!dialed.empty()) members_->connect_failed(dialed, now, effects_);
   carry_out();
 }
 
@@ -245,8 +261,9 @@ void cluster_actor::handle(const link_changed& event) {
 
 void cluster_actor::carry_out() {
   const membership_effects due = std::exchange(effects_, {});
+  const bool has_left = members_->self().left;
   for (const node_identity& each : due.disconnects)
-    if (const auto link = links_.find(each.name); link != links_.end())
+    if (const auto link = links_.find(each.name); link != links_.end() && !has_left)
       send(link->second.peer, link_broken{});
   for (const member_event& event : due.events)
     report(event);
@@ -254,9 +271,21 @@ void cluster_actor::carry_out() {
     for (const std::string& name : message.to)
       if (const auto link = links_.find(name); link != links_.end())
         send(link->second.peer, tell_node{record_kind::gossip, message.bytes});
+  for (const node_identity& each : due.disconnects)
+    if (const auto link = links_.find(each.name); link != links_.end() && has_left)
+      part_from(link->second);
   for (const connect_request& target : due.connects)
     connect(target);
   set_timer();
+}
+
+/// This node has left: the link ends behind what the other one was told just now, and nothing is
+/// kept for it.
+void cluster_actor::part_from(const member_link& link) {
+  // When the peer answers it has sent that, or will before it takes the next message.
+  const auto end = [this, peer = link.peer] { send(peer, node_died{.left = true}); };
+  request(link.peer, answer_timeout, describe_peer{})
+      .then([end](const peer_description&) { end(); }, [end](const caf::error&) { end(); });
 }
 
 void cluster_actor::report(const member_event& event) {
@@ -275,7 +304,7 @@ void cluster_actor::report(const member_event& event) {
   case kind::left:
   case kind::forgotten:
     spdlog::info("event=node_left node={}", event.node.name);
-    if (link != links_.end()) send(link->second.peer, node_died{});
+    if (link != links_.end()) send(link->second.peer, node_died{.left = true});
     return;
   }
 }
@@ -285,7 +314,15 @@ void cluster_actor::end_old_handshakes(time_point now) {
                 [&](const auto& each) { return now - each.second.begun >= handshake_timeout; });
   for (auto at = initiations_.begin(); at != initiations_.end();) {
     const auto next = std::next(at);
-    if (now - at->second.begun >= handshake_timeout) give_up(at, "no answer");
+    if (now - at->second.begun >= handshake_timeout) {
+      // CAF may have closed the connection that the other side uses: none is better.
+      send(connector_, drop_node{at->second.door->node()});
+      give_up(at, "no answer");
+    } else if (now - at->second.said >= repeat_after) {
+      // When both sides connect, one of the connections goes, with what is on it.
+      at->second.said = now;
+      reply(at->second.door, at->second.machine.hello());
+    }
     at = next;
   }
 }
@@ -302,7 +339,7 @@ void cluster_actor::set_timer() {
   const time_point now = current_time(*this);
   time_point due = members_->deadline().value_or(time_point::max());
   for (const auto& [number, each] : initiations_)
-    due = std::min(due, each.begun + handshake_timeout);
+    due = std::min({due, each.begun + handshake_timeout, each.said + repeat_after});
   for (const auto& [who, each] : responses_)
     due = std::min(due, each.begun + handshake_timeout);
   if (due == time_point::max() || (timer_at_ && *timer_at_ <= due)) return;
@@ -311,11 +348,21 @@ void cluster_actor::set_timer() {
 }
 
 caf::result<cluster_status> cluster_actor::handle(const cluster_command& command) {
+  using verb = cluster_command::verb;
   if (!members_) return cluster_status{};
   const time_point now = current_time(*this);
-  if (command.what == cluster_command::verb::join) members_->join(command.address, now, effects_);
-  if (command.what == cluster_command::verb::leave) members_->leave(now, effects_);
+  if (command.what == verb::join) {
+    spdlog::info("event=cluster_joined address={}", log_text{command.address});
+    members_->join(command.address, now, effects_);
+  }
+  if (command.what == verb::leave) {
+    spdlog::info("event=cluster_left");
+    members_->leave(now, effects_);
+  }
   carry_out();
+  if (command.what == verb::leave)
+    for (const auto& [name, link] : links_)
+      part_from(link);
   return describe();
 }
 
@@ -325,22 +372,49 @@ caf::typed_response_promise<cluster_status> cluster_actor::describe() {
     std::size_t waiting_for = 1;
     caf::typed_response_promise<cluster_status> promise;
 
-    void one_done() {
-      if (--waiting_for == 0) promise.deliver(std::move(answer));
+    void one_done(const membership& members) {
+      if (--waiting_for != 0) return;
+      answer.members =
+          members.members();  // as of now: peers may have said more than they were asked
+      promise.deliver(std::move(answer));
     }
   };
   auto state = std::make_shared<inquiry>();
   state->promise = make_response_promise<cluster_status>();
-  state->answer.members = members_->members();
   state->waiting_for += links_.size();
   for (const auto& [name, link] : links_)
     request(link.peer, answer_timeout, describe_peer{})
         .then(
-            [state](peer_description& one) {
+            [this, state](peer_description& one) {
               state->answer.peers.push_back(std::move(one));
+              state->one_done(*members_);
+            },
+            [this, state](const caf::error&) { state->one_done(*members_); });
+  state->one_done(*members_);
+  return state->promise;
+}
+
+caf::typed_response_promise<interests> cluster_actor::ask_peers(log_offset head) {
+  struct inquiry {
+    caf::typed_response_promise<interests> promise;
+    std::shared_ptr<log_interests> needed = std::make_shared<log_interests>();
+    std::size_t waiting_for = 1;
+
+    void one_done() {
+      if (--waiting_for == 0) promise.deliver(interests{needed});
+    }
+  };
+  auto state = std::make_shared<inquiry>();
+  state->promise = make_response_promise<interests>();
+  state->waiting_for += links_.size();
+  for (const auto& [name, link] : links_)
+    request(link.peer, caf::infinite, ask_interest{head})
+        .then(
+            [state](const interest& answer) {
+              if (answer.needed) state->needed->add(*answer.needed);
               state->one_done();
             },
-            [state](const caf::error&) { state->one_done(); });
+            [state](const caf::error&) { state->one_done(); });  // the node ends
   state->one_done();
   return state->promise;
 }

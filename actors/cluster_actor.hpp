@@ -35,6 +35,7 @@ private:
     connect_request target;
     caf::strong_actor_ptr door;
     time_point begun{};
+    time_point said{};  ///< hello, the last time
   };
   struct response {
     link_responder machine;
@@ -43,6 +44,9 @@ private:
   };
   struct member_link {
     peer_handle peer;
+  };
+  struct open_session {
+    std::string name;    ///< whose link it is
     std::string dialed;  ///< where this node connected to; empty if it was the other
   };
 
@@ -64,9 +68,11 @@ private:
   void handle(const link_changed& event);
   [[nodiscard]] caf::result<cluster_status> handle(const cluster_command& command);
   [[nodiscard]] caf::typed_response_promise<cluster_status> describe();
+  [[nodiscard]] caf::typed_response_promise<interests> ask_peers(log_offset head);
   void handle(const cluster_timer&);
   void end_old_handshakes(time_point now);
   void carry_out();
+  void part_from(const member_link& link);
   void report(const member_event& event);
   void set_timer();
   void reply(const caf::strong_actor_ptr& to, link_packet packet);
@@ -79,7 +85,7 @@ private:
   std::optional<membership> members_;  ///< nothing before `enter_cluster`
   membership_effects effects_;
   std::map<std::string, member_link, std::less<>> links_;  ///< by name
-  std::map<std::uint64_t, std::string> sessions_;          ///< whose link it is, by session
+  std::map<std::uint64_t, open_session> sessions_;         ///< whose link is open, or being opened
   std::map<std::uint64_t, initiation> initiations_;        ///< by number
   std::uint64_t last_initiation_ = 0;
   std::map<caf::actor_addr, response> responses_;  ///< by who asked

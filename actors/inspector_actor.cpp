@@ -60,6 +60,21 @@ caf::typed_response_promise<node_description> inspector_actor::describe() {
               state->one_done();
             },
             gave_up);
+  if (!house_.cluster) return state->promise;
+  ++state->waiting_for;
+  request(house_.cluster, answer_timeout, cluster_command{})
+      .then(
+          [state](const cluster_status& status) {
+            for (const membership::view& each : status.members) {
+              const bool is_linked = each.state == member_state::linked;
+              const bool is_away =
+                  each.state == member_state::unlinked || each.state == member_state::dead;
+              state->answer.nodes_linked += is_linked ? 1 : 0;
+              state->answer.nodes_known += is_linked || is_away ? 1 : 0;
+            }
+            state->one_done();
+          },
+          gave_up);
   return state->promise;
 }
 

@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 namespace troupe {
@@ -31,6 +32,9 @@ struct node_context {
   log_reader_handle log_reader;     ///< for sessions that are behind; null as `store`
   log_reader_handle replay_reader;  ///< for replays; null as `store`
   cluster_handle cluster;           ///< null: this node is alone
+
+  /// How far each node's messages were handled in an earlier life, by its home.
+  std::unordered_map<std::uint64_t, origin_marks> earlier_marks;
 
   /// The last offset of the log that is on the disk.
   mutable std::atomic<log_offset> log_head{0};

@@ -36,7 +36,8 @@ peer_actor::peer_actor(caf::actor_config& config, const node_context& house, std
       number_(++house.last_session_number),
       flow_(std::make_shared<session_flow>("node:" + name_)),
       link_(make_stream_number(), settings_of(house.settings.cluster)),
-      builders_(house.shards.size()) {}
+      builders_(house.shards.size()),
+      moved_(house.shards.size()) {}
 
 peer_actor::behavior_type peer_actor::make_behavior() {
   return {
@@ -46,7 +47,7 @@ peer_actor::behavior_type peer_actor::make_behavior() {
       [this](const accepted& batch) { handle(batch); },
       [this](const flush&) {
         flush_requested_ = false;
-        send_frame();
+        send_all();
       },
       [this](const link_timer& due) { handle(due); },
       [this](const routes_changed& changes) { handle(changes); },
@@ -54,7 +55,7 @@ peer_actor::behavior_type peer_actor::make_behavior() {
       [this](const tell_node& what) { handle(what); },
       [this](const open_link& request) { handle(request); },
       [this](const link_broken& event) { handle(event); },
-      [this](const node_died&) { install(routes_.clear(), 0); },
+      [this](const node_died& event) { handle(event); },
       [this](const stop_now&) { quit(); },
       [this](const describe_peer&) {
         return peer_description{.name = name_,
@@ -65,14 +66,15 @@ peer_actor::behavior_type peer_actor::make_behavior() {
                                 .messages_dropped = messages_dropped_,
                                 .unhandled_bytes = link_.unhandled_bytes()};
       },
+      [this](const deliveries_missed& event) { handle(event); },
+      [this](const live_set& reply) { handle(reply); },
+      [this](log_read& reply) { handle(reply); },
+      [this](const restore_node& kept) { return handle(kept); },
+      [this](const ask_interest& question) { return handle(question); },
       // Nothing is asked of shards that these would answer.
       [](const credit_returned&) {},
-      [](const deliveries_missed&) {},
-      [](const live_set&) {},
-      [](const log_read&) {},
       [](const subscriptions_added&) {},
       [](const subscriptions_removed&) {},
-      [](const ask_interest&) { return interest{}; },
   };
 }
 
@@ -93,8 +95,11 @@ void peer_actor::handle(const open_link& request) {
   };
   if (link_.now() != node_link::phase::down && node_ == session.other && !is_lesser(session) &&
       is_lesser(link_.connection()))
-    return;
-  if (link_.now() == node_link::phase::up) went_down("there is a new connection");
+    return send(house_.cluster, link_changed{session.other, session.id, false});
+  if (is_reported_up_ && node_ != session.other) {
+    link_.disconnected();
+    went_down("the node has started again");
+  }
   node_ = session.other;
   other_ = request.door;
   link_.open(session, current_time(*this), effects_);
@@ -105,9 +110,8 @@ void peer_actor::handle(const link_broken& event) {
   if (link_.now() == node_link::phase::down ||
       (event.session != 0 && event.session != link_.session()))
     return;
-  const bool was_up = link_.now() == node_link::phase::up;
   link_.disconnected();
-  if (was_up) went_down("the connection is gone");
+  went_down("the connection is gone");
 }
 
 void peer_actor::watch(const caf::strong_actor_ptr& other) {
@@ -121,7 +125,8 @@ void peer_actor::watch(const caf::strong_actor_ptr& other) {
 }
 
 void peer_actor::handle(const link_packet& packet) {
-  const bool is_ours = session_of(packet) == link_.session();
+  const bool is_ours =
+      link_.now() != node_link::phase::down && session_of(packet) == link_.session();
   link_.receive(packet, current_time(*this), effects_);
   // Who sends what has the right seal is where answers go.
   if (is_ours && !effects_.lost && current_sender() != nullptr) watch(current_sender());
@@ -132,6 +137,31 @@ void peer_actor::handle(const link_timer&) {
   timer_at_.reset();
   link_.tick(current_time(*this), effects_);
   carry_out();
+}
+
+void peer_actor::handle(const node_died& event) {
+  // Whoever returns gets all, and says all, anew.
+  const bool was_down = link_.now() == node_link::phase::down;
+  link_.refuse_stream();
+  if (!was_down) went_down("the node has left");
+  forget_stream();
+  install(event.left ? routes_.clear() : routes_.drop_unless_lasting(), 0);
+  for (const shard_handle& shard : house_.shards)
+    send(shard, unwatch_routes{number_, true});
+  if (event.left) forget_log();
+}
+
+/// What was to be sent to the node and is not in the log is lost.
+void peer_actor::forget_stream() {
+  link_.begin_anew(make_stream_number());
+  last_routes_ = 0;
+  announcements_.clear();
+  publishes_.clear();
+  frame_ = {};
+  for (const deliver& batch : std::exchange(waiting_, {})) {
+    flow_->delivering.fetch_sub(batch.messages->footprint(), std::memory_order_relaxed);
+    drop(*batch.messages);
+  }
 }
 
 // -- carrying out ---------------------------------------------------------------------
@@ -152,6 +182,8 @@ void peer_actor::carry_out() {
   if (due.lost) went_down(*due.lost);
   if (!effects_.packets.empty()) return carry_out();
   if (!waiting_.empty() && takes_messages()) forward_waiting();
+  if (has_room()) follow_log();
+  keep_progress();
   set_timer();
 }
 
@@ -160,8 +192,17 @@ void peer_actor::transmit(link_packet&& packet) {
 }
 
 void peer_actor::came_up(bool begins_anew) {
-  spdlog::info("event=node_up node={} address={}", name_, log_text{node_.address});
+  if (!std::exchange(is_reported_up_, true))
+    spdlog::info("event=node_up node={} address={}", name_, log_text{node_.address});
+  if (marks_home_ != node_.node.home) {
+    marks_home_ = node_.node.home;
+    const auto earlier = house_.earlier_marks.find(marks_home_);
+    marks_ = earlier == house_.earlier_marks.end() ? origin_marks{} : earlier->second;
+  }
   if (begins_anew) {
+    // What was taken from the log for them is taken again.
+    publishes_.clear();
+    frame_ = {};
     last_routes_ = 0;
     announcements_.clear();
     waiting_for_shards_ = house_.shards.size();
@@ -170,21 +211,34 @@ void peer_actor::came_up(bool begins_anew) {
     encode(routes_record{.number = ++last_routes_, .begins_snapshot = true}, content);
     add_record(record_kind::routes, content);
   }
+  watch_shards(begins_anew ? snapshot_ : 0);
+  send(house_.cluster, link_changed{node_, link_.session(), true, other_->node()});
+  enter_log(begins_anew);
+  request_flush();
+}
+
+void peer_actor::watch_shards(std::uint32_t snapshot) {
   for (const shard_handle& shard : house_.shards)
     send(shard, watch_routes{.peer = caf::actor_cast<peer_handle>(this),
                              .node = number_,
                              .flow = flow_,
-                             .snapshot = begins_anew ? snapshot_ : 0});
-  send(house_.cluster, link_changed{node_, true});
-  request_flush();
+                             .snapshot = snapshot,
+                             .live = log_ == nullptr || log_->is_live()});
 }
 
 void peer_actor::went_down(std::string_view why) {
-  spdlog::warn("event=node_down node={} reason=\"{}\"", name_, why);
   other_ = nullptr;
+  send(house_.cluster, link_changed{node_, link_.connection().id, false});
+  if (!std::exchange(is_reported_up_, false)) {
+    spdlog::debug("event=link_not_opened node={} reason=\"{}\"", name_, why);
+    return;
+  }
+  spdlog::warn("event=node_down node={} reason=\"{}\"", name_, why);
   for (const shard_handle& shard : house_.shards)
     send(shard, unwatch_routes{number_});
-  send(house_.cluster, link_changed{node_, false});
+  if (log_ == nullptr) return;
+  log_->link_down(log_effects_);
+  carry_out_log(false);
 }
 
 void peer_actor::set_timer() {

@@ -3,15 +3,18 @@
 #include "actors/exposed.hpp"
 #include "actors/node_context.hpp"
 #include "actors/protocol.hpp"
+#include "libbroker/cluster/forward_log.hpp"
 #include "libbroker/cluster/frame.hpp"
 #include "libbroker/cluster/node_link.hpp"
 #include "libbroker/cluster/route_table.hpp"
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace troupe {
@@ -38,8 +41,11 @@ private:
   void carry_out();
   void came_up(bool begins_anew);
   void went_down(std::string_view why);
+  void handle(const node_died& event);
+  void forget_stream();
   void transmit(link_packet&& packet);
   void watch(const caf::strong_actor_ptr& other);
+  void watch_shards(std::uint32_t snapshot);
   void set_timer();
 
   // To the node: peer_outbound.cpp.
@@ -48,19 +54,42 @@ private:
   void handle(const routes_changed& changes);
   /// Whether messages may go out now.
   [[nodiscard]] bool takes_messages() const noexcept;
-  void forward(const deliver& batch);
+  /// Whether messages of the log may, too: what waits goes first.
+  [[nodiscard]] bool has_room() const noexcept { return waiting_.empty() && takes_messages(); }
+  void pass_on(deliver&& batch);
+  void forward(const delivery& messages, bool at_most_once);
   void forward_waiting();
-  void drop(const deliver& batch);
+  void drop(const delivery& messages);
   void add_record(record_kind kind, std::string_view content);
   void end_publishes();
   void request_flush();
+  void send_all();
   void send_frame();
+
+  // What it gets of the log: peer_log.cpp.
+  void enter_log(bool begins_anew);
+  void follow_log();
+  void carry_out_log(bool had_room);
+  void handle(const deliveries_missed& event);
+  void handle(const live_set& reply);
+  void handle(log_read& reply);
+  void keep_progress();
+  void forget_log();
+  [[nodiscard]] bool keep_routes(const std::vector<route_change>& changes, std::uint64_t ticket);
+  [[nodiscard]] node_restored handle(const restore_node& kept);
+  [[nodiscard]] interest handle(const ask_interest& question);
+  [[nodiscard]] log_offset log_head() const noexcept {
+    return house_.log_head.load(std::memory_order_acquire);
+  }
 
   // From the node: peer_inbound.cpp.
   void take_frame(const link_effects::arrival& frame);
   void take_record(std::uint64_t kind, std::string_view content);
   void take_publishes(std::string_view content);
+  /// Whether it is new, and then its partition's last one.
+  [[nodiscard]] bool move_mark_on(std::string_view topic, log_offset offset, shard_index shard);
   void publish_block(shard_index shard, time_point received_at);
+  void refuse_frame(std::uint32_t number);
   void take_routes(std::string_view content);
   void install(const std::vector<route_change>& changes, std::uint64_t record);
   void handle(const routes_installed& answer);
@@ -75,6 +104,7 @@ private:
 
   node_link link_;
   link_effects effects_;
+  bool is_reported_up_ = false;  ///< to shards and cluster
   node_introduction node_;
   caf::strong_actor_ptr other_;  ///< the peer actor there, or first its cluster actor
   std::optional<time_point> timer_at_;
@@ -94,18 +124,28 @@ private:
   std::uint32_t snapshot_ = 0;              ///< number of the last one
   std::size_t waiting_for_shards_ = 0;      ///< that have not told all of theirs
 
+  std::unique_ptr<forward_log> log_;  ///< null: there is no log, or never was a link
+  forward_effects log_effects_;
+  std::vector<log_offset> kept_positions_;  ///< as written down last
+  time_point kept_at_{};
+  std::unordered_set<std::string> kept_routes_;  ///< filters that are written down
+
   // From the node.
   route_table routes_;
   struct unhandled_frame {
     std::uint64_t sequence = 0;  ///< 0: of an earlier stream
     std::size_t blocks = 0;      ///< that are not routed yet
+    std::vector<std::shared_ptr<const origin_progress>> progress{};
   };
   std::deque<unhandled_frame> frames_;
-  std::uint32_t first_frame_ = 0;                ///< number of frames_.front()
-  std::vector<message_block_builder> builders_;  ///< by shard
+  std::uint32_t first_frame_ = 0;                        ///< number of frames_.front()
+  std::vector<message_block_builder> builders_;          ///< by shard
+  std::vector<std::shared_ptr<origin_progress>> moved_;  ///< by shard, with the block
+  std::uint64_t marks_home_ = 0;                         ///< whose marks they are
+  origin_marks marks_{};
   struct installation {
     std::uint64_t record = 0;
-    std::size_t shards = 0;  ///< that have not answered
+    std::size_t waiting_for = 0;  ///< shards, and the store
   };
   std::unordered_map<std::uint64_t, installation> installations_;  ///< by ticket
   std::uint64_t last_ticket_ = 0;

@@ -6,6 +6,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <memory>
 #include <utility>
 
 namespace troupe {
@@ -49,16 +51,35 @@ void peer_actor::take_publishes(std::string_view content) {
     if (common && *common != described) publish_all();
     common = described;
     ++messages_received_;
-    const message_entry& entry = found->entry;
+    message_entry entry = found->entry;
     const std::string_view topic =
         as_text(found->wire.subspan(entry.header_size + 2U, entry.topic_size));
     const shard_index shard = shard_of(topic, shards);
+    // Where it lies in the log there says whether it was here before, and nothing else.
+    if (const log_offset offset = std::exchange(entry.log_offset, 0);
+        offset != 0 && !move_mark_on(topic, offset, shard))
+      continue;
     builders_[shard].add(entry, found->wire, found->version);
     if (builders_[shard].wire_size() >= house_.settings.scheduler.batch_bytes)
       publish_block(shard, found->received_at);
   }
   publish_all();
   if (!in.ok()) spdlog::error("event=bad_frame node={} reason=\"a message is malformed\"", name_);
+}
+
+bool peer_actor::move_mark_on(std::string_view topic, log_offset offset, shard_index shard) {
+  const std::uint32_t partition = partition_of(topic);
+  if (offset <= marks_[partition]) return false;
+  const log_offset before = std::exchange(marks_[partition], offset);
+  auto& moved = moved_[shard];
+  if (moved == nullptr) moved = std::make_shared<origin_progress>(origin_progress{marks_home_, {}});
+  for (origin_progress::mark& each : moved->marks) {
+    if (each.partition != partition) continue;
+    each.offset = offset;
+    return true;
+  }
+  moved->marks.push_back({partition, offset, before});
+  return true;
 }
 
 void peer_actor::publish_block(shard_index shard, time_point received_at) {
@@ -69,18 +90,35 @@ void peer_actor::publish_block(shard_index shard, time_point received_at) {
   house_.shard_load[shard].bytes.fetch_add(bytes, std::memory_order_relaxed);
   flow_->publishing.fetch_add(bytes, std::memory_order_relaxed);
   ++frames_.back().blocks;
+  std::shared_ptr<const origin_progress> progress = std::exchange(moved_[shard], nullptr);
+  if (progress != nullptr) frames_.back().progress.push_back(progress);
   send(house_.shards[shard],
        route{.block = std::move(block),
              .flow = flow_,
              .publisher = caf::actor_cast<publisher_handle>(this),
              .epoch = first_frame_ + static_cast<std::uint32_t>(frames_.size() - 1),
-             .forwarded = true});
+             .forwarded = true,
+             .progress = std::move(progress)});
 }
 
 void peer_actor::handle(const accepted& batch) {
   --frames_[batch.epoch - first_frame_].blocks;
+  if (!batch.kept) refuse_frame(batch.epoch);
   report_handled();
   carry_out();
+}
+
+/// The disk failed to keep messages of it: the node is to send them again, later.
+void peer_actor::refuse_frame(std::uint32_t number) {
+  unhandled_frame& frame = frames_[number - first_frame_];
+  for (const auto& progress : frame.progress)
+    for (const origin_progress::mark& each : progress->marks)
+      marks_[each.partition] = std::min(marks_[each.partition], each.before);
+  if (frame.sequence == 0) return;  // it is sent anew already
+  for (unhandled_frame& each : frames_)
+    each.sequence = 0;
+  link_.refuse_stream();
+  if (is_reported_up_) went_down("what it sent cannot be written to the disk");
 }
 
 /// Tells the node how far its frames are routed here.
@@ -123,17 +161,18 @@ void peer_actor::install(const std::vector<route_change>& changes, std::uint64_t
       part.push_back(change);
   }
   ++last_ticket_;
+  const bool is_written = keep_routes(changes, last_ticket_);
   // Those without a part answer, too: what came before is behind them then.
   for (shard_index shard = 0; shard != shards; ++shard)
     send(house_.shards[shard], install_routes{.changes = std::move(parts[shard]),
                                               .node = number_,
                                               .ticket = last_ticket_});
-  installations_[last_ticket_] = {record, shards};
+  installations_[last_ticket_] = {record, shards + (is_written ? 1U : 0U)};
 }
 
 void peer_actor::handle(const routes_installed& answer) {
   const auto found = installations_.find(answer.ticket);
-  if (found == installations_.end() || --found->second.shards != 0) return;
+  if (found == installations_.end() || --found->second.waiting_for != 0) return;
   const std::uint64_t record = found->second.record;
   installations_.erase(found);
   if (record == 0) return;

@@ -13,38 +13,51 @@ bool peer_actor::takes_messages() const noexcept {
 }
 
 void peer_actor::handle(deliver& batch) {
-  if (waiting_.empty() && takes_messages()) {
-    forward(batch);
-    return request_flush();
-  }
-  const bool may_get_lost =
-      batch.options.maximum_qos == qos::at_most_once || !batch.messages->has_acknowledged_qos;
-  if (may_get_lost && link_.now() != node_link::phase::up) return drop(batch);
-  waiting_.push_back(std::move(batch));  // the shards' credit bounds how many
+  flow_->delivering.fetch_sub(batch.messages->footprint(), std::memory_order_relaxed);
+  const bool concerns_log = log_ != nullptr && batch.messages->has_acknowledged_qos &&
+                            batch.options.maximum_qos != qos::at_most_once;
+  if (!concerns_log) return pass_on(std::move(batch));
+  const bool had_room = has_room();
+  log_->deliver(*batch.messages, batch.from, had_room, log_effects_);
+  carry_out_log(had_room);
+  if (had_room) return;
+  follow_log();  // there may be room for what it left to the log
 }
 
-void peer_actor::forward(const deliver& batch) {
-  flow_->delivering.fetch_sub(batch.messages->footprint(), std::memory_order_relaxed);
+/// Messages that are not in the log, or need not be.
+void peer_actor::pass_on(deliver&& batch) {
   const bool at_most_once = batch.options.maximum_qos == qos::at_most_once;
+  if (has_room()) {
+    forward(*batch.messages, at_most_once);
+    return request_flush();
+  }
+  const bool may_get_lost = at_most_once || !batch.messages->has_acknowledged_qos;
+  if (may_get_lost && link_.now() != node_link::phase::up) return drop(*batch.messages);
+  // Until it is sent it counts against the shards' credit, which bounds how much waits.
+  flow_->delivering.fetch_add(batch.messages->footprint(), std::memory_order_relaxed);
+  waiting_.push_back(std::move(batch));
+}
+
+void peer_actor::forward(const delivery& messages, bool at_most_once) {
   const time_point now = current_time(*this);
-  for (const message_run& run : batch.messages->runs)
+  for (const message_run& run : messages.runs)
     encode_run(run, at_most_once, now, publishes_);
-  messages_forwarded_ += batch.messages->messages;
-  house_.counts.add(&metrics::counters::messages_forwarded, batch.messages->messages);
+  messages_forwarded_ += messages.messages;
+  house_.counts.add(&metrics::counters::messages_forwarded, messages.messages);
   if (publishes_.size() + frame_.size() >= house_.settings.scheduler.batch_bytes) send_frame();
 }
 
-void peer_actor::drop(const deliver& batch) {
-  flow_->delivering.fetch_sub(batch.messages->footprint(), std::memory_order_relaxed);
-  messages_dropped_ += batch.messages->messages;
-  house_.counts.add(&metrics::counters::forwards_dropped, batch.messages->messages);
+void peer_actor::drop(const delivery& messages) {
+  messages_dropped_ += messages.messages;
+  house_.counts.add(&metrics::counters::forwards_dropped, messages.messages);
 }
 
 void peer_actor::forward_waiting() {
   while (!waiting_.empty() && takes_messages()) {
     const deliver batch = std::move(waiting_.front());
     waiting_.pop_front();
-    forward(batch);
+    flow_->delivering.fetch_sub(batch.messages->footprint(), std::memory_order_relaxed);
+    forward(*batch.messages, batch.options.maximum_qos == qos::at_most_once);
   }
   request_flush();
 }
@@ -58,7 +71,10 @@ void peer_actor::handle(const tell_node& what) {
 }
 
 void peer_actor::handle(const routes_changed& changes) {
-  if (last_routes_ == 0) return;  // there never was a link: it gets all of them with the first
+  if (last_routes_ == 0) return;  // it gets all of them when the link is up
+  if (link_.now() != node_link::phase::up &&
+      link_.unhandled_bytes() > house_.settings.cluster.credit)
+    return forget_stream();  // and so it does then: it was away for too long
   routes_record record{.number = ++last_routes_, .changes = changes.changes};
   if (changes.completes == snapshot_ && waiting_for_shards_ != 0)
     record.ends_snapshot = --waiting_for_shards_ == 0;
@@ -82,9 +98,15 @@ void peer_actor::end_publishes() {
 
 void peer_actor::request_flush() {
   if (flush_requested_) return;
-  if (mailbox().empty()) return send_frame();  // nothing that a later flush could take along
+  if (mailbox().empty()) return send_all();  // nothing that a later flush could take along
   flush_requested_ = true;
   send(this, flush{});
+}
+
+void peer_actor::send_all() {
+  send_frame();
+  // Only here: in between, a part of what was taken from the log is not in a frame yet.
+  if (log_ != nullptr) log_->sent(link_.last_sent());
 }
 
 void peer_actor::send_frame() {

@@ -2,6 +2,7 @@
 
 #include "actors/connection.hpp"
 #include "libbroker/cluster/frame.hpp"
+#include "libbroker/cluster/kept_node.hpp"
 #include "libbroker/cluster/link_handshake.hpp"
 #include "libbroker/cluster/link_packet.hpp"
 #include "libbroker/cluster/membership.hpp"
@@ -320,7 +321,9 @@ struct open_link {
   caf::strong_actor_ptr door;  ///< where its cluster actor is; null: the other side speaks first
 };
 /// The node is dead: what it wants of messages that nobody keeps it does not want any more.
-struct node_died {};
+struct node_died {
+  bool left = false;  ///< for good: nothing is kept for it
+};
 /// What carried the link is gone.
 struct link_broken {
   std::uint64_t session = 0;  ///< 0: whichever there is
@@ -337,7 +340,8 @@ struct routes_changed {
   std::uint32_t completes = 0;  ///< with it everything was told for this `watch_routes::snapshot`
   std::vector<route_change> changes;
 };
-/// A shard forwards for them from now on.
+/// One of those that had to do something for it has done it: a shard forwards from now on, or
+/// the store has written it down.
 struct routes_installed {
   std::uint64_t ticket = 0;
 };
@@ -345,6 +349,12 @@ struct routes_installed {
 struct stop_now {};
 /// To itself: something of the link is due.
 struct link_timer {};
+/// Before the first client: what is kept of an earlier life. Answered with `node_restored` once
+/// the shards were asked to forward.
+struct restore_node {
+  std::shared_ptr<const kept_node> earlier;
+};
+struct node_restored {};
 /// For the inspector, `troupectl` and the tests.
 struct describe_peer {};
 struct peer_description {
@@ -370,7 +380,12 @@ using peer_handle = subscriber_handle::extend_with<publisher_handle>::extend<
     // Filters that it wants are installed.
     caf::reacts_to<routes_installed>,
     // Heartbeats.
-    caf::reacts_to<link_timer>, caf::reacts_to<stop_now>,
+    caf::reacts_to<link_timer>,
+    // Shutdown.
+    caf::reacts_to<stop_now>,
+    // Start: messages are kept for the node.
+    caf::replies_to<restore_node>::with<node_restored>,
+    // What it does.
     caf::replies_to<describe_peer>::with<peer_description>>;
 
 /// Leads to the cluster port of a node.
@@ -381,13 +396,33 @@ struct connect_node {
 struct node_reached {
   caf::strong_actor_ptr door;
 };
+/// There is a link with the process: its connection may carry more than a handshake.
+struct trust_node {
+  caf::node_id node;
+};
+/// Nothing is heard of the process: its connection is to go.
+struct drop_node {
+  caf::node_id node;
+};
+/// To itself: strangers are to go.
+struct strangers_timer {};
 /// Connects to other nodes; errors name the reason.
-using connector_handle = caf::typed_actor<caf::replies_to<connect_node>::with<node_reached>>;
+using connector_handle = caf::typed_actor<
+    // Reach a node.
+    caf::replies_to<connect_node>::with<node_reached>,
+    // A stranger has become a member.
+    caf::reacts_to<trust_node>,
+    // A connection is of no use.
+    caf::reacts_to<drop_node>,
+    // Close the connections of those who did not.
+    caf::reacts_to<strangers_timer>>;
 
 /// A link with the node came up or went down.
 struct link_changed {
   node_introduction node;
-  bool is_up = false;
+  std::uint64_t session = 0;
+  bool is_up = false;         ///< else it went down, or never came up
+  caf::node_id session_node;  ///< CAF's name of the process at the other end
 };
 /// A node says what it knows of members.
 struct gossip_heard {
@@ -416,12 +451,25 @@ struct cluster_status {
   std::vector<peer_description> peers;
 };
 
+/// `ask_interest` for all other nodes, or all sessions and share groups of a directory; answered
+/// with `interests`.
+struct ask_interests {
+  log_offset head = 0;
+};
+struct interests {
+  std::shared_ptr<const log_interests> needed;
+};
+
 /// This node among others: who they are, and that there is a link with each.
 using cluster_handle = caf::typed_actor<
     // Handshakes, and the first packet of a link.
     caf::reacts_to<link_packet>, caf::reacts_to<enter_cluster>, caf::reacts_to<link_changed>,
     caf::reacts_to<gossip_heard>, caf::reacts_to<cluster_timer>,
     caf::replies_to<cluster_command>::with<cluster_status>,
+    // Start: a node that this one forwards to.
+    caf::replies_to<restore_node>::with<node_restored>,
+    // What do other nodes need of the log?
+    caf::replies_to<ask_interests>::with<interests>,
     // Shutdown: end, and all peers with it.
     caf::reacts_to<stop_now>>;
 
@@ -435,6 +483,8 @@ struct route {
   std::uint32_t epoch = 0;     ///< of the session
   bool lasting = false;        ///< the publisher's session outlives the process
   bool forwarded = false;      ///< another node sent it here, and to all others who want it
+  /// Of a forwarded block whose messages lie in that node's log: kept with what is appended.
+  std::shared_ptr<const origin_progress> progress;
 };
 /// Answered with `credit_returned` when all that was sent before is routed.
 struct ask_credit {
@@ -446,10 +496,12 @@ struct watch_routes {
   std::uint64_t node = 0;  ///< number of the peer
   session_flow_ptr flow;
   std::uint32_t snapshot = 0;  ///< 0: it knows everything that it was told
+  bool live = true;            ///< is sent what is in the log, too
 };
 /// The link is down: do not wait for the node. What changes it is still told.
 struct unwatch_routes {
   std::uint64_t node = 0;
+  bool is_dead = false;  ///< it is not sent retained messages either
 };
 /// The node has what was told with `ticket`.
 struct routes_announced {
@@ -566,6 +618,7 @@ struct append {
     std::vector<std::uint32_t> which;  ///< of its messages, ascending
     session_flow_ptr flow;             ///< the publisher's; null: the broker itself
     bool lasting = false;              ///< as in `route`: packet identifiers are kept, too
+    std::shared_ptr<const origin_progress> progress;  ///< as in `route`
   };
   std::vector<block> blocks;
   shard_handle reply_to;
@@ -586,6 +639,13 @@ struct keep_share {
   std::optional<kept_share> where;  ///< nothing: what was kept of it goes
   share_handle reply_to;
   write_number number = 0;
+};
+
+/// What became of another node, to be written; answered with `routes_installed` if it succeeds.
+struct write_node {
+  node_write change;
+  peer_handle reply_to;  ///< null: nobody waits for it
+  std::uint64_t ticket = 0;
 };
 
 /// To itself: a sync is due.
@@ -612,6 +672,8 @@ using store_handle = caf::typed_actor<
     caf::reacts_to<write_session>,
     // Share groups.
     caf::reacts_to<keep_share>,
+    // Other nodes.
+    caf::reacts_to<write_node>,
     // Remove what nobody needs.
     caf::reacts_to<trim>,
     // Remove more of that, which was searched for.
@@ -662,14 +724,6 @@ using log_reader_handle = caf::typed_actor<
     caf::reacts_to<end_long_waits>>;
 
 // -- directory ----------------------------------------------------------------------
-
-/// `ask_interest` for all sessions and share groups of a directory; answered with `interests`.
-struct ask_interests {
-  log_offset head = 0;
-};
-struct interests {
-  std::shared_ptr<const log_interests> needed;
-};
 
 /// A client may enter: find or make its session and pass it on as `attach`.
 struct claim {
@@ -740,7 +794,9 @@ using directory_handle = caf::typed_actor<
 struct describe_node {};
 struct node_description {
   std::size_t sessions = 0;
-  shard_description shards;  ///< summed up
+  shard_description shards;      ///< summed up
+  std::size_t nodes_known = 0;   ///< other members, without those that have left
+  std::size_t nodes_linked = 0;  ///< that there is a link with
 };
 
 /// Answers what the others are doing.
@@ -819,6 +875,9 @@ TROUPE_LOCAL_MESSAGE(link_timer)
 TROUPE_LOCAL_MESSAGE(describe_peer)
 TROUPE_LOCAL_MESSAGE(peer_description)
 TROUPE_LOCAL_MESSAGE(connect_node)
+TROUPE_LOCAL_MESSAGE(trust_node)
+TROUPE_LOCAL_MESSAGE(drop_node)
+TROUPE_LOCAL_MESSAGE(strangers_timer)
 TROUPE_LOCAL_MESSAGE(node_reached)
 TROUPE_LOCAL_MESSAGE(link_changed)
 TROUPE_LOCAL_MESSAGE(gossip_heard)
@@ -859,6 +918,9 @@ TROUPE_LOCAL_MESSAGE(end_long_waits)
 TROUPE_LOCAL_MESSAGE(replay_found)
 TROUPE_LOCAL_MESSAGE(find_replay)
 TROUPE_LOCAL_MESSAGE(keep_share)
+TROUPE_LOCAL_MESSAGE(write_node)
+TROUPE_LOCAL_MESSAGE(restore_node)
+TROUPE_LOCAL_MESSAGE(node_restored)
 TROUPE_LOCAL_MESSAGE(restore_share)
 TROUPE_LOCAL_MESSAGE(retire_share)
 TROUPE_LOCAL_MESSAGE(share_kept)

@@ -43,12 +43,12 @@ void retention_actor::ask_shards() {
 }
 
 void retention_actor::ask_sessions(const std::shared_ptr<round>& at) {
-  at->waiting_for = house_.directories.size();
+  at->waiting_for = house_.directories.size() + (house_.cluster ? 1 : 0);
   const auto done = [this, at] {
     if (--at->waiting_for == 0) finish(*at);
   };
-  for (const directory_handle& directory : house_.directories)
-    request(directory, answer_timeout, ask_interests{at->head})
+  const auto ask = [&](const auto& whom) {
+    request(whom, answer_timeout, ask_interests{at->head})
         .then(
             [done, at](const interests& answer) {
               at->needed->add(*answer.needed);
@@ -58,6 +58,10 @@ void retention_actor::ask_sessions(const std::shared_ptr<round>& at) {
               at->failed = true;
               done();
             });
+  };
+  for (const directory_handle& directory : house_.directories)
+    ask(directory);
+  if (house_.cluster) ask(house_.cluster);
 }
 
 void retention_actor::finish(const round& done) {

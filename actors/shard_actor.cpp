@@ -115,14 +115,18 @@ void shard_actor::match(const route& request, const message_block_ptr& block) {
   router_.route(block);
   // What another node sent has been sent to all that want it; what the broker itself says
   // concerns this node alone.
-  if (routes_.has_nodes() && !request.forwarded && block->publisher() != 0)
-    routes_.forwards().route(block);
+  if (is_for_nodes(request, *block)) routes_.forwards().route(block);
+}
+
+bool shard_actor::is_for_nodes(const route& request, const message_block& block) const noexcept {
+  return routes_.has_nodes() && !request.forwarded && block.publisher() != 0;
 }
 
 // -- the log ------------------------------------------------------------------------
 
 bool shard_actor::waits_for_log(route& request) {
   router_.find_logged(*request.block, logged_);
+  if (is_for_nodes(request, *request.block)) routes_.add_logged(*request.block, logged_);
   if (logged_.empty() && !appending_.has_earlier_of(*request.block)) return false;
   appending_.push(std::move(request), std::exchange(logged_, {}),
                   house_.log_head.load(std::memory_order_acquire));
@@ -185,6 +189,8 @@ void shard_actor::change_live(set_live& request) {
   hand_out();
   if (const auto index = router_.find(request.session))
     subscribers_[*index].live = request.request.live;
+  else
+    routes_.change_live(request);
   const log_offset head = house_.log_head.load(std::memory_order_acquire);
   send(request.subscriber,
        live_set{number_, request.request.number, request.epoch, appending_.routed_through(head)});

@@ -39,6 +39,7 @@ private:
   void route_now(route&& request);
   /// Finds out for whom the messages are. `block` is that of `request`, or part of it.
   void match(const route& request, const message_block_ptr& block);
+  [[nodiscard]] bool is_for_nodes(const route& request, const message_block& block) const noexcept;
   void route_rest(append_queue::waiting&& failed);
   void on_appended(const appended& reply);
   void append_to_log();

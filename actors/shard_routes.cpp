@@ -2,6 +2,7 @@
 
 #include "libbroker/topic.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace troupe {
@@ -57,8 +58,30 @@ void shard_routes::hand_out() {
   deliveries_.clear();
 }
 
+void shard_routes::add_logged(const message_block& block, std::vector<std::uint32_t>& which) {
+  forwards_.find_messages(
+      block, found_, [this](const message_entry& entry, const subscription& by) {
+        return entry.qos != qos::at_most_once &&
+               (by.logged ||
+                (by.options.qos != qos::at_most_once && !node_at_[by.subscriber]->live));
+      });
+  const auto middle = static_cast<std::ptrdiff_t>(which.size());
+  which.insert(which.end(), found_.begin(), found_.end());
+  std::inplace_merge(which.begin(), which.begin() + middle, which.end());
+  which.erase(std::unique(which.begin(), which.end()), which.end());
+}
+
+void shard_routes::change_live(const set_live& request) {
+  const auto known = nodes_.find(request.session);
+  if (known != nodes_.end()) known->second.live = request.request.live;
+}
+
 void shard_routes::hand_out(const routed& match) {
-  const node& to = nodes_.at(node_at_[match.to]);
+  node& to = *node_at_[match.to];
+  // What it reads from the log later.
+  const bool in_log =
+      house_.store && match.messages->all_logged && match.options.maximum_qos != qos::at_most_once;
+  if (in_log && !to.live) return;
   const std::size_t bytes = match.messages->footprint();
   const std::size_t waiting = to.flow->delivering.fetch_add(bytes, std::memory_order_relaxed);
   if (waiting <= house_.settings.limits.delivery_credit) {
@@ -66,6 +89,9 @@ void shard_routes::hand_out(const routed& match) {
     return;
   }
   to.flow->delivering.fetch_sub(bytes, std::memory_order_relaxed);
+  if (house_.store && std::exchange(to.live, false))
+    shard_.send(to.peer, deliveries_missed{number_});
+  if (in_log) return;
   house_.counts.add(&metrics::counters::forwards_dropped, match.messages->messages);
 }
 
@@ -75,11 +101,12 @@ void shard_routes::watch(const watch_routes& request, const router& from) {
   const auto [at, is_new] = nodes_.try_emplace(request.node);
   node& known = at->second;
   if (is_new) {
-    known = {request.peer, request.flow, forwards_.join(request.node)};
+    known = {request.peer, request.flow, forwards_.join(request.node), request.live};
     if (known.index >= node_at_.size()) node_at_.resize(known.index + 1);
-    node_at_[known.index] = request.node;
-    forwards_.add_retained_subscriber(known.index);
+    node_at_[known.index] = &known;
   }
+  known.live = request.live;
+  forwards_.add_retained_subscriber(known.index);
   tell();  // others; it gets everything, or nothing has changed since
   announcer_.node_up(request.node);
   if (request.snapshot == 0) return;
@@ -101,6 +128,9 @@ void shard_routes::watch(const watch_routes& request, const router& from) {
 void shard_routes::unwatch(const unwatch_routes& request) {
   announcer_.node_down(request.node);
   release_answers();
+  const auto known = nodes_.find(request.node);
+  if (request.is_dead && known != nodes_.end())
+    forwards_.remove_retained_subscriber(known->second.index);
 }
 
 void shard_routes::handle(const routes_announced& answer) {

@@ -27,6 +27,10 @@ public:
   /// Whether there is somebody to forward to.
   [[nodiscard]] bool has_nodes() const noexcept { return !nodes_.empty(); }
   [[nodiscard]] router& forwards() noexcept { return forwards_; }
+  /// Adds to `which` (ascending) the messages of `block` that are to be in the log before they are
+  /// forwarded: those that a node wants lasting, and all of QoS 1 and 2 for one that is behind.
+  void add_logged(const message_block& block, std::vector<std::uint32_t>& which);
+  void change_live(const set_live& request);
   /// Appends what was collected for nodes to their mailboxes.
   void hand_out();
 
@@ -52,6 +56,7 @@ private:
     peer_handle peer;
     session_flow_ptr flow;
     subscriber_index index = 0;
+    bool live = true;  ///< is sent what is in the log, too
   };
   struct held_answer {
     std::uint64_t ticket = 0;
@@ -68,8 +73,9 @@ private:
   const shard_index number_;
   router forwards_;
   std::unordered_map<std::uint64_t, node> nodes_;  ///< by number
-  std::vector<std::uint64_t> node_at_;             ///< by `subscriber_index`
+  std::vector<node*> node_at_;                     ///< by `subscriber_index`
   std::vector<routed> deliveries_;                 // scratch
+  std::vector<std::uint32_t> found_;               // scratch
   route_announcer announcer_;
   std::deque<held_answer> held_;
   bool timer_set_ = false;

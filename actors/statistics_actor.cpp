@@ -33,6 +33,16 @@ node_figures figures_of(const node_context& house, const node_description& descr
       .subscriptions = description.shards.subscriptions,
       .retained_messages = description.shards.retained_messages,
       .retained_bytes = description.shards.retained_bytes,
+      .cluster = house.cluster ? std::optional(cluster_figures{
+                                     .nodes_known = description.nodes_known,
+                                     .nodes_linked = description.nodes_linked,
+                                     .messages_forwarded = counted.messages_forwarded,
+                                     .messages_received = counted.messages_from_nodes,
+                                     .messages_dropped = counted.forwards_dropped,
+                                     .announcements_late = counted.announcements_late,
+                                     .links_refused = counted.links_refused,
+                                 })
+                               : std::nullopt,
   };
 }
 

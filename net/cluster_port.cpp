@@ -5,7 +5,10 @@
 #include <caf/all.hpp>
 #include <caf/io/all.hpp>
 #include <caf/io/basp_broker.hpp>
-#include <caf/io/middleman_actor_impl.hpp>
+#include <caf/io/network/default_multiplexer.hpp>
+#include <caf/io/network/doorman_impl.hpp>
+#include <caf/io/network/scribe_impl.hpp>
+#include <spdlog/spdlog.h>
 
 #include <netdb.h>
 #include <netinet/in.h>
@@ -17,11 +20,28 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <iterator>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <stdexcept>
+#include <string>
 #include <utility>
 #include <variant>
+
+namespace troupe {
+
+/// What became of an attempt to connect.
+struct dialed {
+  std::uint64_t number = 0;
+  int socket = -1;  ///< -1: `why`
+  std::string why;
+};
+
+}  // namespace troupe
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::dialed)
 
 namespace troupe {
 
@@ -29,6 +49,15 @@ namespace {
 
 constexpr std::chrono::milliseconds connect_patience{2000};
 constexpr int backlog = 64;
+/// CAF's handshake has so much time.
+constexpr std::chrono::seconds introduction_patience{5};
+
+// Of strangers, see connection_list.
+constexpr std::size_t most_strangers = 256;
+constexpr std::size_t most_of_a_stranger = 64UL << 10;  // bytes of a message; a handshake has few
+constexpr std::size_t most_of_a_member = 512UL << 20;
+constexpr std::chrono::seconds stranger_patience{10};
+constexpr std::chrono::seconds look_interval{1};
 
 /// A socket that is closed unless it is taken.
 class owned_socket {
@@ -81,85 +110,261 @@ bool connect_in_time(int socket, const sockaddr* address, socklen_t size) noexce
   return failure == 0;
 }
 
-/// CAF's middleman actor with sockets of ours.
-class gatekeeper final : public caf::io::middleman_actor_impl {
-public:
-  gatekeeper(caf::actor_config& config, caf::actor broker, unsigned give_up_after)
-      : middleman_actor_impl(config, std::move(broker)), give_up_after_(give_up_after) {}
-
-  const char* name() const override { return "connector"; }
-
-protected:
-  caf::expected<caf::io::scribe_ptr> connect(const std::string& host, std::uint16_t port) override {
-    const addresses found = look_up(host, port, AI_ADDRCONFIG);
-    if (found == nullptr)
-      return caf::make_error(caf::sec::cannot_connect_to_node, "the host is not known");
-    for (const addrinfo* at = found.get(); at != nullptr; at = at->ai_next) {
-      owned_socket socket(
-          ::socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
-      if (socket.get() < 0) continue;
-      set_options(socket.get(), give_up_after_);
-      if (connect_in_time(socket.get(), at->ai_addr, at->ai_addrlen))
-        return system().middleman().backend().new_scribe(socket.take());
-    }
-    return caf::make_error(caf::sec::cannot_connect_to_node, std::string(std::strerror(errno)));
+dialed dial(std::uint64_t number, const host_port& where, unsigned give_up_after) {
+  const addresses found = look_up(where.host, where.port, AI_ADDRCONFIG);
+  if (found == nullptr) return {number, -1, "the host is not known"};
+  for (const addrinfo* at = found.get(); at != nullptr; at = at->ai_next) {
+    owned_socket socket(
+        ::socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+    if (socket.get() < 0) continue;
+    set_options(socket.get(), give_up_after);
+    if (connect_in_time(socket.get(), at->ai_addr, at->ai_addrlen))
+      return {number, socket.take(), {}};
   }
+  return {number, -1, std::strerror(errno)};
+}
 
-  caf::expected<caf::io::doorman_ptr> open(std::uint16_t port, const char* host, bool) override {
-    const addresses found = look_up(host == nullptr ? "" : host, port, AI_PASSIVE);
-    if (found == nullptr) return caf::make_error(caf::sec::cannot_open_port, "no such host");
-    for (const addrinfo* at = found.get(); at != nullptr; at = at->ai_next) {
-      owned_socket socket(
-          ::socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
-      if (socket.get() < 0) continue;
-      const int on = 1;
-      ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-      set_options(socket.get(), give_up_after_);  // accepted sockets have them from it
-      if (::bind(socket.get(), at->ai_addr, at->ai_addrlen) == 0 &&
-          ::listen(socket.get(), backlog) == 0)
-        return system().middleman().backend().new_doorman(socket.take());
+/// The listening socket, or an error.
+owned_socket listen_at(const host_port& where, unsigned give_up_after) {
+  errno = EADDRNOTAVAIL;
+  const addresses found = look_up(where.host, where.port, AI_PASSIVE);
+  for (const addrinfo* at = found.get(); at != nullptr; at = at->ai_next) {
+    owned_socket socket(
+        ::socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+    if (socket.get() < 0) continue;
+    const int on = 1;
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    set_options(socket.get(), give_up_after);  // accepted sockets have them from it
+    if (::bind(socket.get(), at->ai_addr, at->ai_addrlen) == 0 &&
+        ::listen(socket.get(), backlog) == 0)
+      return socket;
+  }
+  return owned_socket(-1);
+}
+
+// -- strangers ------------------------------------------------------------------------
+
+/// All connections. CAF makes room for whatever a header announces, up to 4 GiB, and waits for it
+/// for ever: those with whom there is no link yet may announce little, and not stay.
+class connection_list {
+public:
+  void add(const void* who, int socket, caf::io::connection_handle handle) {
+    const std::lock_guard guard(mutex_);
+    if (strangers_ >= most_strangers) ::shutdown(socket, SHUT_RDWR);
+    connections_[who] = {socket, handle, std::chrono::steady_clock::now()};
+    ++strangers_;
+  }
+  void remove(const void* who) {
+    const std::lock_guard guard(mutex_);
+    const auto found = connections_.find(who);
+    if (!found->second.is_trusted) --strangers_;
+    connections_.erase(found);
+  }
+  [[nodiscard]] bool is_trusted(const void* who) const {
+    const std::lock_guard guard(mutex_);
+    return connections_.at(who).is_trusted;
+  }
+  void trust(caf::io::connection_handle handle) {
+    const std::lock_guard guard(mutex_);
+    for (auto& [who, each] : connections_)
+      if (each.handle == handle && !std::exchange(each.is_trusted, true)) --strangers_;
+  }
+  void drop(caf::io::connection_handle handle) const {
+    const std::lock_guard guard(mutex_);
+    for (const auto& [who, each] : connections_)
+      if (each.handle == handle) ::shutdown(each.socket, SHUT_RDWR);
+  }
+  /// Ends the connections of strangers that have had their time. Returns how many.
+  [[nodiscard]] std::size_t close_old() const {
+    const std::lock_guard guard(mutex_);
+    const auto now = std::chrono::steady_clock::now();
+    std::size_t closed = 0;
+    for (const auto& [who, each] : connections_) {
+      if (each.is_trusted || now - each.since < stranger_patience) continue;
+      ::shutdown(each.socket, SHUT_RDWR);
+      ++closed;
     }
-    return caf::make_error(caf::sec::cannot_open_port, std::string(std::strerror(errno)));
+    return closed;
   }
 
 private:
-  const unsigned give_up_after_;  ///< milliseconds
+  struct connection {
+    int socket = -1;
+    caf::io::connection_handle handle;
+    std::chrono::steady_clock::time_point since{};
+    bool is_trusted = false;
+  };
+  mutable std::mutex mutex_;
+  std::map<const void*, connection> connections_;
+  std::size_t strangers_ = 0;  ///< of them
+};
+using connection_list_ptr = std::shared_ptr<connection_list>;
+
+/// A connection of CAF's that reads no more at a time than it may.
+class bounded_scribe final : public caf::io::network::scribe_impl {
+public:
+  bounded_scribe(caf::io::network::default_multiplexer& multiplexer, int socket,
+                 connection_list_ptr connections)
+      : scribe_impl(multiplexer, socket), socket_(socket), connections_(std::move(connections)) {
+    connections_->add(this, socket_, hdl());
+  }
+  ~bounded_scribe() override { connections_->remove(this); }
+
+  void configure_read(caf::io::receive_policy::config wanted) override {
+    const std::size_t most = connections_->is_trusted(this) ? most_of_a_member : most_of_a_stranger;
+    if (wanted.second > most) {
+      spdlog::warn("event=stranger_refused peer={} reason=\"a message of {} bytes\"", addr(),
+                   wanted.second);
+      ::shutdown(socket_, SHUT_RDWR);  // the next read ends it
+      wanted = caf::io::receive_policy::exactly(1);
+    }
+    scribe_impl::configure_read(wanted);
+  }
+
+private:
+  const int socket_;
+  const connection_list_ptr connections_;
 };
 
-/// Keeps the gatekeeper from those who know nothing of CAF's middleman.
-class connector_actor final : public connector_handle::base {
+caf::io::network::default_multiplexer& multiplexer_of(caf::actor_system& system) {
+  return static_cast<caf::io::network::default_multiplexer&>(system.middleman().backend());
+}
+
+class bounded_doorman final : public caf::io::network::doorman_impl {
 public:
-  connector_actor(caf::actor_config& config, caf::io::middleman_actor gate)
-      : connector_handle::base(config), gate_(std::move(gate)) {}
+  bounded_doorman(caf::io::network::default_multiplexer& multiplexer, int socket,
+                  connection_list_ptr connections)
+      : doorman_impl(multiplexer, socket), connections_(std::move(connections)) {}
+
+  bool new_connection() override {
+    if (detached()) return false;
+    auto& multiplexer = acceptor_.backend();
+    auto made =
+        caf::make_counted<bounded_scribe>(multiplexer, acceptor_.accepted_socket(), connections_);
+    const caf::io::connection_handle connection = made->hdl();
+    parent()->add_scribe(std::move(made));
+    return doorman::new_connection(&multiplexer, connection);
+  }
+
+private:
+  const connection_list_ptr connections_;
+};
+
+// -- connecting -----------------------------------------------------------------------
+
+/// The connector, with what those say who dial for it.
+using dialing_connector = connector_handle::extend<caf::reacts_to<dialed>>;
+
+/// Leads to other nodes through CAF's broker for BASP. A thread of its own dials for each
+/// attempt, so that who does not answer keeps nobody waiting.
+class connector_actor final : public dialing_connector::base {
+public:
+  connector_actor(caf::actor_config& config, caf::actor broker, connection_list_ptr connections,
+                  unsigned give_up_after)
+      : dialing_connector::base(config),
+        broker_(std::move(broker)),
+        connections_(std::move(connections)),
+        give_up_after_(give_up_after) {
+    delayed_send(this, look_interval, strangers_timer{});
+  }
 
   const char* name() const override { return "connector"; }
 
 protected:
   behavior_type make_behavior() override {
-    return {[this](const connect_node& where) -> caf::result<node_reached> {
-      const auto parsed = parse_host_port(where.address);
-      const auto* const target = std::get_if<host_port>(&parsed);
-      if (target == nullptr)
-        return caf::make_error(caf::sec::cannot_connect_to_node, std::get<std::string>(parsed));
-      auto promise = make_response_promise<node_reached>();
-      request(gate_, caf::infinite, caf::connect_atom::value, target->host, target->port)
-          .then(
-              [promise](const caf::node_id&, const caf::strong_actor_ptr& door,
-                        const std::set<std::string>&) mutable {
-                if (door != nullptr)
-                  promise.deliver(node_reached{door});
-                else
-                  promise.deliver(caf::make_error(caf::sec::cannot_connect_to_node,
-                                                  "there is no node behind that port"));
-              },
-              [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
-      return promise;
-    }};
+    return {
+        [this](const connect_node& where) { return connect(where); },
+        [this](const dialed& outcome) { introduce(outcome); },
+        [this](const trust_node& who) {
+          members_.insert(who.node);
+          trust_members();
+        },
+        [this](const drop_node& who) {
+          if (const auto handle = handle_of(who.node)) connections_->drop(*handle);
+        },
+        [this](const strangers_timer& due) {
+          trust_members();
+          if (const std::size_t closed = connections_->close_old(); closed != 0)
+            spdlog::warn("event=stranger_refused connections={} reason=\"no handshake\"", closed);
+          delayed_send(this, look_interval, due);
+        },
+    };
   }
-  void on_exit() override { gate_ = nullptr; }
+  void on_exit() override {
+    broker_ = nullptr;
+    attempts_.clear();
+  }
 
 private:
-  caf::io::middleman_actor gate_;
+  struct attempt {
+    caf::typed_response_promise<node_reached> promise;
+    std::uint16_t port = 0;
+  };
+
+  caf::result<node_reached> connect(const connect_node& where) {
+    const auto parsed = parse_host_port(where.address);
+    const auto* const target = std::get_if<host_port>(&parsed);
+    if (target == nullptr)
+      return caf::make_error(caf::sec::cannot_connect_to_node, std::get<std::string>(parsed));
+    attempt made{make_response_promise<node_reached>(), target->port};
+    const std::uint64_t number = ++last_attempt_;
+    attempts_.emplace(number, made);
+    system().spawn<caf::detached + caf::hidden>(
+        [number, where = *target, timeout = give_up_after_,
+         reply_to = caf::actor_cast<dialing_connector>(this)](caf::blocking_actor* self) {
+          self->send(reply_to, dial(number, where, timeout));
+        });
+    return made.promise;
+  }
+
+  /// CAF's own handshake over the new connection.
+  void introduce(const dialed& outcome) {
+    const auto found = attempts_.find(outcome.number);
+    attempt made = std::move(found->second);
+    attempts_.erase(found);
+    if (outcome.socket < 0) {
+      made.promise.deliver(caf::make_error(caf::sec::cannot_connect_to_node, outcome.why));
+      return;
+    }
+    caf::io::scribe_ptr connection =
+        caf::make_counted<bounded_scribe>(multiplexer_of(system()), outcome.socket, connections_);
+    request(broker_, introduction_patience, caf::connect_atom::value, std::move(connection),
+            made.port)
+        .then(
+            [made](const caf::node_id&, const caf::strong_actor_ptr& door,
+                   const std::set<std::string>&) mutable {
+              if (door != nullptr)
+                made.promise.deliver(node_reached{door});
+              else
+                made.promise.deliver(caf::make_error(caf::sec::cannot_connect_to_node,
+                                                     "there is no node behind that port"));
+            },
+            [made](caf::error& why) mutable { made.promise.deliver(std::move(why)); });
+  }
+
+  /// CAF's connection to the process. Its table may be asked by any thread.
+  [[nodiscard]] caf::optional<caf::io::connection_handle>
+  handle_of(const caf::node_id& node) const {
+    auto* const broker =
+        static_cast<caf::io::basp_broker*>(caf::actor_cast<caf::abstract_actor*>(broker_));
+    return broker->instance.tbl().lookup_direct(node);
+  }
+
+  /// Again and again: of two connections to one process CAF may close the first.
+  void trust_members() {
+    for (auto at = members_.begin(); at != members_.end();) {
+      const auto handle = handle_of(*at);
+      if (handle) connections_->trust(*handle);
+      at = handle ? std::next(at) : members_.erase(at);
+    }
+  }
+
+  caf::actor broker_;
+  const connection_list_ptr connections_;
+  const unsigned give_up_after_;  ///< milliseconds
+  std::uint64_t last_attempt_ = 0;
+  std::map<std::uint64_t, attempt> attempts_;
+  std::set<caf::node_id> members_;
 };
 
 }  // namespace
@@ -172,28 +377,26 @@ void load_cluster_modules(caf::actor_system_config& system, const cluster_config
 opened_cluster_port open_cluster_port(caf::actor_system& system, const cluster_handle& door,
                                       const cluster_config& settings) {
   // Twice as long as it takes a link to be given up.
-  const auto give_up_after = settings.heartbeat * settings.missed_heartbeats * 2;
-  const caf::actor broker =
-      system.middleman().named_broker<caf::io::basp_broker>(caf::atom("BASP"));
-  const caf::io::middleman_actor gate = system.spawn<gatekeeper, caf::detached + caf::hidden>(
-      broker, static_cast<unsigned>(give_up_after.count()));
+  const auto give_up_after =
+      static_cast<unsigned>((settings.heartbeat * settings.missed_heartbeats * 2).count());
   // Anybody could make and find actors by them.
   system.registry().erase(caf::atom("SpawnServ"));
   system.registry().erase(caf::atom("ConfigServ"));
 
   const host_port listen = std::get<host_port>(parse_host_port(settings.listen));
-  opened_cluster_port opened;
-  caf::scoped_actor self(system);
-  self->request(gate, caf::infinite, caf::publish_atom::value, listen.port,
-                caf::actor_cast<caf::strong_actor_ptr>(door), std::set<std::string>{}, listen.host,
-                true)
-      .receive([&](std::uint16_t port) { opened.port = port; },
-               [&](const caf::error& why) {
-                 caf::anon_send_exit(gate, caf::exit_reason::kill);
-                 throw std::runtime_error("cannot open the cluster port " + settings.listen + ": " +
-                                          caf::to_string(why));
-               });
-  opened.connector = system.spawn<connector_actor>(gate);
+  owned_socket socket = listen_at(listen, give_up_after);
+  if (socket.get() < 0)
+    throw std::runtime_error("cannot open the cluster port " + settings.listen + ": " +
+                             std::strerror(errno));
+  const auto connections = std::make_shared<connection_list>();
+  caf::io::doorman_ptr doorman =
+      caf::make_counted<bounded_doorman>(multiplexer_of(system), socket.take(), connections);
+  const caf::actor broker =
+      system.middleman().named_broker<caf::io::basp_broker>(caf::atom("BASP"));
+  opened_cluster_port opened{.port = doorman->port()};
+  caf::anon_send(broker, caf::publish_atom::value, std::move(doorman), opened.port,
+                 caf::actor_cast<caf::strong_actor_ptr>(door), std::set<std::string>{});
+  opened.connector = system.spawn<connector_actor>(broker, connections, give_up_after);
   return opened;
 }
 

@@ -1,6 +1,7 @@
 #include "persistence/earlier_life.hpp"
 
 #include "libbroker/topic.hpp"
+#include "persistence/node_table.hpp"
 #include "persistence/retained_table.hpp"
 #include "persistence/session_table.hpp"
 #include "persistence/share_table.hpp"
@@ -23,9 +24,13 @@ earlier_life load_earlier_life(database& store, std::uint32_t shards, const cloc
   const auto sessions = session_table(store).load(now, [&](kept_session&& session) {
     found.sessions.push_back({std::make_shared<const kept_session>(std::move(session))});
   });
+  const auto nodes = node_table(store).load([&](kept_node&& node) {
+    found.nodes.push_back({std::make_shared<const kept_node>(std::move(node))});
+  });
+  found.marks = node_table(store).load_marks();
   found.retained_messages = retained.messages;
   found.retained_expired = retained.expired;
-  found.damaged = retained.damaged + groups.damaged + sessions.damaged;
+  found.damaged = retained.damaged + groups.damaged + sessions.damaged + nodes.damaged;
   return found;
 }
 

@@ -5,6 +5,8 @@
 #include "persistence/database.hpp"
 
 #include <cstddef>
+#include <cstdint>
+#include <unordered_map>
 #include <vector>
 
 namespace troupe {
@@ -16,6 +18,8 @@ struct earlier_life {
   std::vector<restore_retained> retained;  ///< by shard
   std::vector<restore_share> shares;
   std::vector<restore_session> sessions;
+  std::vector<restore_node> nodes;
+  std::unordered_map<std::uint64_t, origin_marks> marks;  ///< by home of the node
 
   std::size_t retained_messages = 0;
   std::size_t retained_expired = 0;

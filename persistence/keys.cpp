@@ -1,5 +1,7 @@
 #include "persistence/keys.hpp"
 
+#include "libbroker/topic.hpp"
+
 #include "persistence/big_endian.hpp"
 
 namespace troupe::keys {
@@ -78,6 +80,36 @@ session_part parse_session(std::string_view key) noexcept {
 }
 
 std::string share(std::string_view share) { return share_table + std::string(share); }
+
+std::string node_of(std::string_view name) {
+  return (node_table + std::string(name)).append(1, '\0');
+}
+
+std::string node_progress(std::string_view name) { return node_of(name) + node_progress_part; }
+
+std::string node_route(std::string_view name, std::string_view filter) {
+  return (node_of(name) + node_route_part).append(filter);
+}
+
+node_part parse_node(std::string_view key) noexcept {
+  const std::size_t end = key.find('\0');
+  if (key.empty() || key[0] != node_table || end == std::string_view::npos || end + 1 == key.size())
+    return {};
+  return {.name = key.substr(1, end - 1), .part = key[end + 1], .rest = key.substr(end + 2)};
+}
+
+std::string origin_mark(std::uint64_t home, std::uint32_t partition) {
+  std::string key(1, origin_table);
+  append_big_endian(home, key);
+  return key += static_cast<char>(partition);
+}
+
+std::optional<origin_place> parse_origin_mark(std::string_view key) noexcept {
+  if (key.size() != 1 + sizeof(std::uint64_t) + 1 || key[0] != origin_table) return std::nullopt;
+  const auto partition = static_cast<std::uint8_t>(key.back());
+  if (partition >= partition_count) return std::nullopt;
+  return origin_place{get_big_endian<std::uint64_t>(key.substr(1)), partition};
+}
 
 std::string topic(std::string_view name) { return topic_table + std::string(name); }
 

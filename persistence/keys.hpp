@@ -25,6 +25,8 @@ inline constexpr char share_table = 'G';
 inline constexpr char index_table = 'I';
 inline constexpr char stream_table = 'L';
 inline constexpr char retained_table = 'M';
+inline constexpr char node_table = 'N';
+inline constexpr char origin_table = 'O';
 inline constexpr char record_table = 'R';
 inline constexpr char session_table = 'S';
 inline constexpr char topic_table = 'T';
@@ -84,6 +86,29 @@ inline constexpr char inbound_part = 'Q';
 
 /// Of the group of a `$share/…`.
 [[nodiscard]] std::string share(std::string_view share);
+
+/// Of everything of another node; also the prefix of what follows.
+[[nodiscard]] std::string node_of(std::string_view name);
+[[nodiscard]] std::string node_progress(std::string_view name);
+[[nodiscard]] std::string node_route(std::string_view name, std::string_view filter);
+/// A key of a node taken apart; `part` is 0 if `key` is no such key.
+struct node_part {
+  std::string_view name;
+  char part = 0;          ///< one of those below
+  std::string_view rest;  ///< filter
+};
+inline constexpr char node_progress_part = 'P';
+inline constexpr char node_route_part = 'F';
+[[nodiscard]] node_part parse_node(std::string_view key) noexcept;
+
+/// Of the last message of a partition that the node with that home forwarded.
+[[nodiscard]] std::string origin_mark(std::uint64_t home, std::uint32_t partition);
+struct origin_place {
+  std::uint64_t home = 0;
+  std::uint32_t partition = 0;
+};
+/// The other way round; nothing if `key` is no such key.
+[[nodiscard]] std::optional<origin_place> parse_origin_mark(std::string_view key) noexcept;
 
 /// Leads to the number of the topic.
 [[nodiscard]] std::string topic(std::string_view name);

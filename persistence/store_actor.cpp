@@ -38,6 +38,7 @@ store_actor::store_actor(caf::actor_config& config, database& store, offset_log&
       retained_(store),
       sessions_(store),
       shares_(store),
+      nodes_(store),
       settings_(settings),
       rules_(rules),
       follower_(std::move(follower)) {
@@ -50,6 +51,7 @@ store_actor::behavior_type store_actor::make_behavior() {
       [this](const keep_retained& request) { keep(request); },
       [this](write_session& request) { write(request); },
       [this](keep_share& request) { write(request); },
+      [this](write_node& request) { write(request); },
       [this](const trim& request) { remove_passed(request); },
       [this](const unneeded_found& found) { remove_unneeded(found); },
       [this](const sync_now&) {
@@ -78,6 +80,7 @@ void store_actor::on_exit() {
   shard_answers_.clear();
   session_answers_.clear();
   share_answers_.clear();
+  node_answers_.clear();
   follower_ = nullptr;
   sweep_.reset();
   needed_.reset();
@@ -96,8 +99,9 @@ void store_actor::add(append& request) {
                     {.publisher = publisher, .received_at = now.to_wall(block.received_at())}));
     for (const std::uint32_t index : each.which)
       note(durability_of(block.topic(block[index])));
+    // One batch with the message, likewise for both: it is there and not taken again, or neither.
+    if (each.progress != nullptr) nodes_.move_on(*each.progress);
     if (!each.lasting) continue;
-    // One batch with the message: it is either there and not taken again, or neither.
     for (const std::uint32_t index : each.which)
       if (block[index].qos == qos::exactly_once)
         sessions_.apply(publisher, kept_packet_id{block[index].id}, now);
@@ -137,6 +141,13 @@ void store_actor::write(keep_share& request) {
   else
     shares_.remove(request.share);
   share_answers_.push_back({std::move(request.reply_to), {.number = request.number}});
+  commit_soon();
+}
+
+void store_actor::write(write_node& request) {
+  note(settings_.durability);
+  nodes_.apply(request.change);
+  if (request.reply_to) node_answers_.push_back({std::move(request.reply_to), {request.ticket}});
   commit_soon();
 }
 
@@ -268,6 +279,9 @@ void store_actor::commit() {
     send(owed.to, owed.message);
   }
   share_answers_.clear();
+  for (const node_answer& owed : node_answers_)
+    if (done) send(owed.to, owed.message);
+  node_answers_.clear();
 }
 
 }  // namespace troupe

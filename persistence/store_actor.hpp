@@ -3,6 +3,7 @@
 #include "actors/protocol.hpp"
 #include "libbroker/config/config.hpp"
 #include "persistence/database.hpp"
+#include "persistence/node_table.hpp"
 #include "persistence/offset_log.hpp"
 #include "persistence/retained_table.hpp"
 #include "persistence/session_table.hpp"
@@ -40,6 +41,7 @@ private:
   void keep(const keep_retained& request);
   void write(write_session& request);
   void write(keep_share& request);
+  void write(write_node& request);
   void commit_soon();
   void commit();
   void remove_passed(const trim& request);
@@ -62,6 +64,10 @@ private:
     session_handle to;
     session_written message;
   };
+  struct node_answer {
+    peer_handle to;
+    routes_installed message;
+  };
   struct share_answer {
     share_handle to;
     share_written message;
@@ -73,11 +79,13 @@ private:
   retained_table retained_;
   session_table sessions_;
   share_table shares_;
+  node_table nodes_;
   // Due after the commit.
   std::vector<append_answer> append_answers_;
   std::vector<shard_answer> shard_answers_;
   std::vector<session_answer> session_answers_;
   std::vector<share_answer> share_answers_;
+  std::vector<node_answer> node_answers_;
   const store_config settings_;
   const std::vector<durability_rule> rules_;
   std::unordered_map<std::string, durability, text_hash, std::equal_to<>> known_durability_;

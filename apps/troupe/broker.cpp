@@ -94,6 +94,8 @@ std::string secret_of(const cluster_config& settings) {
 broker::broker(const config& settings) {
   node_.settings = settings;
   configure(system_config_, settings);
+  if (!settings.cluster.tls.certificate.empty())
+    throw std::runtime_error("[cluster.tls] cannot be used yet: set cluster.secret");
   if (!settings.cluster.listen.empty()) load_cluster_modules(system_config_, settings.cluster);
   open_store();
   name_node();
@@ -102,7 +104,8 @@ broker::broker(const config& settings) {
   restore();
   try {
     enter();
-    if (store_ != nullptr) control_ = open_control(*store_, log_->streams());
+    if (store_ != nullptr)
+      control_ = open_control(*store_, log_->streams(), {*system_, node_.cluster});
     open_listeners();
   } catch (...) {
     stop();  // the actors are up already, and the system waits for them
@@ -150,6 +153,7 @@ void broker::enter() {
                                                               : node_.settings.cluster.advertise));
   if (reached.port == 0) reached.port = opened.port;
   cluster_address_ = to_string(reached);
+  spdlog::info("event=cluster_entered node={} address={}", node_.identity.name, cluster_address_);
   caf::anon_send(node_.cluster, enter_cluster{cluster_address_, connector_});
 }
 
@@ -199,6 +203,17 @@ void broker::restore() {
   for (restore_share& each : earlier.shares) {
     const directory_handle& directory = node_.directory_of(each.earlier->share);
     caf::anon_send(directory, std::move(each));
+  }
+  node_.earlier_marks = std::move(earlier.marks);
+  if (node_.cluster) {
+    caf::scoped_actor self(*system_);
+    for (const restore_node& each : earlier.nodes)
+      self->request(node_.cluster, caf::infinite, each)
+          .receive([](const node_restored&) {},
+                   [](const caf::error& reason) {
+                     throw std::runtime_error("a node cannot be restored: " +
+                                              caf::to_string(reason));
+                   });
   }
   // Only now: sessions that go on write, and the store is the store actor's from then on.
   subscribe_again(earlier.sessions);

@@ -26,24 +26,38 @@ struct arguments {
   std::string to;
   std::optional<std::uint64_t> limit;
   std::string target;
+  std::string address;
 };
+
+/// Adds a group of commands for a data directory, one of which is to be given.
+CLI::App* add_group(CLI::App& app, const char* name, const char* help, command_line& outcome) {
+  CLI::App* const group = app.add_subcommand(name, help);
+  group->require_subcommand(1);
+  group
+      ->add_option("--data-dir", outcome.data_dir,
+                   "Of the broker (or the variable " + std::string(data_dir_variable) + ")")
+      ->option_text("DIR")
+      ->envname(data_dir_variable)
+      ->required();
+  return group;
+}
+
+CLI::App* add_command(CLI::App* group, const char* name, const char* help) {
+  CLI::App* const added = group->add_subcommand(name, help);
+  added->fallthrough();  // --data-dir may stand behind the command
+  return added;
+}
 
 /// Adds `troupectl log` and its commands; each fills `outcome` when it is the one that is asked
 /// for.
 void add_log_commands(CLI::App& app, arguments& given, command_line& outcome) {
-  CLI::App* const log = app.add_subcommand(
-      "log", "The messages that a data directory keeps, and what is beside them");
-  log->require_subcommand(1);
-  log->add_option("--data-dir", outcome.data_dir,
-                  "Of the broker, which may be running or not (or the variable " +
-                      std::string(data_dir_variable) + ")")
-      ->option_text("DIR")
-      ->envname(data_dir_variable)
-      ->required();
+  CLI::App* const log = add_group(app, "log",
+                                  "The messages that a data directory keeps, and what is beside "
+                                  "them; the broker may be running "
+                                  "or not",
+                                  outcome);
   const auto command = [&](const char* name, const char* help) {
-    CLI::App* const added = log->add_subcommand(name, help);
-    added->fallthrough();  // --data-dir may stand behind the command
-    return added;
+    return add_command(log, name, help);
   };
 
   CLI::App* const status = command("status", "How much there is, and since when");
@@ -97,6 +111,30 @@ void add_log_commands(CLI::App& app, arguments& given, command_line& outcome) {
   });
 }
 
+/// The same for `troupectl cluster`.
+void add_cluster_commands(CLI::App& app, arguments& given, command_line& outcome) {
+  CLI::App* const cluster =
+      add_group(app, "cluster", "The nodes that a running broker forms a cluster with", outcome);
+  const auto command = [&](const char* name, const char* help) {
+    CLI::App* const added = add_command(cluster, name, help);
+    added->add_flag("--json", given.json, "One JSON object instead of a table");
+    added->callback([&outcome, &given, request = "cluster " + std::string(name)] {
+      json_object asked{{"command", request}};
+      if (!given.address.empty()) asked["address"] = given.address;
+      outcome.request = to_text(asked);
+      outcome.needs_broker = true;
+      if (!given.json) outcome.show = presentation::cluster;
+    });
+    return added;
+  };
+  command("status", "Who there is, and how the link with each does");
+  command("join", "Take part again, or become part of the cluster of a further node")
+      ->add_option("ADDRESS", given.address,
+                   "Of a node's cluster port, as host:port; tried beside cluster.seeds until the "
+                   "broker ends");
+  command("leave", "End all links, and have none until it joins or is started again");
+}
+
 }  // namespace
 
 command_line read_command_line(int argc, char** argv) {
@@ -106,6 +144,7 @@ command_line read_command_line(int argc, char** argv) {
   arguments given;
   command_line outcome;
   add_log_commands(app, given, outcome);
+  add_cluster_commands(app, given, outcome);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& stop) {

@@ -10,13 +10,15 @@ enum class presentation {
   as_they_are,  ///< JSON, one line each
   status,       ///< a table
   verification,
-  backup
+  backup,
+  cluster  ///< a table
 };
 
 struct command_line {
   std::string data_dir;
   std::string request;  ///< as the control socket takes it
   presentation show = presentation::as_they_are;
+  bool needs_broker = false;  ///< a directory alone does not answer it
   /// Set when there is nothing to do: end with this exit code.
   std::optional<int> exit_code;
 };

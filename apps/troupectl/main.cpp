@@ -17,6 +17,7 @@ std::string answer(const troupe::command_line& given, troupe::presenter& to) {
     (*broker)->ask(given.request, [&](std::string_view line) { to.put(line); });
     return {};
   }
+  if (given.needs_broker) return "no broker runs on " + given.data_dir;
   // A backup cleans up behind itself; nothing else has to.
   const auto give_up = [](int) { troupe::presenter::give_up(); };
   std::signal(SIGINT, give_up);

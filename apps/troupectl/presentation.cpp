@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdio>
@@ -37,15 +38,20 @@ std::string cell(const json_object& value) {
   return value.is_string() ? text.substr(1, text.size() - 2) : text;
 }
 
-std::string table(const std::vector<std::array<std::string, 7>>& rows) {
-  std::array<std::size_t, 7> widths{};
+template <std::size_t Columns>
+using table_rows = std::vector<std::array<std::string, Columns>>;
+
+/// The first row is the head. Only the first column begins at the left.
+template <std::size_t Columns>
+std::string table(const table_rows<Columns>& rows) {
+  std::array<std::size_t, Columns> widths{};
   for (const auto& row : rows)
-    for (std::size_t i = 0; i != row.size(); ++i)
+    for (std::size_t i = 0; i != Columns; ++i)
       widths[i] = std::max(widths[i], row[i].size());
   std::string text;
   for (const auto& row : rows) {
     text += fmt::format("{:<{}}", row[0], widths[0]);
-    for (std::size_t i = 1; i != row.size(); ++i)
+    for (std::size_t i = 1; i != Columns; ++i)
       text += fmt::format("  {:>{}}", row[i], widths[i]);
     text += '\n';
   }
@@ -61,7 +67,7 @@ std::string show_status(const json_object& status) {
       cell(status["sessions"]));
   if (const auto lost = status["stores_set_aside"].get<std::uint64_t>(); lost != 0)
     text += fmt::format("{} whole stores were damaged and set aside: damaged-1, ...\n", lost);
-  std::vector<std::array<std::string, 7>> rows = {
+  table_rows<7> rows = {
       {"STREAM", "MESSAGES", "SIZE", "OLDEST", "NEWEST", "OLDEST TIME", "NEWEST TIME"}};
   for (const json_object& each : status["streams"])
     rows.push_back({each["filter"].is_null() ? "(for sessions)" : cell(each["filter"]),
@@ -86,6 +92,33 @@ std::string show_backup(const json_object& line) {
                      bytes(line["bytes"].get<std::uint64_t>()), cell(line["keys"]));
 }
 
+std::string show_cluster(const json_object& status) {
+  std::size_t others = 0;
+  std::size_t linked = 0;
+  table_rows<10> rows = {{"NODE", "STATE", "SINCE", "ADDRESS", "LIFE", "ROUTES", "FORWARDED",
+                          "RECEIVED", "DROPPED", "UNHANDLED"}};
+  for (const json_object& each : status["members"]) {
+    others += each["state"] != "self" ? 1 : 0;
+    linked += each["state"] == "linked" ? 1 : 0;
+    rows.push_back({cell(each["name"]), cell(each["state"]), cell(each["since"]),
+                    cell(each["address"]), cell(each["incarnation"])});
+    const json_object& link = each["link"];
+    if (link.is_null()) {
+      std::fill(rows.back().begin() + 5, rows.back().end(), "-");
+      continue;
+    }
+    rows.back()[5] = cell(link["routes"]);
+    rows.back()[6] = cell(link["messages_forwarded"]);
+    rows.back()[7] = cell(link["messages_received"]);
+    rows.back()[8] = cell(link["messages_dropped"]);
+    rows.back()[9] = bytes(link["unhandled_bytes"].get<std::uint64_t>());
+  }
+  const bool has_left = status["left"].get<bool>();
+  return fmt::format("node {}: {} other members, {} linked{}\n\n", cell(status["node"]), others,
+                     linked, has_left ? "; it has left the cluster" : "") +
+         table(rows);
+}
+
 }  // namespace
 
 void presenter::give_up() noexcept { gave_up = 1; }
@@ -102,6 +135,7 @@ bool presenter::put(std::string_view line) {
     const auto parsed = json_object::parse(line);
     print(how_ == presentation::status         ? show_status(parsed)
           : how_ == presentation::verification ? show_verification(parsed)
+          : how_ == presentation::cluster      ? show_cluster(parsed)
                                                : show_backup(parsed));
   }
   return is_wanted();

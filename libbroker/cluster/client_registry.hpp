@@ -82,7 +82,7 @@ struct registry_effects {
 /// owner. So a session that ended while its node was away does no harm.
 ///
 /// The transport keeps the order between two nodes and loses nothing while each is in the
-/// other's view. The caller serialises the calls. Source: docs/DESIGN, "The cluster".
+/// other's view. The caller serialises the calls.
 class client_registry {
 public:
   client_registry(std::string node, const registry_settings& settings);

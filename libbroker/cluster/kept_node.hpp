@@ -23,6 +23,7 @@ struct origin_progress {
   struct mark {
     std::uint32_t partition = 0;
     log_offset offset = 0;
+    log_offset before = 0;  ///< where it was
   };
   std::vector<mark> marks;
 };

@@ -55,17 +55,23 @@ void introduce(const node_introduction& self, const handshake_nonce& nonce, wire
   });
 }
 
-link_result<node_introduction> introduction(wire_reader in) {
-  node_introduction other;
+struct received_introduction {
+  node_introduction node;
+  std::string_view nonce;
+};
+
+link_result<received_introduction> introduction(wire_reader in) {
+  received_introduction found;
+  node_introduction& other = found.node;
   other.node.name = in.text();
   other.node.home = in.number();
   other.node.incarnation = in.number();
   other.address = in.text();
-  const std::string_view nonce = in.text();
+  found.nonce = in.text();
   if (!in.ok() || !is_node_name(other.node.name) || other.address.size() > longest_address ||
-      nonce.size() != std::tuple_size_v<handshake_nonce>)
+      found.nonce.size() != std::tuple_size_v<handshake_nonce>)
     return link_refusal{"the other side's introduction cannot be understood"};
-  return other;
+  return found;
 }
 
 link_result<void> expect(const link_packet& packet, packet_kind kind) {
@@ -100,12 +106,12 @@ bool is_kind(const link_packet& packet, packet_kind kind) noexcept {
 
 link_initiator::link_initiator(const cluster_key& key, node_introduction self,
                                const handshake_nonce& nonce, std::string expected)
-    : key_(key), own_name_(self.node.name), expected_(std::move(expected)) {
-  said_ = make_packet(packet_kind::hello, [&](wire_writer& out) {
-            out.number(oldest_cluster_protocol);
-            out.number(cluster_protocol);
-            introduce(self, nonce, out);
-          }).head;
+    : key_(key), own_name_(self.node.name), nonce_(nonce), expected_(std::move(expected)) {
+  hello_ = make_packet(packet_kind::hello, [&](wire_writer& out) {
+             out.number(oldest_cluster_protocol);
+             out.number(cluster_protocol);
+             introduce(self, nonce, out);
+           }).head;
 }
 
 link_result<link_packet> link_initiator::challenged(const link_packet& challenge) {
@@ -116,12 +122,14 @@ link_result<link_packet> link_initiator::challenged(const link_packet& challenge
   if (!other) return other.error();
   if (!in.ok() || protocol_ < oldest_cluster_protocol || protocol_ > cluster_protocol)
     return link_refusal{"the other side chose a protocol that was not offered"};
-  other_ = *std::move(other);
+  if (in.text() != std::string_view(nonce_.data(), nonce_.size()))
+    return link_refusal{"the other side answers somebody else"};
+  other_ = std::move(other->node);
   if (other_.node.name == own_name_)
     return link_refusal{"the node there has this node's name, " + own_name_};
   if (!expected_.empty() && other_.node.name != expected_)
     return link_refusal{"the node there is " + other_.node.name + ", not " + expected_};
-  said_ += challenge.head;
+  said_ = hello_ + challenge.head;
   return make_packet(packet_kind::proof, [&](wire_writer& out) {
     out.text(text_of(hash_for(key_, initiator_proof, said_)));
   });
@@ -155,11 +163,12 @@ link_result<link_packet> link_responder::greeted(const link_packet& hello) {
                         std::to_string(cluster_protocol) + " here"};
   auto other = introduction(in.section());
   if (!other) return other.error();
-  other_ = *std::move(other);
+  other_ = std::move(other->node);
   protocol_ = std::min(newest, cluster_protocol);
   link_packet challenge = make_packet(packet_kind::challenge, [&](wire_writer& out) {
     out.number(protocol_);
     introduce(self_, nonce_, out);
+    out.text(other->nonce);
   });
   said_ = hello.head + challenge.head;
   return challenge;

@@ -13,7 +13,7 @@
 /// How two nodes find out that both know the cluster's secret, without saying it:
 ///
 ///     initiator ── hello ─────▶ responder     who I am, a random number
-///               ◀── challenge ──              who I am, a random number
+///               ◀── challenge ──              who I am, a random number, and yours
 ///               ── proof ─────▶               keyed hash of all that was said
 ///               ◀── welcome ────              the same of what was said now; or refusal
 ///
@@ -71,8 +71,9 @@ public:
   link_initiator(const cluster_key& key, node_introduction self, const handshake_nonce& nonce,
                  std::string expected);
 
-  [[nodiscard]] link_packet hello() const { return {said_, nullptr}; }
-  /// Answers a challenge by the proof.
+  /// May be said again when no challenge comes.
+  [[nodiscard]] link_packet hello() const { return {hello_, nullptr}; }
+  /// Answers a challenge, the last of which counts, by the proof.
   [[nodiscard]] link_result<link_packet> challenged(const link_packet& challenge);
   /// The link may be opened. REQUIRES: `challenged` returned a packet.
   [[nodiscard]] link_result<link_session> welcomed(const link_packet& welcome) const;
@@ -82,7 +83,9 @@ public:
 private:
   const cluster_key key_;
   const std::string own_name_;
+  const handshake_nonce nonce_;
   const std::string expected_;
+  std::string hello_;
   std::string said_;  ///< by both, so far
   node_introduction other_;
   std::uint32_t protocol_ = 0;

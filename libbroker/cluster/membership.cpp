@@ -402,6 +402,8 @@ connect_plan::targets membership::targets() const {
       at->second.is_second = name < self_.node.name;
     } else if (is_unknown) {
       at->second.wanted = true;
+      // Who is there is not known: as long as addresses are written alike, they do for names.
+      at->second.is_second = address < self_.address;
     }
   }
   for (const auto& [name, known] : members_) {

@@ -38,7 +38,14 @@ void node_link::open(const link_session& session, time_point now, link_effects& 
 void node_link::begin_anew(std::uint64_t stream) noexcept {
   phase_ = phase::down;
   stream_ = stream;
+  was_up_ = false;
   forget_unhandled();
+}
+
+void node_link::refuse_stream() noexcept {
+  phase_ = phase::down;
+  other_stream_ = 0;
+  received_ = handled_ = 0;
 }
 
 void node_link::forget_unhandled() noexcept {
@@ -133,8 +140,8 @@ void node_link::take_resume(std::string_view said, time_point now, link_effects&
   const std::uint64_t known_stream = in.number();
   const std::uint64_t known = in.number();
   // Who started again may have heard of this stream since, but has nothing of what an earlier
-  // life of it handled.
-  const bool is_known = known_stream == stream_ && known >= handled_by_other();
+  // life of it handled; and over a connection that broke while it opened, nothing was said.
+  const bool is_known = was_up_ && known_stream == stream_ && known >= handled_by_other();
   if (!in.ok() || stream == 0 || (is_known && known > last_sent_))
     return lose("the other side does not make sense", effects);
 
@@ -146,6 +153,7 @@ void node_link::take_resume(std::string_view said, time_point now, link_effects&
     effects.other_begins_anew = true;
   }
   phase_ = phase::up;
+  was_up_ = true;
   effects.is_up = true;
   if (!is_known) {
     forget_unhandled();

@@ -106,6 +106,9 @@ public:
   // -- receiving
 
   void receive(const link_packet& packet, time_point now, link_effects& effects);
+  /// Something that arrived is not done and never will be: the other side is to say everything
+  /// anew, over the next connection.
+  void refuse_stream() noexcept;
   /// Everything up to the frame is done: the other side may forget it. REQUIRES: the frame is of
   /// the other side's present stream.
   void handled(std::uint64_t sequence, time_point now, link_effects& effects);
@@ -147,6 +150,7 @@ private:
   std::deque<frame_ptr> unhandled_;  ///< sent, in order, the last with `last_sent_`
   std::size_t unhandled_bytes_ = 0;
   std::uint64_t last_sent_ = 0;
+  bool was_up_ = false;  ///< with this stream
 
   std::uint64_t other_stream_ = 0;  ///< 0: none known
   std::uint64_t received_ = 0;      ///< of it

@@ -31,8 +31,7 @@ registry_nodes::change_view(std::span<const std::string> names, time_point now) 
   for (const std::string& name : names)
     if (const node_slot slot = intern(name); slot != self) linked.push_back(slot);
   std::ranges::sort(linked);
-  const auto twice = std::ranges::unique(linked);
-  linked.erase(twice.begin(), twice.end());
+  linked.erase(std::unique(linked.begin(), linked.end()), linked.end());
   if (linked == linked_) return std::nullopt;
 
   for (const node_slot slot : linked_)

@@ -24,8 +24,7 @@ std::uint64_t weigh(std::uint64_t seed, std::string_view key) noexcept {
 
 rendezvous::rendezvous(std::vector<std::string> names) : names_(std::move(names)) {
   std::ranges::sort(names_);
-  const auto twice = std::ranges::unique(names_);
-  names_.erase(twice.begin(), twice.end());
+  names_.erase(std::unique(names_.begin(), names_.end()), names_.end());
   seeds_.reserve(names_.size());
   for (const std::string& name : names_)
     seeds_.push_back(seed_of(name));

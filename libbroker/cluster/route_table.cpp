@@ -23,6 +23,16 @@ std::vector<route_change> route_table::end_snapshot() {
   return gone;
 }
 
+std::vector<route_change> route_table::drop_unless_lasting() {
+  std::vector<route_change> gone;
+  std::erase_if(routes_, [&](const auto& each) {
+    if (each.second.interest == route_interest::lasting) return false;
+    gone.push_back({each.first, route_interest::none});
+    return true;
+  });
+  return gone;
+}
+
 std::vector<route_change> route_table::clear() {
   ++snapshot_;
   return end_snapshot();

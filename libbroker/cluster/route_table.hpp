@@ -22,6 +22,8 @@ public:
   /// Takes changes in and leaves in `changes` what differs from what was known.
   void apply(std::vector<route_change>& changes);
 
+  /// Only what is lasting stays; returns what goes.
+  [[nodiscard]] std::vector<route_change> drop_unless_lasting();
   /// Everything goes; returns what there was.
   [[nodiscard]] std::vector<route_change> clear();
 

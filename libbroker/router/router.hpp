@@ -8,6 +8,7 @@
 #include "libbroker/router/subscription_tree.hpp"
 #include "libbroker/topic.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -82,6 +83,22 @@ public:
   /// routed: those of streams, and QoS 1 and 2 that a lasting subscriber has subscribed to at
   /// such a level.
   void find_logged(const message_block& block, std::vector<std::uint32_t>& which);
+  /// Sets `which` to the messages of `block` for which `wants(entry, subscription)` says so of one
+  /// that they match.
+  template <class Predicate>
+  void find_messages(const message_block& block, std::vector<std::uint32_t>& which,
+                     Predicate wants) {
+    which.clear();
+    for (std::uint32_t i = 0; i != block.size(); ++i) {
+      const message_entry& entry = block[i];
+      const auto& filters = matches_of(block.topic(entry));
+      const auto has = [&](const filter_entry* filter) {
+        return std::any_of(filter->subscriptions.begin(), filter->subscriptions.end(),
+                           [&](const subscription& each) { return wants(entry, each); });
+      };
+      if (std::any_of(filters.begin(), filters.end(), has)) which.push_back(i);
+    }
+  }
   /// Collects what `block`'s messages match and updates the retained messages.
   void route(const message_block_ptr& block);
   /// Whether something was collected and not yet flushed.

@@ -24,6 +24,21 @@ std::string two_decimals(double value) {
   return {text.data(), static_cast<std::size_t>(size)};
 }
 
+void add_cluster(const cluster_figures& figures, const std::string& root,
+                 std::vector<sys_message>& messages) {
+  const figure all[] = {
+      {"nodes/known", figures.nodes_known},
+      {"nodes/linked", figures.nodes_linked},
+      {"messages/forwarded", figures.messages_forwarded},
+      {"messages/received", figures.messages_received},
+      {"messages/dropped", figures.messages_dropped},
+      {"announcements/late", figures.announcements_late},
+      {"links/refused", figures.links_refused},
+  };
+  for (const auto& [topic, value] : all)
+    messages.push_back({root + std::string(topic), std::to_string(value)});
+}
+
 }  // namespace
 
 std::vector<sys_message> sys_topics::render(const node_figures& figures,
@@ -71,6 +86,7 @@ std::vector<sys_message> sys_topics::render(const node_figures& figures,
   };
   for (const auto& [topic, value] : plain)
     messages.push_back({root + std::string(topic), std::to_string(value)});
+  if (figures.cluster) add_cluster(*figures.cluster, root + "cluster/", messages);
   for (std::size_t i = 0; i != loads_.size(); ++i) {
     loads_[i].update(loads[i].total, elapsed);
     for (std::size_t span = 0; span != load_average::spans.size(); ++span)

@@ -5,10 +5,22 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace troupe {
+
+/// The figures of a node among others.
+struct cluster_figures {
+  std::size_t nodes_known = 0;           ///< other members, without those that have left
+  std::size_t nodes_linked = 0;          ///< that there is a link with
+  std::uint64_t messages_forwarded = 0;  ///< to other nodes, one for each
+  std::uint64_t messages_received = 0;   ///< from other nodes
+  std::uint64_t messages_dropped = 0;    ///< that a node could not take
+  std::uint64_t announcements_late = 0;  ///< SUBACKs that did not wait for all nodes
+  std::uint64_t links_refused = 0;       ///< bad handshakes on the cluster port
+};
 
 /// The figures of a node at one moment; counters since its start.
 struct node_figures {
@@ -29,6 +41,7 @@ struct node_figures {
   std::size_t subscriptions = 0;
   std::size_t retained_messages = 0;
   std::size_t retained_bytes = 0;
+  std::optional<cluster_figures> cluster;  ///< nothing if it takes part in none
 };
 
 /// One message of `$SYS`.
@@ -38,7 +51,7 @@ struct sys_message {
 };
 
 /// Turns a node's figures into the `$SYS/broker/…` messages that mosquitto's
-/// users know.
+/// users know, and those below `$SYS/broker/cluster/`: docs/cluster.md.
 class sys_topics {
 public:
   explicit sys_topics(std::string version) : version_(std::move(version)) {}

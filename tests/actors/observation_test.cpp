@@ -29,6 +29,27 @@ public:
   statistics_handle statistics;
 };
 
+/// Stands in for the cluster actor of a node that knows members in these states.
+cluster_handle::behavior_type members_in(cluster_handle::pointer self,
+                                         const std::vector<member_state>& states) {
+  return {
+      [](const link_packet&) {},
+      [](const enter_cluster&) {},
+      [](const link_changed&) {},
+      [](const gossip_heard&) {},
+      [](const cluster_timer&) {},
+      [states](const cluster_command&) {
+        cluster_status status;
+        for (const member_state each : states)
+          status.members.push_back({.record = {}, .state = each, .since = {}});
+        return status;
+      },
+      [](const restore_node&) { return node_restored{}; },
+      [](const ask_interests&) { return interests{}; },
+      [self](const stop_now&) { self->quit(); },
+  };
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(actors_observation)
@@ -51,6 +72,26 @@ BOOST_AUTO_TEST_CASE(inspector_sums_up_what_shards_and_directories_say) {
   BOOST_TEST(found->shards.retained_messages == 2U);
   BOOST_TEST(found->shards.retained_bytes > 0U);
   BOOST_TEST(found->shards.deliveries_dropped == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(inspector_counts_other_nodes_unless_they_have_left) {
+  using enum member_state;
+  observed_stage node;
+  const cluster_handle cluster = node.system().spawn(
+      members_in, std::vector{linked, self, dead, left, linked, unlinked, unlinked, left});
+  node.node().cluster = cluster;
+  player bob = node.online(passing("bob"));
+  bob.subscribed("$SYS/broker/cluster/nodes/#");
+  const auto found = node.ask<node_description>(node.inspector, describe_node{});
+  BOOST_TEST_REQUIRE(found.has_value());
+  BOOST_TEST(found->nodes_linked == 2U);
+  BOOST_TEST(found->nodes_known == 5U);
+  node.wait(10s);
+  const std::string told = bob.received();
+  BOOST_TEST(told.find("PUBLISH $SYS/broker/cluster/nodes/known 5\n") != told.npos, told);
+  BOOST_TEST(told.find("PUBLISH $SYS/broker/cluster/nodes/linked 2\n") != told.npos, told);
+  node.node().cluster = nullptr;
+  caf::anon_send(cluster, stop_now{});
 }
 
 BOOST_AUTO_TEST_CASE(inspector_answers_without_those_that_do_not_answer_it) {

@@ -23,6 +23,7 @@ struct disk {
             [this](const keep_retained& request) { asked.push_back(request); },
             [this](const write_session& request) { written.push_back(request); },
             [](const keep_share&) {},
+            [](const write_node&) {},
             [](const trim&) {},
             [](const unneeded_found&) {},
             [](const sync_now&) {},

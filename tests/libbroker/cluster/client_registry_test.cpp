@@ -307,6 +307,25 @@ BOOST_AUTO_TEST_CASE(a_login_counts_whatever_the_clock_was_in_an_earlier_life) {
   BOOST_TEST(scene["b"].owner_of(id)->stamp == *scene["a"].stamp_of(id));
 }
 
+BOOST_AUTO_TEST_CASE(a_node_with_a_new_life_is_heard_by_one_that_has_not_seen_it_go) {
+  for (const auto ahead : {0s, 50s}) {
+    registry_scene scene({"a", "b"});
+    scene.set_clock("a", ahead);
+    scene.restart("a");
+    scene.settle();
+    const std::string id = scene.id_at("b");
+    scene.login("a", id);
+    scene.run();
+    scene.replace("a");
+    scene.set_clock("a", 0s);
+    scene.see("a", {"b"});
+    scene.login("a", id);
+    scene.run();
+    BOOST_TEST(scene.outcomes("a") == "granted " + id + " 1, granted " + id + " 1");
+    BOOST_TEST(scene["b"].owner_of(id)->stamp == *scene["a"].stamp_of(id));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(sessions_of_an_earlier_life_are_registered_with_their_stamps) {
   registry_scene scene({"a", "b"});
   scene.settle();

@@ -16,7 +16,7 @@ registry_network::registry_network(std::uint64_t seed) : random_(seed) {
   for (int i = 0; i != ids; ++i)
     ids_.push_back("client-" + std::to_string(below(1'000)));
   std::ranges::sort(ids_);
-  ids_.erase(std::ranges::unique(ids_).begin(), ids_.end());
+  ids_.erase(std::unique(ids_.begin(), ids_.end()), ids_.end());
   const int nodes = below(5) + 2;
   const int largest_offset = below(3) == 0 ? 5'000 : 50;
   for (int i = 0; i != nodes; ++i) {

@@ -4,6 +4,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -121,6 +122,29 @@ BOOST_AUTO_TEST_CASE(each_figure_has_its_topics) {
       found.erase(name);
     }
   BOOST_TEST(found.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_node_among_others_has_topics_for_that_and_one_alone_has_not) {
+  sys_topics topics("x");
+  const auto is_of_cluster = [](const auto& each) { return each.first.starts_with("cluster/"); };
+  auto found = by_topic(topics.render({}, 1s));
+  BOOST_TEST(std::ranges::count_if(found, is_of_cluster) == 0);
+  found = by_topic(topics.render({.cluster = cluster_figures{.nodes_known = 1,
+                                                             .nodes_linked = 2,
+                                                             .messages_forwarded = 3,
+                                                             .messages_received = 4,
+                                                             .messages_dropped = 5,
+                                                             .announcements_late = 6,
+                                                             .links_refused = 7}},
+                                 1s));
+  BOOST_TEST(std::ranges::count_if(found, is_of_cluster) == 7);
+  BOOST_TEST(found["cluster/nodes/known"] == "1");
+  BOOST_TEST(found["cluster/nodes/linked"] == "2");
+  BOOST_TEST(found["cluster/messages/forwarded"] == "3");
+  BOOST_TEST(found["cluster/messages/received"] == "4");
+  BOOST_TEST(found["cluster/messages/dropped"] == "5");
+  BOOST_TEST(found["cluster/announcements/late"] == "6");
+  BOOST_TEST(found["cluster/links/refused"] == "7");
 }
 
 BOOST_AUTO_TEST_CASE(more_connected_clients_than_sessions_are_not_a_negative_number_offline) {

@@ -1,0 +1,173 @@
+"""Strangers at the cluster port, who do not know the secret."""
+
+import contextlib
+import random
+import socket
+import struct
+import time
+
+import wire
+from clients import traffic
+from cluster_case import cluster_test, until
+
+SERVER_HANDSHAKE, CLIENT_HANDSHAKE, DIRECT_MESSAGE, ROUTED_MESSAGE, MONITOR, DOWN, HEARTBEAT = range(7)
+SLACK_MIB = 40  # allocator, sanitizers' quarantine and the like; what is sent here asks for much more
+
+
+def header(operation, length=0, data=0, source=0, target=0, flags=0):
+    """Of BASP, CAF's protocol: 32 bytes."""
+    return struct.pack("!BBBBIQQQ", operation, 0, 0, flags, length, data, source, target)
+
+
+class strangers(cluster_test):
+    seconds = 20
+
+    def setUp(self):
+        self.connections = []
+        self.make()
+        self.marks = {one.name: one.mark() for one in self.cluster}
+        self.memory = {one.name: one.rss_mib() for one in self.cluster}
+        self.subscriber = self.client("b").subscribe(self.name("load"))
+        self.load = traffic(self.client("a"), self.name("load"), 1, 100)
+
+    def tearDown(self):
+        for one in self.connections:
+            one.close()
+        super().tearDown()
+
+    def connect(self, data=b""):
+        one = self.cluster["a"].connect_as_node()
+        self.connections.append(one)
+        if data:
+            try:
+                one.sendall(data)
+            except OSError:
+                pass  # closed already
+        return one
+
+    def is_closed(self, one):
+        one.settimeout(0.01)
+        try:
+            while one.recv(65536):
+                pass
+            return True
+        except TimeoutError:
+            return False
+        except OSError:
+            return True
+
+    def expect_closed(self, connections, within=15):
+        until(lambda: all(self.is_closed(one) for one in connections), within,
+              lambda: f"all closed: {sum(not self.is_closed(one) for one in connections)} of {len(connections)} are open")
+
+    def check_unharmed(self):
+        for name, mark in self.marks.items():
+            node = self.cluster[name]
+            self.assertTrue(node.alive(), f"{name} died\n{node.log()[-2000:]}")
+            self.assertEqual(node.lines("event=node_(up|down|dead|joined)", mark), [], f"links of {name}")
+            self.assertLess(node.rss_mib() - self.memory[name], SLACK_MIB, f"MiB more at {name}")
+        until(lambda: self.load.count > 20, 10, "the load goes on")
+        count = self.load.end()
+        self.check_numbers(self.subscriber, self.load.topic, count)
+        late = self.client("c").subscribe(self.name("late"))
+        self.client("a").publish(self.name("late"), b"x", 1)
+        late.wait_for(1)
+
+    def test_garbage_is_turned_away(self):
+        chance = random.Random(1)
+        sent = [self.connect(chance.randbytes(chance.choice((33, 100, 5000)))) for _ in range(100)]
+        self.expect_closed(sent)
+        self.check_unharmed()
+
+    def test_http_request_is_turned_away(self):
+        self.expect_closed([self.connect(b"GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: none\r\n\r\n")])
+        self.check_unharmed()
+
+    def test_mqtt_connect_is_turned_away(self):
+        self.expect_closed([self.connect(wire.connect("lost client " + "x" * 20))])
+        self.check_unharmed()
+
+    def test_half_a_header_and_half_a_handshake_hold_nothing_up(self):
+        for length in range(1, 32):
+            self.connect(header(CLIENT_HANDSHAKE, 100)[:length])
+        for _ in range(20):
+            self.connect(header(CLIENT_HANDSHAKE, 100) + b"half")
+        self.check_unharmed()
+
+    def test_length_of_a_gigabyte_takes_no_memory(self):
+        sent = [self.connect(header(CLIENT_HANDSHAKE, 1 << 30))]
+        self.slowly_check_memory()
+        self.expect_closed(sent)
+
+    def test_length_of_100_megabytes_twenty_times_takes_no_memory(self):
+        sent = [self.connect(header(CLIENT_HANDSHAKE, 100 << 20) + bytes(1000)) for _ in range(20)]
+        self.slowly_check_memory()
+        self.expect_closed(sent)
+
+    def slowly_check_memory(self):
+        """At its worst within two seconds."""
+        worst = 0
+        end = time.monotonic() + 2
+        while time.monotonic() < end:
+            self.assertTrue(self.cluster["a"].alive(), self.cluster["a"].log()[-2000:])
+            worst = max(worst, self.cluster["a"].rss_mib() - self.memory["a"])
+            time.sleep(0.05)
+        self.assertLess(worst, SLACK_MIB, "MiB more for a header alone")
+        self.check_unharmed()
+
+    def test_no_operation_before_the_handshake_does_harm(self):
+        for operation in (*range(1, 16), 0x7F, 0xFF):
+            for length in (0, 20):
+                self.connect(header(operation, length, 1, 1, 1) + bytes(length))
+        self.check_unharmed()
+
+    def test_header_of_ones_is_turned_away(self):
+        self.expect_closed([self.connect(b"\xff" * 32), self.connect(b"\xff" * 4000), self.connect(bytes(4000))])
+        self.check_unharmed()
+
+    def test_200_idle_connections_change_nothing(self):
+        descriptors = self.cluster["a"].descriptors()
+        idle = [self.connect() for _ in range(200)]
+        for one in self.cluster:
+            one_late = self.client(one)
+            one_late.publish(self.name("x"), b"x", 1)
+        self.check_unharmed()
+        for one in idle:
+            one.close()
+        until(lambda: self.cluster["a"].descriptors() < descriptors + 20, 10,
+              lambda: f"descriptors are given back: {descriptors} before, {self.cluster['a'].descriptors()} after")
+
+    def test_strangers_are_closed_when_they_have_not_become_a_node_for_20_seconds(self):
+        sayings = {"nothing": b"", "half a header": header(CLIENT_HANDSHAKE, 100)[:16],
+                   "half a handshake": header(CLIENT_HANDSHAKE, 100) + b"half", "a heartbeat": header(HEARTBEAT)}
+        all_of_them = {what: self.connect(said) for what, said in sayings.items()}
+        end = time.monotonic() + 20
+        still_open = dict(all_of_them)
+        while still_open and time.monotonic() < end:
+            still_open = {what: one for what, one in still_open.items() if not self.is_closed(one)}
+            time.sleep(0.05)
+        self.assertEqual(sorted(still_open), [], "still open")
+        self.check_unharmed()
+
+    def test_1000_connections_that_come_say_something_random_and_go_leave_nothing(self):
+        chance = random.Random(1)
+        descriptors = self.cluster["a"].descriptors()
+        for number in range(1000):
+            one = self.cluster["a"].connect_as_node()
+            if number % 2:
+                with contextlib.suppress(OSError):
+                    one.sendall(chance.randbytes(40))
+            if number % 3 == 0:
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            one.close()
+        until(lambda: self.cluster["a"].descriptors() < descriptors + 20, 10, "descriptors are given back")
+        self.check_unharmed()
+
+    def test_stranger_that_does_not_read_holds_nothing_up(self):
+        for _ in range(20):
+            one = socket.socket()
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+            host, port = self.cluster["a"].address.rsplit(":", 1)
+            one.connect((host, int(port)))
+            self.connections.append(one)
+        self.check_unharmed()
