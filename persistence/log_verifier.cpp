@@ -4,6 +4,7 @@
 #include "persistence/keys.hpp"
 #include "persistence/log_record.hpp"
 #include "persistence/log_streams.hpp"
+#include "persistence/node_table.hpp"
 #include "persistence/session_table.hpp"
 #include "persistence/share_table.hpp"
 #include "persistence/snapshot_walk.hpp"
@@ -65,7 +66,9 @@ private:
             {keys::index_table, &verifier::count_index_entry},
             {keys::retained_table, &verifier::check_retained},
             {keys::session_table, &verifier::check_session},
-            {keys::share_table, &verifier::check_share}};
+            {keys::share_table, &verifier::check_share},
+            {keys::node_table, &verifier::check_node},
+            {keys::origin_table, &verifier::check_mark}};
   }
 
   storage_result<void> look_at(char table, check each) {
@@ -259,6 +262,16 @@ private:
 
   void check_share(std::string_view key, std::string_view value, const store_scan&) {
     if (!is_whole_share(key, value)) fail("what is kept of the group {} is damaged", key.substr(1));
+  }
+
+  void check_node(std::string_view key, std::string_view value, const store_scan&) {
+    if (!is_whole_node_part(key, value))
+      fail("what is kept of the node {} is damaged", keys::parse_node(key).name);
+  }
+
+  void check_mark(std::string_view key, std::string_view value, const store_scan&) {
+    if (!keys::parse_origin_mark(key) || value.size() != sizeof(log_offset))
+      fail("a mark of what a node has forwarded is damaged: {} bytes", key.size() + value.size());
   }
 
   const store_snapshot& snapshot_;

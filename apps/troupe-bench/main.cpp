@@ -95,6 +95,8 @@ void describe(CLI::App& app, options& wanted) {
   const auto broker = [&](auto&&... of) { return app.add_option(of...)->group("Broker"); };
   broker("--host", wanted.host, "Name or address")->capture_default_str();
   broker("--port", wanted.port, "TCP port")->capture_default_str();
+  broker("--subscriber-port", wanted.subscriber_port,
+         "TCP port for the subscribers, of another node of the cluster");
   broker("--unix", wanted.unix_path, "Path of a Unix domain socket, instead of host and port");
   broker("--user", wanted.user_name, "User name");
   broker("--password", wanted.password, "Password");

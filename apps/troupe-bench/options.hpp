@@ -41,7 +41,8 @@ struct options {
 
   std::string host = "127.0.0.1";
   std::uint16_t port = 1883;
-  std::string unix_path;  ///< used instead of host and port when not empty
+  std::uint16_t subscriber_port = 0;  ///< where subscribers connect, to another node; 0: `port`
+  std::string unix_path;              ///< used instead of host and port when not empty
   std::string user_name;
   std::string password;
   protocol_version version = protocol_version::v3_1_1;

@@ -53,7 +53,13 @@ troupe::qos published_qos(const options& wanted, const plan& planned) {
 }  // namespace
 
 run_context::run_context(const options& wanted_options, const plan& made)
-    : wanted(wanted_options), planned(made), broker(wanted_options), run(std::random_device{}()) {
+    : wanted(wanted_options),
+      planned(made),
+      broker(wanted_options, wanted_options.port),
+      subscribers_broker(wanted_options, wanted_options.subscriber_port != 0
+                                             ? wanted_options.subscriber_port
+                                             : wanted_options.port),
+      run(std::random_device{}()) {
   const std::vector<sharing> shares = find_sharing(planned);
   streams.reserve(planned.topics.size());
   for (std::uint32_t index = 0; index < planned.topics.size(); ++index) {

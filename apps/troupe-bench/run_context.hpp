@@ -38,7 +38,8 @@ struct run_context {
   const options& wanted;
   const plan& planned;
   const endpoint broker;
-  const std::uint32_t run;  ///< stands in the payload of all messages of this run
+  const endpoint subscribers_broker;  ///< the same, unless it is another node
+  const std::uint32_t run;            ///< stands in the payload of all messages of this run
   std::vector<std::unique_ptr<stream>> streams;
   std::vector<std::unique_ptr<receiver>> receivers;
   std::vector<std::unique_ptr<worker>> workers;

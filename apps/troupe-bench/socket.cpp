@@ -17,7 +17,7 @@ void file_descriptor::reset() noexcept {
   value_ = -1;
 }
 
-endpoint::endpoint(const options& wanted) {
+endpoint::endpoint(const options& wanted, std::uint16_t number) {
   if (!wanted.unix_path.empty()) {
     auto& local = reinterpret_cast<sockaddr_un&>(address_);
     if (wanted.unix_path.size() >= sizeof(local.sun_path))
@@ -31,7 +31,7 @@ endpoint::endpoint(const options& wanted) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
-  const std::string port = std::to_string(wanted.port);
+  const std::string port = std::to_string(number);
   if (const int code = ::getaddrinfo(wanted.host.c_str(), port.c_str(), &hints, &found); code != 0)
     throw std::runtime_error("Cannot find the host " + wanted.host + ": " + ::gai_strerror(code) +
                              ".");

@@ -31,7 +31,7 @@ private:
 class endpoint {
 public:
   /// Looks the host name up. Throws std::runtime_error with one sentence.
-  explicit endpoint(const options& wanted);
+  endpoint(const options& wanted, std::uint16_t port);
 
   /// Starts to connect a new non-blocking socket. `error` becomes 0 when the
   /// connection is established, EINPROGRESS when it will be, EAGAIN when the

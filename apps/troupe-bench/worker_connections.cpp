@@ -62,7 +62,8 @@ void worker::open_more() {
 bool worker::open(connection& client) {
   client.opened_at = now_ns();
   int error = 0;
-  client.socket = context_.broker.connect(error);
+  client.socket =
+      (client.plan.subscribes ? context_.subscribers_broker : context_.broker).connect(error);
   if (error == EAGAIN) {
     client.socket.reset();
     return false;
