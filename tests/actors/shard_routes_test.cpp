@@ -1,0 +1,249 @@
+// What a shard does for other nodes, whose peers only keep what they are told.
+
+#include "actors/shard_actor.hpp"
+#include "tests/actors/stage.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+using namespace troupe;
+using namespace troupe::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto qos0 = qos::at_most_once;
+constexpr auto qos1 = qos::at_least_once;
+
+struct notes {
+  std::vector<routes_changed> changes;
+  std::size_t installed = 0;
+  std::string forwarded;  ///< payloads, a comma behind each
+  std::vector<subscriptions_added> added;
+};
+
+void note(const deliver& batch, std::string& into) {
+  for (const message_run& run : batch.messages->runs)
+    for (std::uint32_t i = run.first; i != run.first + run.count; ++i)
+      into += std::string(as_text(run.block->payload((*run.block)[i]))) + ',';
+}
+
+/// A peer, as shards see it.
+class other_node {
+public:
+  explicit other_node(stage& node, std::uint64_t number) : stage_(node), number_(number) {
+    handle_ = node.system().spawn([told = told_]() -> peer_handle::behavior_type {
+      return {
+          [told](const deliver& batch) { note(batch, told->forwarded); },
+          [told](const routes_changed& changes) { told->changes.push_back(changes); },
+          [told](const routes_installed&) { ++told->installed; },
+          [](const deliveries_missed&) {},
+          [](const live_set&) {},
+          [](const log_read&) {},
+          [](const subscriptions_added&) {},
+          [](const subscriptions_removed&) {},
+          [](const ask_interest&) { return interest{}; },
+          [](const flush&) {},
+          [](const accepted&) {},
+          [](const credit_returned&) {},
+          [](const link_packet&) {},
+          [](const open_link&) {},
+          [](const link_broken&) {},
+          [](const node_died&) {},
+          [](const tell_node&) {},
+          [](const link_timer&) {},
+          [](const stop_now&) {},
+          [](const restore_node&) { return node_restored{}; },
+          [](const describe_peer&) { return peer_description{}; },
+      };
+    });
+  }
+  ~other_node() {
+    caf::anon_send_exit(handle_, caf::exit_reason::user_shutdown);
+    stage_.run();
+  }
+  other_node(const other_node&) = delete;
+  other_node& operator=(const other_node&) = delete;
+
+  void come_up(std::uint32_t snapshot = 1) {
+    for (const shard_handle& shard : stage_.node().shards)
+      caf::anon_send(shard, watch_routes{handle_, number_, flow_, snapshot});
+    stage_.run();
+  }
+  void go_down() {
+    for (const shard_handle& shard : stage_.node().shards)
+      caf::anon_send(shard, unwatch_routes{number_});
+    stage_.run();
+  }
+  void want(std::string filter, route_interest interest = route_interest::passing,
+            std::size_t shard = 0) {
+    caf::anon_send(stage_.node().shards[shard],
+                   install_routes{{{std::move(filter), interest}}, number_, 1});
+    stage_.run();
+  }
+  void confirm(const routes_changed& change) {
+    caf::anon_send(stage_.node().shards[change.shard], routes_announced{number_, change.ticket});
+    stage_.run();
+  }
+
+  const notes& told() {
+    stage_.run();
+    return *told_;
+  }
+
+private:
+  stage& stage_;
+  const std::uint64_t number_;
+  const session_flow_ptr flow_ = std::make_shared<session_flow>("node");
+  const std::shared_ptr<notes> told_ = std::make_shared<notes>();
+  peer_handle handle_;
+};
+
+/// A block of one message that a session, or another node, publishes.
+void route_one(stage& node, std::string_view topic, std::string_view payload,
+               bool was_forwarded = false, std::uint64_t publisher = 77, bool retain = false) {
+  message_block_builder builder;
+  builder.add({.retain = retain, .topic = topic, .payload = as_bytes(payload)}, topic,
+              protocol_version::v5);
+  caf::anon_send(node.node().shards[0], route{.block = builder.seal({.publisher = publisher}),
+                                              .forwarded = was_forwarded});
+  node.run();
+}
+
+config with_wait(std::chrono::milliseconds wait = 100ms) {
+  config settings;
+  settings.cluster.subscribe_wait = wait;
+  return settings;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(actors_shard_routes)
+
+BOOST_AUTO_TEST_CASE(a_node_is_told_all_filters_and_then_what_changes) {
+  stage node;
+  player ann = node.online(passing("ann"));
+  ann.subscribe("a/#", qos1);
+  node.run();
+  other_node other(node, 1000);
+  other.come_up(5);
+  BOOST_REQUIRE(other.told().changes.size() == 1U);
+  const routes_changed& first = other.told().changes[0];
+  BOOST_TEST(first.completes == 5U);
+  BOOST_TEST((first.changes == std::vector<route_change>{{"a/#", route_interest::passing}}));
+  ann.subscribe("b", qos0);
+  ann.subscribe("$SYS/#", qos0);  // concerns this node alone
+  node.run();
+  ann.send(unsubscribe{.id = 3, .filters = {"a/#"}});
+  node.run();
+  BOOST_REQUIRE(other.told().changes.size() == 3U);
+  BOOST_TEST((other.told().changes[1].changes ==
+              std::vector<route_change>{{"b", route_interest::at_most_once}}));
+  BOOST_TEST((other.told().changes[2].changes ==
+              std::vector<route_change>{{"a/#", route_interest::none}}));
+}
+
+BOOST_AUTO_TEST_CASE(a_second_subscriber_is_no_news_unless_it_wants_more) {
+  stage node;
+  other_node other(node, 1000);
+  other.come_up();
+  player ann = node.online(passing("ann"));
+  player bob = node.online(passing("bob"));
+  ann.subscribe("a", qos0);
+  node.run();
+  other.confirm(other.told().changes.back());
+  bob.subscribe("a", qos0);
+  node.run();
+  BOOST_TEST(other.told().changes.size() == 2U);
+  bob.subscribe("a", qos1);
+  node.run();
+  BOOST_REQUIRE(other.told().changes.size() == 3U);
+  BOOST_TEST((other.told().changes[2].changes ==
+              std::vector<route_change>{{"a", route_interest::passing}}));
+}
+
+BOOST_AUTO_TEST_CASE(suback_waits_until_the_nodes_that_are_up_know) {
+  stage node(with_wait());
+  other_node one(node, 1000);
+  other_node two(node, 1001);
+  one.come_up();
+  two.come_up();
+  player ann = node.online(passing("ann"));
+  ann.subscribe("a", qos0);
+  node.run();
+  BOOST_TEST(ann.received().empty());
+  one.confirm(one.told().changes.back());
+  BOOST_TEST(ann.received().empty());
+  two.go_down();
+  BOOST_TEST(ann.received() == "SUBACK 1 00\n");
+  BOOST_TEST(node.node().counts.total().announcements_late == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(suback_does_not_wait_for_ever) {
+  stage node(with_wait(100ms));
+  other_node other(node, 1000);
+  other.come_up();
+  player ann = node.online(passing("ann"));
+  ann.subscribe("a", qos0);
+  node.wait(90ms);
+  BOOST_TEST(ann.received().empty());
+  node.wait(20ms);
+  BOOST_TEST(ann.received() == "SUBACK 1 00\n");
+  BOOST_TEST(node.node().counts.total().announcements_late == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_wildcard_that_stands_in_all_shards_is_announced_by_one) {
+  stage node(with_wait(), 3);
+  other_node other(node, 1000);
+  other.come_up();
+  const std::size_t before = other.told().changes.size();
+  player ann = node.online(passing("ann"));
+  ann.subscribe("a/+/b", qos0);
+  node.run();
+  BOOST_TEST(other.told().changes.size() == before + 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_node_gets_what_it_wants_and_nothing_else) {
+  stage node;
+  other_node one(node, 1000);
+  other_node two(node, 1001);
+  one.come_up();
+  two.come_up();
+  one.want("a/#");
+  BOOST_TEST(one.told().installed == 1U);
+  route_one(node, "a/b", "1");
+  route_one(node, "b", "2");
+  BOOST_TEST(one.told().forwarded == "1,");
+  BOOST_TEST(two.told().forwarded == "");
+  one.want("a/#", route_interest::none);
+  route_one(node, "a/b", "3");
+  BOOST_TEST(one.told().forwarded == "1,");
+}
+
+BOOST_AUTO_TEST_CASE(what_another_node_forwarded_or_the_broker_says_itself_goes_no_further) {
+  stage node;
+  other_node other(node, 1000);
+  other.come_up();
+  other.want("#");
+  route_one(node, "a", "from-a-node", true);
+  route_one(node, "a", "own", false, 0);
+  BOOST_TEST(other.told().forwarded == "");
+}
+
+BOOST_AUTO_TEST_CASE(retained_messages_go_to_every_node_once) {
+  stage node;
+  other_node one(node, 1000);
+  other_node two(node, 1001);
+  one.come_up();
+  two.come_up();
+  one.want("#");
+  route_one(node, "a", "r", false, 77, true);
+  BOOST_TEST(one.told().forwarded == "r,");
+  BOOST_TEST(two.told().forwarded == "r,");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
