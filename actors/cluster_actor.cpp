@@ -235,24 +235,23 @@ void cluster_actor::open(link_session session, caf::strong_actor_ptr door, std::
 }
 
 void cluster_actor::handle(const link_changed& event) {
-  const auto session = sessions_.find(event.session);
-  if (session == sessions_.end()) return;
+  const auto link = links_.find(event.node.node.name);
+  if (link == links_.end()) return;
   const time_point now = current_time(*this);
-  const std::string dialed = session->second.dialed;
+  const auto session = sessions_.find(event.session);
+  const std::string dialed = session == sessions_.end() ? std::string() : session->second.dialed;
   if (event.is_up) {
+    link->second.session = event.session;
     members_->link_up(event.node.node, event.node.address, dialed, now, effects_);
-    // What was tried beside it is over.
-    const std::string name = session->second.name;
-    std::erase_if(sessions_, [&](const auto& each) {
-      if (each.second.name != name || each.first == event.session) return false;
-      if (!each.second.dialed.empty()) members_->connect_failed(each.second.dialed, now, effects_);
-      return true;
-    });
     if (connector_) send(connector_, trust_node{event.session_node});
     return carry_out();
   }
-  sessions_.erase(session);
-  members_->link_down(event.node.node, now, effects_);
+  if (session != sessions_.end()) sessions_.erase(session);
+  // Another connection that was tried beside it may end, too.
+  if (link->second.session == event.session) {
+    link->second.session = 0;
+    members_->link_down(event.node.node, now, effects_);
+  }
   if (!dialed.empty()) members_->connect_failed(dialed, now, effects_);
   carry_out();
 }

@@ -99,6 +99,8 @@ void peer_actor::handle(const open_link& request) {
   if (is_reported_up_ && node_ != session.other) {
     link_.disconnected();
     went_down("the node has started again");
+  } else if (link_.now() != node_link::phase::down) {
+    send(house_.cluster, link_changed{node_, link_.session(), false});
   }
   node_ = session.other;
   other_ = request.door;
@@ -154,6 +156,7 @@ void peer_actor::handle(const node_died& event) {
 /// What was to be sent to the node and is not in the log is lost.
 void peer_actor::forget_stream() {
   link_.begin_anew(make_stream_number());
+  if (log_ != nullptr) log_->stream_forgotten();
   last_routes_ = 0;
   announcements_.clear();
   publishes_.clear();

@@ -114,11 +114,11 @@ void peer_actor::refuse_frame(std::uint32_t number) {
   for (const auto& progress : frame.progress)
     for (const origin_progress::mark& each : progress->marks)
       marks_[each.partition] = std::min(marks_[each.partition], each.before);
-  if (frame.sequence == 0) return;  // it is sent anew already
   for (unhandled_frame& each : frames_)
     each.sequence = 0;
+  const bool was_down = link_.now() == node_link::phase::down;
   link_.refuse_stream();
-  if (is_reported_up_) went_down("what it sent cannot be written to the disk");
+  if (!was_down) went_down("what it sent cannot be written to the disk");
 }
 
 /// Tells the node how far its frames are routed here.

@@ -117,7 +117,10 @@ bool peer_actor::keep_routes(const std::vector<route_change>& changes, std::uint
 
 node_restored peer_actor::handle(const restore_node& kept) {
   const kept_node& earlier = *kept.earlier;
-  if (house_.store && !earlier.handled.empty())
+  if (house_.store && earlier.handled.empty())  // how far it had come is damaged
+    log_ =
+        std::make_unique<forward_log>(static_cast<std::uint32_t>(house_.shards.size()), log_head());
+  else if (house_.store)
     log_ = std::make_unique<forward_log>(static_cast<std::uint32_t>(house_.shards.size()),
                                          earlier.handled);
   kept_positions_ = earlier.handled;

@@ -32,7 +32,7 @@ void peer_actor::pass_on(deliver&& batch) {
     return request_flush();
   }
   const bool may_get_lost = at_most_once || !batch.messages->has_acknowledged_qos;
-  if (may_get_lost && link_.now() != node_link::phase::up) return drop(*batch.messages);
+  if (may_get_lost) return drop(*batch.messages);
   // Until it is sent it counts against the shards' credit, which bounds how much waits.
   flow_->delivering.fetch_add(batch.messages->footprint(), std::memory_order_relaxed);
   waiting_.push_back(std::move(batch));
@@ -72,7 +72,7 @@ void peer_actor::handle(const tell_node& what) {
 
 void peer_actor::handle(const routes_changed& changes) {
   if (last_routes_ == 0) return;  // it gets all of them when the link is up
-  if (link_.now() != node_link::phase::up &&
+  if (link_.now() == node_link::phase::down &&
       link_.unhandled_bytes() > house_.settings.cluster.credit)
     return forget_stream();  // and so it does then: it was away for too long
   routes_record record{.number = ++last_routes_, .changes = changes.changes};
@@ -106,7 +106,7 @@ void peer_actor::request_flush() {
 void peer_actor::send_all() {
   send_frame();
   // Only here: in between, a part of what was taken from the log is not in a frame yet.
-  if (log_ != nullptr) log_->sent(link_.last_sent());
+  if (log_ != nullptr && publishes_.empty() && frame_.empty()) log_->sent(link_.last_sent());
 }
 
 void peer_actor::send_frame() {

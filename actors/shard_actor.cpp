@@ -170,7 +170,10 @@ void shard_actor::route_rest(append_queue::waiting&& failed) {
     if (is_logged) ++at;
   }
   house_.counts.add(&metrics::counters::messages_not_logged, failed.logged.size());
-  if (request.publisher) {
+  if (request.forwarded) {  // one answer: the node sends all of it again
+    if (!rest.empty()) match(request, rest.seal(origin));
+    send(request.publisher, accepted{request.block, request.epoch, false});
+  } else if (request.publisher) {
     if (!lost.empty()) send(request.publisher, accepted{lost.seal(origin), request.epoch, false});
     if (!rest.empty()) {
       message_block_ptr others = rest.seal(origin);

@@ -145,6 +145,7 @@ void store_actor::write(keep_share& request) {
 }
 
 void store_actor::write(write_node& request) {
+  if (request.change.forgets) commit();  // what is staged is to go, too
   note(settings_.durability);
   nodes_.apply(request.change);
   if (request.reply_to) node_answers_.push_back({std::move(request.reply_to), {request.ticket}});

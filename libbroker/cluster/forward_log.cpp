@@ -44,7 +44,7 @@ void forward_log::change_route(const route_change& change) {
 
 void forward_log::link_up(bool begins_anew, log_offset head, bool has_room,
                           forward_effects& effects) {
-  if (cursor_.now() == log_cursor::phase::live)  // it never was down
+  if (cursor_.now() != log_cursor::phase::away)  // it never was down
     fall_behind(log_cursor::phase::away, {}, effects);
   if (begins_anew) {
     checkpoints_.clear();
@@ -60,6 +60,11 @@ void forward_log::link_down(forward_effects& effects) {
 
 void forward_log::sent(std::uint64_t sequence) {
   if (std::exchange(moved_, false)) checkpoints_.push_back({sequence, cursor_.positions()});
+}
+
+void forward_log::stream_forgotten() noexcept {
+  checkpoints_.clear();
+  moved_ = false;
 }
 
 void forward_log::handled(std::uint64_t sequence) {

@@ -51,6 +51,8 @@ public:
   void link_down(forward_effects& effects);
   /// All messages so far are in frames up to `sequence`.
   void sent(std::uint64_t sequence);
+  /// What was sent and not handled will not arrive, and the next link begins anew.
+  void stream_forgotten() noexcept;
   /// The node has handled the frames up to it.
   void handled(std::uint64_t sequence);
 

@@ -116,7 +116,8 @@ void encode_run(const message_run& run, bool at_most_once, time_point now, std::
   for (std::uint32_t i = run.first; i != run.first + run.count; ++i) {
     const message_entry& entry = block[i];
     const auto level = at_most_once ? 0 : static_cast<std::uint64_t>(entry.qos);
-    const bool is_logged = entry.log_offset != 0 && !at_most_once;
+    // QoS 0 does not wait for its turn: its place in the log would be taken for others'.
+    const bool is_logged = entry.log_offset != 0 && entry.qos != qos::at_most_once && !at_most_once;
     mark.number(level | (entry.retain ? retain_bit : 0) | (entry.expires ? expires_bit : 0) |
                 (is_logged ? logged_bit : 0));
     if (entry.expires) mark.number(entry.expiry_interval);

@@ -74,6 +74,8 @@ class status(troupectl_base):
         for _ in range(3):
             publisher.publish(self.name("t"), b"x", 1)
         subscriber.wait_for(3)
+        # b says only now and then what it has handled.
+        until(lambda: self.member("a", "b")["link"]["unhandled_bytes"] == 0, 10, "b has handled everything")
         found = self.status("a")
         self.assertEqual((found["node"], found["left"]), ("a", False))
         itself, at_b, at_c = found["members"]
