@@ -64,7 +64,7 @@ class strangers(cluster_test):
         for name, mark in self.marks.items():
             node = self.cluster[name]
             self.assertTrue(node.alive(), f"{name} died\n{node.log()[-2000:]}")
-            self.assertEqual(node.lines("event=node_(up|down|dead|joined)", mark), [], f"links of {name}")
+            self.assertEqual(node.lines("event=node_(down|dead)", mark), [], f"links of {name}")
             self.assertLess(node.rss_mib() - self.memory[name], SLACK_MIB, f"MiB more at {name}")
         until(lambda: self.load.count > 20, 10, "the load goes on")
         count = self.load.end()
