@@ -25,6 +25,10 @@ class strangers(cluster_test):
     def setUp(self):
         self.connections = []
         self.make()
+        # That a node has joined is the last line that the start leaves; what comes behind it the test has brought about.
+        for one in self.cluster:
+            until(lambda: len(one.lines("event=node_joined")) == len(self.cluster.nodes) - 1, 10,
+                  lambda: f"{one.name} knows all\n{one.log()[-2000:]}")
         self.marks = {one.name: one.mark() for one in self.cluster}
         self.memory = {one.name: one.rss_mib() for one in self.cluster}
         self.subscriber = self.client("b").subscribe(self.name("load"))
@@ -64,7 +68,7 @@ class strangers(cluster_test):
         for name, mark in self.marks.items():
             node = self.cluster[name]
             self.assertTrue(node.alive(), f"{name} died\n{node.log()[-2000:]}")
-            self.assertEqual(node.lines("event=node_(down|dead)", mark), [], f"links of {name}")
+            self.assertEqual(node.lines("event=node_(up|down|dead|joined)", mark), [], f"links of {name}")
             self.assertLess(node.rss_mib() - self.memory[name], SLACK_MIB, f"MiB more at {name}")
         until(lambda: self.load.count > 20, 10, "the load goes on")
         count = self.load.end()
