@@ -2,6 +2,7 @@
 
 #include "actors/log_text.hpp"
 #include "actors/peer_actor.hpp"
+#include "actors/random_number.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -19,11 +20,6 @@ constexpr std::chrono::seconds connect_timeout{10};
 constexpr std::chrono::seconds answer_timeout{1};
 /// Handshakes that others have begun at a time; one more ends the oldest.
 constexpr std::size_t most_responses = 64;
-
-std::uint64_t random_number() {
-  std::random_device random;
-  return static_cast<std::uint64_t>(random()) << 32 | random();
-}
 
 handshake_nonce make_nonce() {
   handshake_nonce nonce;

@@ -1,10 +1,10 @@
 #include "actors/peer_actor.hpp"
 
 #include "actors/log_text.hpp"
+#include "actors/random_number.hpp"
 
 #include <spdlog/spdlog.h>
 
-#include <random>
 #include <utility>
 
 // The link itself. What goes over it: peer_outbound.cpp, peer_inbound.cpp.
@@ -14,10 +14,9 @@ namespace troupe {
 namespace {
 
 std::uint64_t make_stream_number() {
-  std::random_device random;
   std::uint64_t number = 0;
   while (number == 0)
-    number = static_cast<std::uint64_t>(random()) << 32 | random();
+    number = random_number();
   return number;
 }
 

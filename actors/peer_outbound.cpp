@@ -20,8 +20,6 @@ void peer_actor::handle(deliver& batch) {
   const bool had_room = has_room();
   log_->deliver(*batch.messages, batch.from, had_room, log_effects_);
   carry_out_log(had_room);
-  if (had_room) return;
-  follow_log();  // there may be room for what it left to the log
 }
 
 /// Messages that are not in the log, or need not be.

@@ -369,7 +369,7 @@ private:
 
 }  // namespace
 
-void load_cluster_modules(caf::actor_system_config& system, const cluster_config&) {
+void load_cluster_modules(caf::actor_system_config& system) {
   system.add_message_type<link_packet>("troupe-link-packet");
   system.load<caf::io::middleman>();
 }

@@ -14,7 +14,7 @@
 namespace troupe {
 
 /// To be called before a system that has a cluster port is made.
-void load_cluster_modules(caf::actor_system_config& system, const cluster_config& settings);
+void load_cluster_modules(caf::actor_system_config& system);
 
 /// The port where other nodes find `door`. Throws `std::runtime_error` with a sentence for the
 /// user. Returns the port; closed with the system.

@@ -6,6 +6,7 @@
 #include "actors/end_now.hpp"
 #include "actors/handshake_actor.hpp"
 #include "actors/inspector_actor.hpp"
+#include "actors/random_number.hpp"
 #include "actors/retention_actor.hpp"
 #include "actors/shard_actor.hpp"
 #include "actors/statistics_actor.hpp"
@@ -24,7 +25,6 @@
 
 #include <algorithm>
 #include <fstream>
-#include <random>
 #include <stdexcept>
 #include <thread>
 #include <type_traits>
@@ -73,11 +73,6 @@ bool ask_all(caf::scoped_actor& self, const std::vector<Handle>& whom, Request r
   return complete;
 }
 
-[[nodiscard]] std::uint64_t random_number() {
-  std::random_device random;
-  return static_cast<std::uint64_t>(random()) << 32 | random();
-}
-
 /// What all nodes of the cluster know; empty if there is nothing of the kind.
 std::string secret_of(const cluster_config& settings) {
   if (settings.secret_file.empty()) return settings.secret;
@@ -96,7 +91,7 @@ broker::broker(const config& settings) {
   configure(system_config_, settings);
   if (!settings.cluster.tls.certificate.empty())
     throw std::runtime_error("[cluster.tls] cannot be used yet: set cluster.secret");
-  if (!settings.cluster.listen.empty()) load_cluster_modules(system_config_, settings.cluster);
+  if (!settings.cluster.listen.empty()) load_cluster_modules(system_config_);
   open_store();
   name_node();
   system_ = std::make_unique<caf::actor_system>(system_config_);
