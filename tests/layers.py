@@ -21,11 +21,11 @@ LAWS = {
         "forbidden": [r"boost/asio", r"boost/beast", r"leveldb/", r"sys/socket\.h$"],
     },
     "net": {
-        "own": ["net/", "actors/protocol.hpp", "actors/connection.hpp", "libbroker/"],
+        "own": ["net/", "actors/protocol.hpp", "actors/protocol/", "actors/connection.hpp", "libbroker/"],
         "forbidden": [r"leveldb/"],
     },
     "persistence": {
-        "own": ["persistence/", "actors/protocol.hpp", "libbroker/"],
+        "own": ["persistence/", "actors/protocol.hpp", "actors/protocol/", "libbroker/"],
         "forbidden": [r"boost/asio", r"boost/beast"],
     },
     "apps/troupe": {

@@ -1,0 +1,56 @@
+#pragma once
+
+#include "actors/protocol/local_message.hpp"
+#include "actors/protocol/session.hpp"
+#include "libbroker/share/kept_share.hpp"
+
+#include <cstdint>
+#include <memory>
+
+/// The members of a shared subscription.
+namespace troupe {
+
+/// A session speaks to the group of one of its shared subscriptions, by way of the group's
+/// directory: it answers for groups that have ended.
+struct to_share {
+  share_call call;
+  session_handle from;
+  std::uint64_t session = 0;  ///< its number
+  std::uint32_t epoch = 0;
+  session_flow_ptr flow;
+};
+/// Before the first client: what is kept of an earlier life.
+struct restore_share {
+  std::shared_ptr<const kept_share> earlier;
+};
+/// A write of the group is on the disk, or failed.
+struct share_written {
+  write_number number = 0;
+  bool done = false;
+};
+/// To itself: it is time to write down where the group is.
+struct share_timer {};
+
+/// The members of one shared subscription: each message goes to one of them.
+using share_handle = subscriber_handle::extend<
+    // Members come, go, and say what became of messages.
+    caf::reacts_to<to_share>,
+    // Start: be the group that was kept.
+    caf::reacts_to<restore_share>,
+    // Start: all members are there again.
+    caf::reacts_to<go_on>,
+    // Tell members what waited for the disk.
+    caf::reacts_to<share_written>,
+    // Write down where it is.
+    caf::reacts_to<share_timer>,
+    // A barrier; writes down where it is.
+    caf::replies_to<settle>::with<settled>,
+    // It has no members and may end.
+    caf::reacts_to<retired>>;
+
+}  // namespace troupe
+
+TROUPE_LOCAL_MESSAGE(restore_share)
+TROUPE_LOCAL_MESSAGE(share_timer)
+TROUPE_LOCAL_MESSAGE(share_written)
+TROUPE_LOCAL_MESSAGE(to_share)
