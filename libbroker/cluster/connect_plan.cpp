@@ -64,6 +64,13 @@ void connect_plan::forget(std::string_view address) {
   if (found != attempts_.end()) attempts_.erase(found);
 }
 
+void connect_plan::try_now(time_point now) noexcept {
+  for (auto& [address, each] : attempts_) {
+    each.failures = 0;
+    each.next = now;
+  }
+}
+
 std::optional<time_point> connect_plan::deadline() const noexcept {
   std::optional<time_point> first;
   for (const auto& [address, each] : attempts_)

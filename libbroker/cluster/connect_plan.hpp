@@ -52,6 +52,8 @@ public:
   /// A link with who is there went down. A short one counts as a failure.
   void link_lost(std::string_view address, bool was_short) noexcept;
   void forget(std::string_view address);
+  /// Somebody asked for it: what failed before does not count, and all that is wanted is due.
+  void try_now(time_point now) noexcept;
   [[nodiscard]] std::optional<time_point> deadline() const noexcept;
 
 private:

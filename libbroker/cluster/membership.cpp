@@ -124,7 +124,12 @@ void membership::seed_is_self(std::string_view address) {
 
 void membership::join(std::string_view address, time_point now, membership_effects& effects) {
   if (!address.empty()) seeds_.try_emplace(std::string(address));
-  if (self_.left) set_left(false, effects);
+  if (self_.left) {
+    set_left(false, effects);
+    for (auto& [name, known] : members_)  // it was this node that was away
+      known.lost_at = now;
+  }
+  connects_.try_now(now);
   settle(now, effects);
 }
 
@@ -313,7 +318,7 @@ void membership::look_at_members(time_point now, membership_effects& effects) {
     const bool is_missed = !known.up && !known.record.left;
     if (known.up) returned(known, effects);
     if (is_missed && !was_missed) known.lost_at = now;
-    if (is_missed && !known.dead && now >= known.lost_at + settings_.dead_after) {
+    if (is_missed && !known.dead && !self_.left && now >= known.lost_at + settings_.dead_after) {
       known.dead = true;
       say(kind::dead, known, effects);
     }
@@ -369,7 +374,7 @@ std::optional<time_point> membership::deadline() const noexcept {
   for (const auto& [name, known] : members_) {
     if (known.linked) at(next_gossip_);
     if (known.forgotten || (!known.up && keeps(known).count() != 0)) at(known.since + keeps(known));
-    if (!known.forgotten && !known.up && !known.record.left && !known.dead)
+    if (!known.forgotten && !known.up && !known.record.left && !known.dead && !self_.left)
       at(known.lost_at + settings_.dead_after);
   }
   return first;

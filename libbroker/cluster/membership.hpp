@@ -83,10 +83,10 @@ public:
 
   // -- what people want
 
-  /// Takes part (again), with one more seed if `address` is not empty.
+  /// Takes part (again), with one more seed if `address` is not empty; tries all at once.
   void join(std::string_view address, time_point now, membership_effects& effects);
-  /// Goes for good: until `join` it connects to nobody, and a link that comes up only serves to
-  /// say so. Those that are up the caller ends when it has no more use for them.
+  /// Goes for good: until `join` it connects to nobody, a link that comes up only serves to say so,
+  /// and nobody is missed. Those that are up the caller ends when it has no more use for them.
   void leave(time_point now, membership_effects& effects);
 
   // -- time

@@ -104,6 +104,8 @@ public:
           end_links(*there);
       });
     } else if (what < 90 && there->state->self().left) {
+      for (auto& [address, attempt] : there->attempts)
+        attempt.failures = 0;  // somebody wants it now
       there->state->join("", now_, effects_);
       carry_out(*there);
     } else if (what < 93 && !std::exchange(has_namesake_, true)) {  // another node of that name

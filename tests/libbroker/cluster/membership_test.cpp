@@ -425,6 +425,40 @@ BOOST_AUTO_TEST_CASE(who_left_connects_to_nobody_until_it_joins) {
   BOOST_TEST(tried == (texts{"b:1", "c:1", "d:1", "more:1", "seed:1"}));
 }
 
+BOOST_AUTO_TEST_CASE(who_left_misses_nobody_until_it_joins) {
+  node one(id("a"));
+  one.up(id("b"));
+  one.state.leave(one.now, one.effects);
+  one.down(id("b"));
+  (void)one.events();
+  one.at(60s);
+  BOOST_TEST(one.events().empty());
+  BOOST_TEST(!one.state.deadline().has_value());
+  one.state.join("", one.now, one.effects);
+  one.at(69s);
+  BOOST_TEST(one.events().empty());
+  one.at(70s);
+  BOOST_TEST((one.events() == events{{kind::dead, id("b")}}));
+}
+
+BOOST_AUTO_TEST_CASE(a_join_does_not_wait_for_what_failed_before) {
+  node one(id("a"), {"seed:1"});
+  one.at(0s);
+  for (int i = 0; i != 10; ++i) {
+    one.state.connect_failed("seed:1", one.now, one.effects);
+    one.at(one.now - start + 13s);
+  }
+  one.state.connect_failed("seed:1", one.now, one.effects);
+  (void)one.connects();
+  one.at(one.now - start + 1s);
+  BOOST_TEST(one.connects() == texts{});
+  one.state.join("", one.now, one.effects);
+  BOOST_TEST(one.connects() == texts{"seed:1"});
+  one.state.connect_failed("seed:1", one.now, one.effects);
+  one.at(one.now - start + 1s);
+  BOOST_TEST(one.connects() == texts{"seed:1"});  // pauses are short again
+}
+
 BOOST_AUTO_TEST_CASE(who_left_is_not_looked_for_and_may_come_back) {
   node one(id("a"));
   one.up(id("b"));
