@@ -48,6 +48,11 @@ void node_link::refuse_stream() noexcept {
   received_ = handled_ = 0;
 }
 
+void node_link::take_again() noexcept {
+  assert(phase_ == phase::down);
+  received_ = handled_;
+}
+
 void node_link::forget_unhandled() noexcept {
   unhandled_.clear();
   unhandled_bytes_ = 0;

@@ -85,8 +85,9 @@ public:
   void open(const link_session& session, time_point now, link_effects& effects);
   /// The connection is gone. What was sent is kept, for the next one.
   void disconnected() noexcept { phase_ = phase::down; }
-  /// Forgets what was sent and not handled, and goes on with a new stream. REQUIRES: as for the
-  /// constructor.
+  /// Ends the connection, forgets what was sent and not handled, and goes on with a new stream.
+  /// REQUIRES: `stream`: as for the constructor; the other side is told everything anew when the
+  /// link comes up.
   void begin_anew(std::uint64_t stream) noexcept;
 
   // -- sending
@@ -106,9 +107,13 @@ public:
   // -- receiving
 
   void receive(const link_packet& packet, time_point now, link_effects& effects);
-  /// Something that arrived is not done and never will be: the other side is to say everything
-  /// anew, over the next connection.
+  /// Ends the connection; the other side is to say everything anew, over the next one. What has
+  /// arrived may be reported with `handled` until then, to no effect.
+  /// REQUIRES: the caller forgets what the other side has said, or knows it for done.
   void refuse_stream() noexcept;
+  /// What arrived behind the last frame that is handled was not taken, and is to come again over
+  /// the next connection. REQUIRES: now() == down.
+  void take_again() noexcept;
   /// Everything up to the frame is done: the other side may forget it. REQUIRES: the frame is of
   /// the other side's present stream.
   void handled(std::uint64_t sequence, time_point now, link_effects& effects);

@@ -198,6 +198,29 @@ BOOST_AUTO_TEST_CASE(what_arrived_and_was_not_handled_still_counts_after_a_new_c
   BOOST_TEST(both.a.machine.handled_by_other() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(what_arrived_and_could_not_be_taken_comes_again) {
+  pair both;
+  both.connect();
+  both.settle();
+  both.a.send("1", both.now);
+  both.settle();
+  both.b.handles = false;
+  both.a.send("2", both.now);
+  both.a.send("3", both.now);
+  both.settle();
+  both.cut();
+  both.b.machine.take_again();
+  both.a.send("4", both.now);
+  both.connect();
+  both.settle();
+  BOOST_TEST(both.b.arrived == (texts{"1", "2", "3", "2", "3", "4"}),
+             boost::test_tools::per_element());
+  BOOST_TEST(both.a.times_anew == 1);
+  both.b.handle(both.now);
+  both.wait(20ms);
+  BOOST_TEST(both.a.machine.unhandled_bytes() == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(a_side_that_starts_again_is_told_everything_anew) {
   pair both;
   both.connect();
