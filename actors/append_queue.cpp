@@ -16,7 +16,7 @@ std::vector<append::block> append_queue::take_unsent(std::uint64_t ticket) {
     if (each.logged.empty()) continue;
     each.ticket = ticket;
     unsent.push_back({each.request.block, each.logged, each.request.flow, each.request.lasting,
-                      each.request.progress});
+                      each.request.attempt, each.request.progress});
   }
   unsent_bytes_ = 0;
   return unsent;
@@ -28,8 +28,8 @@ void append_queue::answered(const appended& reply) {
   for (waiting& each : blocks_) {
     if (each.ticket > reply.ticket) break;
     if (each.ticket != reply.ticket) continue;
-    each.failed = !reply.done;
     if (reply.done) each.first = *next++;
+    each.failed = each.first == 0;
   }
 }
 

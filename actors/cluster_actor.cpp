@@ -58,6 +58,7 @@ cluster_actor::behavior_type cluster_actor::make_behavior() {
         return delegate(link_of(kept.earlier->name).peer, kept);
       },
       [this](const ask_interests& question) { return ask_peers(question.head); },
+      [this](const settle&) { return settle_peers(); },
       [this](const stop_now&) {
         for (const auto& [name, link] : links_)
           send(link.peer, stop_now{});
@@ -410,6 +411,27 @@ caf::typed_response_promise<interests> cluster_actor::ask_peers(log_offset head)
               state->one_done();
             },
             [state](const caf::error&) { state->one_done(); });  // the node ends
+  state->one_done();
+  return state->promise;
+}
+
+/// Behind everything that nodes with a link are to be given.
+caf::typed_response_promise<settled> cluster_actor::settle_peers() {
+  struct inquiry {
+    caf::typed_response_promise<settled> promise;
+    std::size_t waiting_for = 1;
+
+    void one_done() {
+      if (--waiting_for == 0) promise.deliver(settled{});
+    }
+  };
+  auto state = std::make_shared<inquiry>();
+  state->promise = make_response_promise<settled>();
+  state->waiting_for += links_.size();
+  for (const auto& [name, link] : links_)
+    request(link.peer, caf::infinite, settle{})
+        .then([state](const settled&) { state->one_done(); },
+              [state](const caf::error&) { state->one_done(); });  // the node ends
   state->one_done();
   return state->promise;
 }

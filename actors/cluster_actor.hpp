@@ -70,6 +70,7 @@ private:
   [[nodiscard]] caf::result<cluster_status> handle(const cluster_command& command);
   [[nodiscard]] caf::typed_response_promise<cluster_status> describe();
   [[nodiscard]] caf::typed_response_promise<interests> ask_peers(log_offset head);
+  [[nodiscard]] caf::typed_response_promise<settled> settle_peers();
   void handle(const cluster_timer&);
   void end_old_handshakes(time_point now);
   void carry_out();

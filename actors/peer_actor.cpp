@@ -35,13 +35,13 @@ peer_actor::peer_actor(caf::actor_config& config, const node_context& house, std
       number_(++house.last_session_number),
       flow_(std::make_shared<session_flow>("node:" + name_)),
       link_(make_stream_number(), settings_of(house.settings.cluster)),
-      builders_(house.shards.size()),
-      moved_(house.shards.size()) {}
+      inbound_(static_cast<std::uint32_t>(house.shards.size())),
+      builders_(house.shards.size()) {}
 
 peer_actor::behavior_type peer_actor::make_behavior() {
   return {
       // CAF looks for a message's handler from the top: those per frame come first.
-      [this](deliver& batch) { handle(batch); },
+      [this](const deliver& batch) { handle(batch); },
       [this](const link_packet& packet) { handle(packet); },
       [this](const accepted& batch) { handle(batch); },
       [this](const flush&) {
@@ -51,10 +51,12 @@ peer_actor::behavior_type peer_actor::make_behavior() {
       [this](const link_timer& due) { handle(due); },
       [this](const routes_changed& changes) { handle(changes); },
       [this](const routes_installed& answer) { handle(answer); },
+      [this](const node_written& answer) { handle(answer); },
       [this](const tell_node& what) { handle(what); },
       [this](const open_link& request) { handle(request); },
       [this](const link_broken& event) { handle(event); },
       [this](const node_died& event) { handle(event); },
+      [this](const settle&) { return settle_link(); },
       [this](const stop_now&) { quit(); },
       [this](const describe_peer&) {
         return peer_description{.name = name_,
@@ -80,13 +82,17 @@ peer_actor::behavior_type peer_actor::make_behavior() {
 void peer_actor::on_exit() {
   other_ = nullptr;
   waiting_.clear();
-  frames_.clear();
+  watched_.clear();
+  settling_.clear();
 }
 
 // -- connections ----------------------------------------------------------------------
 
 void peer_actor::handle(const open_link& request) {
   const link_session& session = request.session;
+  // What was refused comes again behind everything that was under way with it.
+  if (inbound_.is_refusing())
+    return send(house_.cluster, link_changed{session.other, session.id, false});
   // When both sides have connected, that of the lesser name counts, if it is not of a node that
   // has started again since.
   const auto is_lesser = [&](const link_session& of) {
@@ -108,8 +114,9 @@ void peer_actor::handle(const open_link& request) {
 }
 
 void peer_actor::handle(const link_broken& event) {
+  if (event.other) watched_.erase(event.other);
   if (link_.now() == node_link::phase::down ||
-      (event.session != 0 && event.session != link_.session()))
+      (event.other && event.other != caf::actor_cast<caf::actor_addr>(other_)))
     return;
   link_.disconnected();
   went_down("the connection is gone");
@@ -118,11 +125,12 @@ void peer_actor::handle(const link_broken& event) {
 void peer_actor::watch(const caf::strong_actor_ptr& other) {
   if (other_ == other) return;
   other_ = other;
-  other->get()->attach_functor(
-      [self = caf::actor_cast<caf::actor_addr>(this), session = link_.session()] {
-        if (const auto peer = caf::actor_cast<caf::strong_actor_ptr>(self))
-          caf::anon_send(caf::actor_cast<caf::actor>(peer), link_broken{session});
-      });
+  const auto address = caf::actor_cast<caf::actor_addr>(other);
+  if (!watched_.insert(address).second) return;
+  other->get()->attach_functor([self = caf::actor_cast<caf::actor_addr>(this), address] {
+    if (const auto peer = caf::actor_cast<caf::strong_actor_ptr>(self))
+      caf::anon_send(caf::actor_cast<caf::actor>(peer), link_broken{address});
+  });
 }
 
 void peer_actor::handle(const link_packet& packet) {
@@ -155,15 +163,42 @@ void peer_actor::handle(const node_died& event) {
 /// What was to be sent to the node and is not in the log is lost.
 void peer_actor::forget_stream() {
   link_.begin_anew(make_stream_number());
-  if (log_ != nullptr) log_->stream_forgotten();
-  last_routes_ = 0;
-  announcements_.clear();
-  publishes_.clear();
-  frame_ = {};
+  reset_stream();
+  if (log_ != nullptr) count_dropped(log_->stream_forgotten());
+  count_waiting();
   for (const deliver& batch : std::exchange(waiting_, {})) {
     flow_->delivering.fetch_sub(batch.messages->footprint(), std::memory_order_relaxed);
     drop(*batch.messages);
   }
+}
+
+/// What is not in a frame yet is said anew, or is in the log, like all that was.
+void peer_actor::reset_stream() {
+  publishes_.clear();
+  frame_ = {};
+  beyond_credit_ = 0;
+  last_routes_ = 0;
+  announcements_.clear();
+}
+
+/// Answered when nothing is left that only this process has and the node could be given.
+caf::result<settled> peer_actor::settle_link() {
+  send_all();
+  if (is_settled()) return settled{};
+  settling_.push_back(make_response_promise<settled>());
+  return settling_.back();
+}
+
+void peer_actor::answer_settled() {
+  if (settling_.empty() || !is_settled()) return;
+  for (auto& each : std::exchange(settling_, {}))
+    each.deliver(settled{});
+}
+
+bool peer_actor::is_settled() const noexcept {
+  const bool has_all = waiting_.empty() && counted_waiting_ == 0 && publishes_.empty() &&
+                       frame_.empty() && link_.unhandled_bytes() == 0;
+  return has_all || link_.now() != node_link::phase::up;
 }
 
 // -- carrying out ---------------------------------------------------------------------
@@ -174,8 +209,7 @@ void peer_actor::carry_out() {
   for (link_packet& packet : due.packets)
     transmit(std::move(packet));
   if (due.other_begins_anew) {
-    for (unhandled_frame& frame : frames_)
-      frame.sequence = 0;
+    inbound_.begins_anew();
     installations_.clear();
   }
   if (due.is_up) came_up(due.begins_anew);
@@ -186,6 +220,8 @@ void peer_actor::carry_out() {
   if (!waiting_.empty() && takes_messages()) forward_waiting();
   if (has_room()) follow_log();
   keep_progress();
+  write_again();
+  answer_settled();
   set_timer();
 }
 
@@ -196,17 +232,11 @@ void peer_actor::transmit(link_packet&& packet) {
 void peer_actor::came_up(bool begins_anew) {
   if (!std::exchange(is_reported_up_, true))
     spdlog::info("event=node_up node={} address={}", name_, log_text{node_.address});
-  if (marks_home_ != node_.node.home) {
-    marks_home_ = node_.node.home;
-    const auto earlier = house_.earlier_marks.find(marks_home_);
-    marks_ = earlier == house_.earlier_marks.end() ? origin_marks{} : earlier->second;
-  }
+  const auto earlier = house_.earlier_marks.find(node_.node.home);
+  inbound_.comes_from(node_.node.home,
+                      earlier == house_.earlier_marks.end() ? nullptr : &earlier->second);
   if (begins_anew) {
-    // What was taken from the log for them is taken again.
-    publishes_.clear();
-    frame_ = {};
-    last_routes_ = 0;
-    announcements_.clear();
+    reset_stream();
     waiting_for_shards_ = house_.shards.size();
     ++snapshot_;
     std::string content;
@@ -224,12 +254,12 @@ void peer_actor::watch_shards(std::uint32_t snapshot) {
     send(shard, watch_routes{.peer = caf::actor_cast<peer_handle>(this),
                              .node = number_,
                              .flow = flow_,
-                             .snapshot = snapshot,
-                             .live = log_ == nullptr || log_->is_live()});
+                             .snapshot = snapshot});
 }
 
 void peer_actor::went_down(std::string_view why) {
   other_ = nullptr;
+  answer_settled();
   send(house_.cluster, link_changed{node_, link_.connection().id, false});
   if (!std::exchange(is_reported_up_, false)) {
     spdlog::debug("event=link_not_opened node={} reason=\"{}\"", name_, why);
@@ -244,7 +274,8 @@ void peer_actor::went_down(std::string_view why) {
 }
 
 void peer_actor::set_timer() {
-  const auto due = link_.deadline();
+  auto due = link_.deadline();
+  if (write_again_at_ && (!due || *write_again_at_ < *due)) due = write_again_at_;
   if (!due || (timer_at_ && *timer_at_ <= *due)) return;
   timer_at_ = due;
   const time_point now = current_time(*this);

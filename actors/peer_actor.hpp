@@ -5,6 +5,7 @@
 #include "actors/protocol.hpp"
 #include "libbroker/cluster/forward_log.hpp"
 #include "libbroker/cluster/frame.hpp"
+#include "libbroker/cluster/inbound_stream.hpp"
 #include "libbroker/cluster/node_link.hpp"
 #include "libbroker/cluster/route_table.hpp"
 
@@ -12,6 +13,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -43,23 +45,28 @@ private:
   void went_down(std::string_view why);
   void handle(const node_died& event);
   void forget_stream();
+  void reset_stream();
+  [[nodiscard]] caf::result<settled> settle_link();
+  [[nodiscard]] bool is_settled() const noexcept;
+  void answer_settled();
   void transmit(link_packet&& packet);
   void watch(const caf::strong_actor_ptr& other);
   void watch_shards(std::uint32_t snapshot);
   void set_timer();
 
   // To the node: peer_outbound.cpp.
-  void handle(deliver& batch);
+  void handle(const deliver& batch);
   void handle(const tell_node& what);
   void handle(const routes_changed& changes);
   /// Whether messages may go out now.
   [[nodiscard]] bool takes_messages() const noexcept;
   /// Whether messages of the log may, too: what waits goes first.
   [[nodiscard]] bool has_room() const noexcept { return waiting_.empty() && takes_messages(); }
-  void pass_on(deliver&& batch);
+  void pass_on(const deliver& batch);
   void forward(const delivery& messages, bool at_most_once);
   void forward_waiting();
-  void drop(const delivery& messages);
+  void drop(const delivery& messages) { count_dropped(messages.messages); }
+  void count_dropped(std::uint64_t messages);
   void add_record(record_kind kind, std::string_view content);
   void end_publishes();
   void request_flush();
@@ -70,29 +77,39 @@ private:
   void enter_log(bool begins_anew);
   void follow_log();
   void carry_out_log(bool had_room);
+  void count_waiting() noexcept;
+  void set_live(bool live);
   void handle(const deliveries_missed& event);
   void handle(const live_set& reply);
   void handle(log_read& reply);
   void keep_progress();
   void forget_log();
+  /// What of the node is to be written down, as it is when that is done.
+  struct pending_write {
+    std::vector<std::string> filters{};
+    std::vector<std::uint64_t> tickets{};  ///< of installations that wait for it
+    bool forgets = false;                  ///< all that is kept of the node
+  };
   [[nodiscard]] bool keep_routes(const std::vector<route_change>& changes, std::uint64_t ticket);
+  void write_down(pending_write&& what);
+  void handle(const node_written& answer);
+  void write_again();
   [[nodiscard]] node_restored handle(const restore_node& kept);
   [[nodiscard]] interest handle(const ask_interest& question);
   [[nodiscard]] log_offset log_head() const noexcept {
     return house_.log_head.load(std::memory_order_acquire);
   }
+  [[nodiscard]] forward_bounds bounds() const noexcept { return {log_head(), has_room()}; }
 
   // From the node: peer_inbound.cpp.
   void take_frame(const link_effects::arrival& frame);
   void take_record(std::uint64_t kind, std::string_view content);
   void take_publishes(std::string_view content);
-  /// Whether it is new, and then its partition's last one.
-  [[nodiscard]] bool move_mark_on(std::string_view topic, log_offset offset, shard_index shard);
   void publish_block(shard_index shard, time_point received_at);
-  void refuse_frame(std::uint32_t number);
   void take_routes(std::string_view content);
   void install(const std::vector<route_change>& changes, std::uint64_t record);
-  void handle(const routes_installed& answer);
+  void handle(const routes_installed& answer) { installed(answer.ticket); }
+  void installed(std::uint64_t ticket);
   void take_routes_installed(std::string_view content);
   void handle(const accepted& batch);
   void report_handled();
@@ -106,13 +123,15 @@ private:
   link_effects effects_;
   bool is_reported_up_ = false;  ///< to shards and cluster
   node_introduction node_;
-  caf::strong_actor_ptr other_;  ///< the peer actor there, or first its cluster actor
+  caf::strong_actor_ptr other_;        ///< the peer actor there, or first its cluster actor
+  std::set<caf::actor_addr> watched_;  ///< of those that have not ended
   std::optional<time_point> timer_at_;
 
   // To the node.
   frame_builder frame_;
-  std::string publishes_;        ///< runs of a record that is not in the frame yet
-  std::deque<deliver> waiting_;  ///< for credit, or for the link
+  std::string publishes_;          ///< runs of a record that is not in the frame yet
+  std::deque<deliver> waiting_;    ///< for credit, or for the link
+  std::size_t beyond_credit_ = 0;  ///< bytes of frames since there last was some
   bool flush_requested_ = false;
   std::uint64_t last_routes_ = 0;  ///< number of the last record of routes
   struct announcement {
@@ -128,27 +147,26 @@ private:
   forward_effects log_effects_;
   std::vector<log_offset> kept_positions_;  ///< as written down last
   time_point kept_at_{};
-  std::unordered_set<std::string> kept_routes_;  ///< filters that are written down
+  std::size_t counted_waiting_ = 0;              ///< bytes that wait for the log, in `flow_`
+  std::unordered_set<std::string> kept_routes_;  ///< filters that are to be written down
+  std::unordered_map<std::uint64_t, pending_write> writes_;  ///< that the store has, by number
+  std::uint64_t last_write_ = 0;
+  pending_write unwritten_;  ///< as the disk failed
+  bool is_disk_broken_ = false;
+  std::optional<time_point> write_again_at_;  ///< that
 
   // From the node.
   route_table routes_;
-  struct unhandled_frame {
-    std::uint64_t sequence = 0;  ///< 0: of an earlier stream
-    std::size_t blocks = 0;      ///< that are not routed yet
-    std::vector<std::shared_ptr<const origin_progress>> progress{};
-  };
-  std::deque<unhandled_frame> frames_;
-  std::uint32_t first_frame_ = 0;                        ///< number of frames_.front()
-  std::vector<message_block_builder> builders_;          ///< by shard
-  std::vector<std::shared_ptr<origin_progress>> moved_;  ///< by shard, with the block
-  std::uint64_t marks_home_ = 0;                         ///< whose marks they are
-  origin_marks marks_{};
+  inbound_stream inbound_;
+  std::vector<message_block_builder> builders_;  ///< by shard
   struct installation {
-    std::uint64_t record = 0;
+    std::uint64_t record = 0;     ///< 0: the node does not wait for it
     std::size_t waiting_for = 0;  ///< shards, and the store
   };
-  std::unordered_map<std::uint64_t, installation> installations_;  ///< by ticket
+  std::deque<installation> installations_;  ///< the last one with `last_ticket_`
   std::uint64_t last_ticket_ = 0;
+
+  std::vector<caf::typed_response_promise<settled>> settling_;
 
   std::uint64_t messages_forwarded_ = 0;
   std::uint64_t messages_received_ = 0;

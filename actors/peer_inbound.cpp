@@ -13,12 +13,14 @@
 namespace troupe {
 
 void peer_actor::take_frame(const link_effects::arrival& frame) {
-  frames_.push_back({.sequence = frame.sequence});
+  inbound_.begin_frame(frame.sequence);
   wire_reader in(*frame.frame);
   while (!in.at_end() && in.ok()) {
     const std::uint64_t kind = in.number();
     const std::string_view content = in.text();
-    if (in.ok()) take_record(kind, content);
+    const bool is_done =
+        inbound_.is_repeated() && kind != static_cast<std::uint64_t>(record_kind::publishes);
+    if (in.ok() && !is_done) take_record(kind, content);
   }
   if (!in.ok()) spdlog::error("event=bad_frame node={} reason=\"a record is cut off\"", name_);
   report_handled();
@@ -55,31 +57,13 @@ void peer_actor::take_publishes(std::string_view content) {
     const std::string_view topic =
         as_text(found->wire.subspan(entry.header_size + 2U, entry.topic_size));
     const shard_index shard = shard_of(topic, shards);
-    // Where it lies in the log there says whether it was here before, and nothing else.
-    if (const log_offset offset = std::exchange(entry.log_offset, 0);
-        offset != 0 && !move_mark_on(topic, offset, shard))
-      continue;
+    if (!inbound_.takes(topic, std::exchange(entry.log_offset, 0), shard)) continue;
     builders_[shard].add(entry, found->wire, found->version);
     if (builders_[shard].wire_size() >= house_.settings.scheduler.batch_bytes)
       publish_block(shard, found->received_at);
   }
   publish_all();
   if (!in.ok()) spdlog::error("event=bad_frame node={} reason=\"a message is malformed\"", name_);
-}
-
-bool peer_actor::move_mark_on(std::string_view topic, log_offset offset, shard_index shard) {
-  const std::uint32_t partition = partition_of(topic);
-  if (offset <= marks_[partition]) return false;
-  const log_offset before = std::exchange(marks_[partition], offset);
-  auto& moved = moved_[shard];
-  if (moved == nullptr) moved = std::make_shared<origin_progress>(origin_progress{marks_home_, {}});
-  for (origin_progress::mark& each : moved->marks) {
-    if (each.partition != partition) continue;
-    each.offset = offset;
-    return true;
-  }
-  moved->marks.push_back({partition, offset, before});
-  return true;
 }
 
 void peer_actor::publish_block(shard_index shard, time_point received_at) {
@@ -89,46 +73,31 @@ void peer_actor::publish_block(shard_index shard, time_point received_at) {
   const std::size_t bytes = block->bytes();
   house_.shard_load[shard].bytes.fetch_add(bytes, std::memory_order_relaxed);
   flow_->publishing.fetch_add(bytes, std::memory_order_relaxed);
-  ++frames_.back().blocks;
-  std::shared_ptr<const origin_progress> progress = std::exchange(moved_[shard], nullptr);
-  if (progress != nullptr) frames_.back().progress.push_back(progress);
-  send(house_.shards[shard],
-       route{.block = std::move(block),
-             .flow = flow_,
-             .publisher = caf::actor_cast<publisher_handle>(this),
-             .epoch = first_frame_ + static_cast<std::uint32_t>(frames_.size() - 1),
-             .forwarded = true,
-             .progress = std::move(progress)});
+  inbound_stream::block made = inbound_.end_block(shard);
+  send(house_.shards[shard], route{.block = std::move(block),
+                                   .flow = flow_,
+                                   .publisher = caf::actor_cast<publisher_handle>(this),
+                                   .epoch = made.number,
+                                   .forwarded = true,
+                                   .attempt = made.attempt,
+                                   .progress = std::move(made.progress)});
 }
 
 void peer_actor::handle(const accepted& batch) {
-  --frames_[batch.epoch - first_frame_].blocks;
-  if (!batch.kept) refuse_frame(batch.epoch);
+  inbound_.answered(batch.epoch, batch.kept);
+  // The disk failed to keep messages of it: the node is to send them again, later.
+  if (inbound_.is_refusing() && link_.now() != node_link::phase::down) {
+    link_.disconnected();
+    went_down("what it sent cannot be written to the disk");
+  }
   report_handled();
+  if (inbound_.end_refusal()) link_.take_again();
   carry_out();
-}
-
-/// The disk failed to keep messages of it: the node is to send them again, later.
-void peer_actor::refuse_frame(std::uint32_t number) {
-  unhandled_frame& frame = frames_[number - first_frame_];
-  for (const auto& progress : frame.progress)
-    for (const origin_progress::mark& each : progress->marks)
-      marks_[each.partition] = std::min(marks_[each.partition], each.before);
-  for (unhandled_frame& each : frames_)
-    each.sequence = 0;
-  const bool was_down = link_.now() == node_link::phase::down;
-  link_.refuse_stream();
-  if (!was_down) went_down("what it sent cannot be written to the disk");
 }
 
 /// Tells the node how far its frames are routed here.
 void peer_actor::report_handled() {
-  std::uint64_t handled = 0;
-  while (!frames_.empty() && frames_.front().blocks == 0) {
-    handled = frames_.front().sequence;
-    frames_.pop_front();
-    ++first_frame_;
-  }
+  const std::uint64_t handled = inbound_.take_handled();
   if (handled != 0) link_.handled(handled, current_time(*this), effects_);
 }
 
@@ -167,14 +136,19 @@ void peer_actor::install(const std::vector<route_change>& changes, std::uint64_t
     send(house_.shards[shard], install_routes{.changes = std::move(parts[shard]),
                                               .node = number_,
                                               .ticket = last_ticket_});
-  installations_[last_ticket_] = {record, shards + (is_written ? 1U : 0U)};
+  installations_.push_back({record, shards + (is_written ? 1U : 0U)});
 }
 
-void peer_actor::handle(const routes_installed& answer) {
-  const auto found = installations_.find(answer.ticket);
-  if (found == installations_.end() || --found->second.waiting_for != 0) return;
-  const std::uint64_t record = found->second.record;
-  installations_.erase(found);
+/// A shard, or the store, has done its part. Records are confirmed in order: the node takes the
+/// word for one as that for all before it.
+void peer_actor::installed(std::uint64_t ticket) {
+  const std::uint64_t first = last_ticket_ + 1 - installations_.size();
+  if (ticket < first) return;  // of an earlier stream
+  --installations_[ticket - first].waiting_for;
+  std::uint64_t record = 0;
+  for (; !installations_.empty() && installations_.front().waiting_for == 0;
+       installations_.pop_front())
+    record = std::max(record, installations_.front().record);
   if (record == 0) return;
   std::string content;
   wire_writer(content).number(record);

@@ -2,6 +2,9 @@
 
 #include "actors/peer_actor.hpp"
 
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
 #include <utility>
 
 namespace troupe {
@@ -17,8 +20,9 @@ constexpr std::chrono::seconds keep_interval{1};
 void peer_actor::enter_log(bool begins_anew) {
   if (!house_.store) return;
   if (log_ != nullptr) {
-    log_->link_up(begins_anew, log_head(), has_room(), log_effects_);
-    return carry_out_log(has_room());
+    const forward_bounds now = bounds();
+    log_->link_up(begins_anew, now, log_effects_);
+    return carry_out_log(now.has_room);
   }
   log_ =
       std::make_unique<forward_log>(static_cast<std::uint32_t>(house_.shards.size()), log_head());
@@ -28,50 +32,64 @@ void peer_actor::enter_log(bool begins_anew) {
 
 void peer_actor::follow_log() {
   if (log_ == nullptr) return;
-  const bool had_room = has_room();
-  log_->follow(log_head(), had_room, log_effects_);
-  carry_out_log(had_room);
+  const forward_bounds now = bounds();
+  log_->follow(now, log_effects_);
+  carry_out_log(now.has_room);
 }
 
 void peer_actor::carry_out_log(bool had_room) {
   forward_effects due = std::exchange(log_effects_, {});
+  count_waiting();
+  if (due.has_caught_up)
+    for (const shard_handle& shard : house_.shards)
+      send(shard, node_caught_up{number_});
   for (const shard_set_live& each : due.requests)
     send(house_.shards[each.shard],
-         set_live{each, caf::actor_cast<subscriber_handle>(this), number_, 0});
+         troupe::set_live{each, caf::actor_cast<subscriber_handle>(this), number_, 0});
   if (due.read_log) {
     due.read_log->page.now = read_wall_clock(current_time(*this));
     send(house_.log_reader,
          read_log{*std::move(due.read_log), caf::actor_cast<subscriber_handle>(this)});
   }
   if (!due.messages) return;
-  // Without room they are not of the log.
-  if (!had_room)
-    return pass_on(deliver{.messages = delivery_ptr(std::move(due.messages)),
-                           .options = {.maximum_qos = qos::exactly_once}});
+  if (!had_room) return drop(*due.messages);  // they have QoS 0
   forward(*due.messages, false);
   request_flush();
 }
 
+/// What waits for the log counts against the shards' credit, which bounds how much does.
+void peer_actor::count_waiting() noexcept {
+  const std::size_t now = log_ != nullptr ? log_->waiting_bytes() : 0;
+  flow_->delivering.fetch_add(now - std::exchange(counted_waiting_, now),
+                              std::memory_order_relaxed);
+}
+
+/// Of a machine that says nothing of it itself.
+void peer_actor::set_live(bool live) {
+  for (shard_index shard = 0; shard != house_.shards.size(); ++shard)
+    send(house_.shards[shard],
+         troupe::set_live{{shard, 0, live}, caf::actor_cast<subscriber_handle>(this), number_, 0});
+}
+
 void peer_actor::handle(const deliveries_missed& event) {
   if (log_ == nullptr) return;
-  const bool had_room = has_room();
-  log_->deliveries_missed(event.from, log_head(), had_room, log_effects_);
-  carry_out_log(had_room);
+  const forward_bounds now = bounds();
+  log_->deliveries_missed(event.from, now, log_effects_);
+  carry_out_log(now.has_room);
 }
 
 void peer_actor::handle(const live_set& reply) {
   if (log_ == nullptr) return;
-  const bool had_room = has_room();
-  log_->live_set(reply.from, reply.number, reply.through, log_head(), had_room, log_effects_);
-  carry_out_log(had_room);
+  const forward_bounds now = bounds();
+  log_->live_set(reply.from, reply.number, reply.through, now, log_effects_);
+  carry_out_log(now.has_room);
 }
 
 void peer_actor::handle(log_read& reply) {
   if (log_ == nullptr) return;
-  const bool had_room = has_room();
-  log_->log_read(reply.number, std::move(reply.page), reply.failed, log_head(), had_room,
-                 log_effects_);
-  carry_out_log(had_room);
+  const forward_bounds now = bounds();
+  log_->log_read(reply.number, std::move(reply.page), reply.failed, now, log_effects_);
+  carry_out_log(now.has_room);
 }
 
 // -- what is kept ---------------------------------------------------------------------
@@ -91,28 +109,74 @@ void peer_actor::keep_progress() {
 void peer_actor::forget_log() {
   if (log_ == nullptr) return;
   log_ = nullptr;
+  count_waiting();
   kept_positions_.clear();
   kept_routes_.clear();
-  send(house_.store, write_node{.change = {.name = name_, .forgets = true}});
+  set_live(true);
+  for (const shard_handle& shard : house_.shards)
+    send(shard, node_caught_up{number_});
+  write_down({.forgets = true});
 }
 
 /// Has lasting routes written down, so that messages are kept for them after a restart, too.
 /// Returns whether an answer will come, with `ticket`.
 bool peer_actor::keep_routes(const std::vector<route_change>& changes, std::uint64_t ticket) {
   if (log_ == nullptr) return false;
-  node_write write{.name = name_};
+  pending_write write;
   for (const route_change& change : changes) {
-    log_->change_route(change);
+    log_->change_route(change, log_head());
     const bool is_lasting = change.interest == route_interest::lasting;
     if (is_lasting ? kept_routes_.insert(change.filter).second
                    : kept_routes_.erase(change.filter) != 0)
-      write.routes.push_back(change);
+      write.filters.push_back(change.filter);
   }
-  if (write.routes.empty()) return false;
-  send(house_.store, write_node{.change = std::move(write),
-                                .reply_to = caf::actor_cast<peer_handle>(this),
-                                .ticket = ticket});
+  if (write.filters.empty()) return false;
+  write.tickets = {ticket};
+  write_down(std::move(write));
   return true;
+}
+
+void peer_actor::write_down(pending_write&& what) {
+  node_write change{.name = name_, .forgets = what.forgets};
+  for (const std::string& filter : what.filters)
+    change.routes.push_back(
+        {filter, kept_routes_.contains(filter) ? route_interest::lasting : route_interest::none});
+  send(house_.store, write_node{.change = std::move(change),
+                                .reply_to = caf::actor_cast<peer_handle>(this),
+                                .ticket = ++last_write_});
+  writes_.emplace(last_write_, std::move(what));
+}
+
+void peer_actor::handle(const node_written& answer) {
+  auto found = writes_.extract(answer.ticket);
+  if (found.empty()) return;
+  pending_write& what = found.mapped();
+  if (answer.done) {
+    is_disk_broken_ = false;
+    for (const std::uint64_t ticket : what.tickets)
+      installed(ticket);
+    return;
+  }
+  if (!std::exchange(is_disk_broken_, true)) spdlog::error("event=node_not_written node={}", name_);
+  if (!write_again_at_) {
+    write_again_at_ = current_time(*this) + keep_interval;
+    set_timer();
+  }
+  unwritten_.filters.insert(unwritten_.filters.end(), what.filters.begin(), what.filters.end());
+  unwritten_.tickets.insert(unwritten_.tickets.end(), what.tickets.begin(), what.tickets.end());
+  unwritten_.forgets |= what.forgets;
+}
+
+/// Once in a while, until the disk takes it.
+void peer_actor::write_again() {
+  if (!write_again_at_ || *write_again_at_ > current_time(*this)) return;
+  write_again_at_.reset();
+  pending_write again = std::exchange(unwritten_, {});
+  again.forgets &= log_ == nullptr;  // else the node is back
+  std::ranges::sort(again.filters);
+  const auto [from, to] = std::ranges::unique(again.filters);
+  again.filters.erase(from, to);  // a filter may be among them for several changes
+  write_down(std::move(again));
 }
 
 node_restored peer_actor::handle(const restore_node& kept) {
@@ -127,8 +191,12 @@ node_restored peer_actor::handle(const restore_node& kept) {
   for (const route_change& each : earlier.routes)
     kept_routes_.insert(each.filter);
   watch_shards(0);
+  if (log_ != nullptr && !log_->is_live()) set_live(false);
   for (const shard_handle& shard : house_.shards)
     send(shard, unwatch_routes{number_});
+  if (log_ != nullptr)
+    for (const route_change& each : earlier.routes)
+      log_->change_route(each, 0);  // it was known before all that the node has yet to get
   std::vector<route_change> routes = earlier.routes;
   routes_.apply(routes);
   install(routes, 0);

@@ -6,24 +6,31 @@
 
 namespace troupe {
 
+namespace {
+
+/// How many times `cluster.credit` a node may be told beyond it before the link is given up.
+constexpr std::size_t most_beyond_credit = 3;
+
+}  // namespace
+
 // -- messages -------------------------------------------------------------------------
 
 bool peer_actor::takes_messages() const noexcept {
   return link_.now() == node_link::phase::up && link_.has_credit();
 }
 
-void peer_actor::handle(deliver& batch) {
+void peer_actor::handle(const deliver& batch) {
   flow_->delivering.fetch_sub(batch.messages->footprint(), std::memory_order_relaxed);
   const bool concerns_log = log_ != nullptr && batch.messages->has_acknowledged_qos &&
                             batch.options.maximum_qos != qos::at_most_once;
-  if (!concerns_log) return pass_on(std::move(batch));
-  const bool had_room = has_room();
-  log_->deliver(*batch.messages, batch.from, had_room, log_effects_);
-  carry_out_log(had_room);
+  if (!concerns_log) return pass_on(batch);
+  const forward_bounds now = bounds();
+  log_->deliver(*batch.messages, batch.from, batch.after, now, log_effects_);
+  carry_out_log(now.has_room);
 }
 
-/// Messages that are not in the log, or need not be.
-void peer_actor::pass_on(deliver&& batch) {
+/// Messages that may get lost, or those of a node without a log.
+void peer_actor::pass_on(const deliver& batch) {
   const bool at_most_once = batch.options.maximum_qos == qos::at_most_once;
   if (has_room()) {
     forward(*batch.messages, at_most_once);
@@ -33,7 +40,7 @@ void peer_actor::pass_on(deliver&& batch) {
   if (may_get_lost) return drop(*batch.messages);
   // Until it is sent it counts against the shards' credit, which bounds how much waits.
   flow_->delivering.fetch_add(batch.messages->footprint(), std::memory_order_relaxed);
-  waiting_.push_back(std::move(batch));
+  waiting_.push_back(batch);
 }
 
 void peer_actor::forward(const delivery& messages, bool at_most_once) {
@@ -45,9 +52,9 @@ void peer_actor::forward(const delivery& messages, bool at_most_once) {
   if (publishes_.size() + frame_.size() >= house_.settings.scheduler.batch_bytes) send_frame();
 }
 
-void peer_actor::drop(const delivery& messages) {
-  messages_dropped_ += messages.messages;
-  house_.counts.add(&metrics::counters::forwards_dropped, messages.messages);
+void peer_actor::count_dropped(std::uint64_t messages) {
+  messages_dropped_ += messages;
+  house_.counts.add(&metrics::counters::forwards_dropped, messages);
 }
 
 void peer_actor::forward_waiting() {
@@ -110,6 +117,14 @@ void peer_actor::send_all() {
 void peer_actor::send_frame() {
   end_publishes();
   if (frame_.empty()) return;
+  // Messages wait for credit; what the nodes tell each other of themselves does not.
+  beyond_credit_ = link_.has_credit() ? 0 : beyond_credit_ + frame_.size();
+  if (beyond_credit_ > most_beyond_credit * house_.settings.cluster.credit &&
+      link_.now() == node_link::phase::up) {
+    link_.disconnected();
+    went_down("too much is sent and not handled there");
+    return forget_stream();
+  }
   link_.send(frame_.take(), current_time(*this), effects_);
   carry_out();
 }

@@ -52,6 +52,7 @@ shard_actor::behavior_type shard_actor::make_behavior() {
       [this](const watch_routes& request) { routes_.watch(request, router_); },
       [this](const unwatch_routes& request) { routes_.unwatch(request); },
       [this](const routes_announced& answer) { routes_.handle(answer); },
+      [this](const node_caught_up& event) { routes_.handle(event); },
       [this](const announcing_timer& due) { routes_.handle(due); },
       [this](const appended& reply) { on_appended(reply); },
       [this](const read_retained& request) {
@@ -95,6 +96,7 @@ void shard_actor::on_exit() {
 }
 
 void shard_actor::route_block(route& request) {
+  if (is_refused(request)) return finish(request, false);
   if (!house_.store || !waits_for_log(request)) route_now(std::move(request));
   const scheduler_config& batch = house_.settings.scheduler;
   if (router_.pending_messages() >= batch.batch_messages ||
@@ -143,6 +145,13 @@ void shard_actor::append_to_log() {
 void shard_actor::on_appended(const appended& reply) {
   appending_.answered(reply);
   while (auto ready = appending_.pop_ready()) {
+    if (ready->request.forwarded && (ready->failed || is_refused(ready->request))) {
+      // The node sends all of it again.
+      house_.counts.add(&metrics::counters::messages_not_logged, ready->logged.size());
+      refused_[ready->request.block->publisher()] = ready->request.attempt;
+      finish(ready->request, false);
+      continue;
+    }
     if (ready->failed) {
       route_rest(*std::move(ready));
       continue;
@@ -151,6 +160,13 @@ void shard_actor::on_appended(const appended& reply) {
     route_now(std::move(ready->request));
   }
   request_flush();
+}
+
+/// Whether something before it in the attempt could not be written.
+bool shard_actor::is_refused(const route& request) const {
+  if (!request.forwarded || refused_.empty()) return false;
+  const auto found = refused_.find(request.block->publisher());
+  return found != refused_.end() && found->second == request.attempt;
 }
 
 /// The disk failed: messages for the log are not routed, and the publisher is told. Those of
@@ -170,10 +186,7 @@ void shard_actor::route_rest(append_queue::waiting&& failed) {
     if (is_logged) ++at;
   }
   house_.counts.add(&metrics::counters::messages_not_logged, failed.logged.size());
-  if (request.forwarded) {  // one answer: the node sends all of it again
-    if (!rest.empty()) match(request, rest.seal(origin));
-    send(request.publisher, accepted{request.block, request.epoch, false});
-  } else if (request.publisher) {
+  if (request.publisher) {
     if (!lost.empty()) send(request.publisher, accepted{lost.seal(origin), request.epoch, false});
     if (!rest.empty()) {
       message_block_ptr others = rest.seal(origin);
@@ -304,8 +317,9 @@ void shard_actor::keep_retained_changes() {
 
 void shard_actor::on_kept(const kept& written) {
   while (!unkept_.empty() && unkept_.front().ticket <= written.ticket) {
+    // What another node sent has been delivered: sent again it would come twice.
     for (route& done : unkept_.front().blocks)
-      finish(done, written.done);
+      finish(done, written.done || done.forwarded);
     unkept_.pop_front();
   }
   request_flush();

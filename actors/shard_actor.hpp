@@ -7,7 +7,9 @@
 #include "actors/shard_routes.hpp"
 #include "libbroker/router/router.hpp"
 
+#include <cstdint>
 #include <deque>
+#include <unordered_map>
 #include <vector>
 
 namespace troupe {
@@ -41,6 +43,7 @@ private:
   void match(const route& request, const message_block_ptr& block);
   [[nodiscard]] bool is_for_nodes(const route& request, const message_block& block) const noexcept;
   void route_rest(append_queue::waiting&& failed);
+  [[nodiscard]] bool is_refused(const route& request) const;
   void on_appended(const appended& reply);
   void append_to_log();
   void change_live(set_live& request);
@@ -72,6 +75,8 @@ private:
   /// Those of retained messages first when the store has them.
   std::vector<route> to_keep_;
   append_queue appending_;
+  /// By number of the publisher, another node: the last attempt of which something was refused.
+  std::unordered_map<std::uint64_t, std::uint32_t> refused_;
   std::vector<std::uint32_t> logged_;  // scratch
   struct unkept {
     std::uint64_t ticket = 0;

@@ -22,6 +22,15 @@ subscription_options options_for(route_interest interest) noexcept {
   return {.qos = level, .retain_as_published = true};
 }
 
+/// The greatest offset of a message in the log; 0 if none is.
+log_offset last_logged(const delivery& messages) noexcept {
+  log_offset last = 0;
+  for (const message_run& run : messages.runs)
+    for (std::uint32_t i = run.first; i != run.first + run.count; ++i)
+      last = std::max(last, (*run.block)[i].log_offset);
+  return last;
+}
+
 }  // namespace
 
 shard_routes::shard_routes(shard_handle::base& shard, const node_context& house, shard_index number)
@@ -63,7 +72,7 @@ void shard_routes::add_logged(const message_block& block, std::vector<std::uint3
       block, found_, [this](const message_entry& entry, const subscription& by) {
         return entry.qos != qos::at_most_once &&
                (by.logged ||
-                (by.options.qos != qos::at_most_once && !node_at_[by.subscriber]->live));
+                (by.options.qos != qos::at_most_once && !node_at_[by.subscriber]->caught_up));
       });
   const auto middle = static_cast<std::ptrdiff_t>(which.size());
   which.insert(which.end(), found_.begin(), found_.end());
@@ -73,7 +82,14 @@ void shard_routes::add_logged(const message_block& block, std::vector<std::uint3
 
 void shard_routes::change_live(const set_live& request) {
   const auto known = nodes_.find(request.session);
-  if (known != nodes_.end()) known->second.live = request.request.live;
+  if (known == nodes_.end()) return;
+  known->second.live = request.request.live;
+  if (!known->second.live) known->second.caught_up = false;
+}
+
+void shard_routes::handle(const node_caught_up& event) {
+  const auto known = nodes_.find(event.node);
+  if (known != nodes_.end()) known->second.caught_up = known->second.live;
 }
 
 void shard_routes::hand_out(const routed& match) {
@@ -81,14 +97,19 @@ void shard_routes::hand_out(const routed& match) {
   // What it reads from the log later.
   const bool in_log =
       house_.store && match.messages->all_logged && match.options.maximum_qos != qos::at_most_once;
-  if (in_log && !to.live) return;
+  if (in_log && !to.live) {
+    to.passed = std::max(to.passed, last_logged(*match.messages));
+    return;
+  }
   const std::size_t bytes = match.messages->footprint();
   const std::size_t waiting = to.flow->delivering.fetch_add(bytes, std::memory_order_relaxed);
   if (waiting <= house_.settings.limits.delivery_credit) {
-    shard_.send(to.peer, deliver{match.messages, match.options, 0, number_});
+    shard_.send(to.peer, deliver{match.messages, match.options, 0, number_, to.passed});
     return;
   }
   to.flow->delivering.fetch_sub(bytes, std::memory_order_relaxed);
+  to.passed = std::max(to.passed, last_logged(*match.messages));
+  to.caught_up = !house_.store;
   if (house_.store && std::exchange(to.live, false))
     shard_.send(to.peer, deliveries_missed{number_});
   if (in_log) return;
@@ -101,11 +122,10 @@ void shard_routes::watch(const watch_routes& request, const router& from) {
   const auto [at, is_new] = nodes_.try_emplace(request.node);
   node& known = at->second;
   if (is_new) {
-    known = {request.peer, request.flow, forwards_.join(request.node), request.live};
+    known = {request.peer, request.flow, forwards_.join(request.node)};
     if (known.index >= node_at_.size()) node_at_.resize(known.index + 1);
     node_at_[known.index] = &known;
   }
-  known.live = request.live;
   forwards_.add_retained_subscriber(known.index);
   tell();  // others; it gets everything, or nothing has changed since
   announcer_.node_up(request.node);

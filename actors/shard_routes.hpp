@@ -28,9 +28,11 @@ public:
   [[nodiscard]] bool has_nodes() const noexcept { return !nodes_.empty(); }
   [[nodiscard]] router& forwards() noexcept { return forwards_; }
   /// Adds to `which` (ascending) the messages of `block` that are to be in the log before they are
-  /// forwarded: those that a node wants lasting, and all of QoS 1 and 2 for one that is behind.
+  /// forwarded: those that a node wants lasting, and all of QoS 1 and 2 for one that is behind:
+  /// else they would overtake what it has yet to read.
   void add_logged(const message_block& block, std::vector<std::uint32_t>& which);
   void change_live(const set_live& request);
+  void handle(const node_caught_up& event);
   /// Appends what was collected for nodes to their mailboxes.
   void hand_out();
 
@@ -56,7 +58,9 @@ private:
     peer_handle peer;
     session_flow_ptr flow;
     subscriber_index index = 0;
-    bool live = true;  ///< is sent what is in the log, too
+    bool live = true;       ///< is sent what is in the log, too
+    bool caught_up = true;  ///< has nothing to read there
+    log_offset passed = 0;  ///< the last message of the log that it was not sent
   };
   struct held_answer {
     std::uint64_t ticket = 0;

@@ -3,6 +3,7 @@
 #include "libbroker/topic.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 namespace troupe {
@@ -40,12 +41,14 @@ log_cursor::verdict log_cursor::arrives(shard_index from, log_offset offset) noe
 }
 
 void log_cursor::set_back(std::string_view topic, log_offset offset) noexcept {
+  assert(!wants_live());
   place& at = places_[partition_of(topic) % places_.size()];
   at.taken = std::min(at.taken, offset - 1);
   at.is_final = true;
 }
 
 void log_cursor::go_back_to(const std::vector<log_offset>& earlier) {
+  assert(!wants_live());
   log_cursor before(static_cast<std::uint32_t>(places_.size()), earlier);
   for (std::size_t i = 0; i != places_.size(); ++i) {
     places_[i].taken = before.places_[i].taken;

@@ -92,6 +92,11 @@ void store_actor::add(append& request) {
   append_answer answer{std::move(request.reply_to), {.ticket = request.ticket, .first = {}}};
   for (const append::block& each : request.blocks) {
     const message_block& block = *each.messages;
+    if (is_refused(each)) {
+      answer.message.first.push_back(0);
+      continue;
+    }
+    if (each.attempt != 0) answer.forwarded.emplace_back(block.publisher(), each.attempt);
     const std::string_view publisher =
         each.flow == nullptr ? std::string_view() : std::string_view(each.flow->client_id);
     answer.message.first.push_back(
@@ -108,6 +113,12 @@ void store_actor::add(append& request) {
   }
   append_answers_.push_back(std::move(answer));
   commit_soon();
+}
+
+bool store_actor::is_refused(const append::block& each) const {
+  if (each.attempt == 0 || refused_.empty()) return false;
+  const auto found = refused_.find(each.messages->publisher());
+  return found != refused_.end() && found->second == each.attempt;
 }
 
 void store_actor::keep(const keep_retained& request) {
@@ -238,7 +249,8 @@ void store_actor::commit_soon() {
 }
 
 void store_actor::commit() {
-  if (!store_.has_staged()) return;
+  // All of an append may be refused, and of a node nothing may be new.
+  if (!store_.has_staged() && append_answers_.empty() && node_answers_.empty()) return;
   log_.stage_figures();
   const durability wanted = std::exchange(staged_, durability::os);
   // Offsets are never used twice, whatever may be lost.
@@ -264,6 +276,9 @@ void store_actor::commit() {
   trim_again_.reset();
   for (append_answer& owed : append_answers_) {
     owed.message.done = done.has_value();
+    if (!done)
+      for (const auto& [publisher, attempt] : owed.forwarded)
+        refused_[publisher] = attempt;
     send(owed.to, std::move(owed.message));
   }
   append_answers_.clear();
@@ -280,8 +295,10 @@ void store_actor::commit() {
     send(owed.to, owed.message);
   }
   share_answers_.clear();
-  for (const node_answer& owed : node_answers_)
-    if (done) send(owed.to, owed.message);
+  for (node_answer& owed : node_answers_) {
+    owed.message.done = done.has_value();
+    send(owed.to, owed.message);
+  }
   node_answers_.clear();
 }
 

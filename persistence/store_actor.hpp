@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace troupe {
@@ -42,6 +43,7 @@ private:
   void write(write_session& request);
   void write(keep_share& request);
   void write(write_node& request);
+  [[nodiscard]] bool is_refused(const append::block& each) const;
   void commit_soon();
   void commit();
   void remove_passed(const trim& request);
@@ -55,6 +57,8 @@ private:
   struct append_answer {
     shard_handle to;
     appended message;
+    /// Publishers that are other nodes, and their attempts.
+    std::vector<std::pair<std::uint64_t, std::uint32_t>> forwarded{};
   };
   struct shard_answer {
     shard_handle to;
@@ -66,7 +70,7 @@ private:
   };
   struct node_answer {
     peer_handle to;
-    routes_installed message;
+    node_written message;
   };
   struct share_answer {
     share_handle to;
@@ -86,6 +90,9 @@ private:
   std::vector<session_answer> session_answers_;
   std::vector<share_answer> share_answers_;
   std::vector<node_answer> node_answers_;
+  /// By publisher, another node: the last attempt of which something was refused. What comes
+  /// behind it would hide the gap.
+  std::unordered_map<std::uint64_t, std::uint32_t> refused_;
   const store_config settings_;
   const std::vector<durability_rule> rules_;
   std::unordered_map<std::string, durability, text_hash, std::equal_to<>> known_durability_;

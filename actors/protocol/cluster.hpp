@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/protocol/local_message.hpp"
+#include "actors/protocol/steps.hpp"
 #include "actors/protocol/subscriber.hpp"
 #include "libbroker/cluster/frame.hpp"
 #include "libbroker/cluster/kept_node.hpp"
@@ -28,7 +29,7 @@ struct node_died {
 };
 /// What carried the link is gone.
 struct link_broken {
-  std::uint64_t session = 0;  ///< 0: whichever there is
+  caf::actor_addr other;  ///< the actor that it led to; null: whichever
 };
 /// The cluster has something to say to the node, if the link is up.
 struct tell_node {
@@ -42,10 +43,14 @@ struct routes_changed {
   std::uint32_t completes = 0;  ///< with it everything was told for this `watch_routes::snapshot`
   std::vector<route_change> changes;
 };
-/// One of those that had to do something for it has done it: a shard forwards from now on, or
-/// the store has written it down.
+/// A shard forwards from now on what it was asked to.
 struct routes_installed {
   std::uint64_t ticket = 0;
+};
+/// The store has written, or could not write, what it got with `ticket`.
+struct node_written {
+  std::uint64_t ticket = 0;
+  bool done = true;
 };
 /// To an actor that other nodes can reach: it does not take CAF's own word for this.
 struct stop_now {};
@@ -81,10 +86,12 @@ using peer_handle = subscriber_handle::extend_with<publisher_handle>::extend<
     caf::reacts_to<routes_changed>,
     // Filters that it wants are installed.
     caf::reacts_to<routes_installed>,
+    // What is kept of it is written.
+    caf::reacts_to<node_written>,
     // Heartbeats.
     caf::reacts_to<link_timer>,
-    // Shutdown.
-    caf::reacts_to<stop_now>,
+    // Shutdown: a barrier behind all that is not in the log, if the link is up; the end.
+    caf::replies_to<settle>::with<settled>, caf::reacts_to<stop_now>,
     // Start: messages are kept for the node.
     caf::replies_to<restore_node>::with<node_restored>,
     // What it does.
@@ -163,8 +170,8 @@ using cluster_handle = caf::typed_actor<
     caf::replies_to<restore_node>::with<node_restored>,
     // What do other nodes need of the log?
     caf::replies_to<ask_interests>::with<interests>,
-    // Shutdown: end, and all peers with it.
-    caf::reacts_to<stop_now>>;
+    // Shutdown: a barrier behind what other nodes are sent; the end, and that of all peers.
+    caf::replies_to<settle>::with<settled>, caf::reacts_to<stop_now>>;
 
 /// How CAF reads and writes the one message that leaves the process. The frame is not copied.
 template <class Inspector>
@@ -190,6 +197,7 @@ TROUPE_LOCAL_MESSAGE(node_died)
 TROUPE_LOCAL_MESSAGE(tell_node)
 TROUPE_LOCAL_MESSAGE(routes_changed)
 TROUPE_LOCAL_MESSAGE(routes_installed)
+TROUPE_LOCAL_MESSAGE(node_written)
 TROUPE_LOCAL_MESSAGE(link_timer)
 TROUPE_LOCAL_MESSAGE(describe_peer)
 TROUPE_LOCAL_MESSAGE(peer_description)

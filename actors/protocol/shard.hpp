@@ -19,6 +19,9 @@ struct route {
   std::uint32_t epoch = 0;     ///< of the session
   bool lasting = false;        ///< the publisher's session outlives the process
   bool forwarded = false;      ///< another node sent it here, and to all others who want it
+  /// Of a forwarded block: rises when the node sends again what was refused. Behind a refused
+  /// block all of the same attempt are refused, so that nothing comes out of order or twice.
+  std::uint32_t attempt = 0;
   /// Of a forwarded block whose messages lie in that node's log: kept with what is appended.
   std::shared_ptr<const origin_progress> progress;
 };
@@ -32,7 +35,10 @@ struct watch_routes {
   std::uint64_t node = 0;  ///< number of the peer
   session_flow_ptr flow;
   std::uint32_t snapshot = 0;  ///< 0: it knows everything that it was told
-  bool live = true;            ///< is sent what is in the log, too
+};
+/// The node has everything of the log: messages for it alone need not be there any more.
+struct node_caught_up {
+  std::uint64_t node = 0;
 };
 /// The link is down: do not wait for the node. What changes it is still told.
 struct unwatch_routes {
@@ -88,7 +94,7 @@ struct restore_retained {
 struct appended {
   std::uint64_t ticket = 0;
   bool done = false;
-  std::vector<log_offset> first;  ///< offsets of the first message of each block
+  std::vector<log_offset> first;  ///< offsets of the first message of each block; 0: refused
 };
 /// The store has written, or could not write, what it got with `ticket`.
 struct kept {
@@ -117,6 +123,7 @@ using shard_handle = caf::typed_actor<
     // Filters that other nodes want, and are told of.
     caf::reacts_to<watch_routes>, caf::reacts_to<unwatch_routes>, caf::reacts_to<routes_announced>,
     caf::reacts_to<install_routes>, caf::reacts_to<announcing_timer>,
+    caf::reacts_to<node_caught_up>,
     // Subscribe a session or a share group to filters that concern this shard.
     caf::reacts_to<add_subscriptions>,
     // Unsubscribe it.
@@ -142,6 +149,7 @@ using shard_handle = caf::typed_actor<
 
 TROUPE_LOCAL_MESSAGE(watch_routes)
 TROUPE_LOCAL_MESSAGE(unwatch_routes)
+TROUPE_LOCAL_MESSAGE(node_caught_up)
 TROUPE_LOCAL_MESSAGE(routes_announced)
 TROUPE_LOCAL_MESSAGE(install_routes)
 TROUPE_LOCAL_MESSAGE(announcing_timer)

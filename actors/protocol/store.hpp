@@ -29,6 +29,7 @@ struct append {
     std::vector<std::uint32_t> which;  ///< of its messages, ascending
     session_flow_ptr flow;             ///< the publisher's; null: the broker itself
     bool lasting = false;              ///< as in `route`: packet identifiers are kept, too
+    std::uint32_t attempt = 0;         ///< as in `route`
     std::shared_ptr<const origin_progress> progress;  ///< as in `route`
   };
   std::vector<block> blocks;
@@ -52,7 +53,7 @@ struct keep_share {
   write_number number = 0;
 };
 
-/// What became of another node, to be written; answered with `routes_installed` if it succeeds.
+/// What became of another node, to be written; answered with `node_written`.
 struct write_node {
   node_write change;
   peer_handle reply_to;  ///< null: nobody waits for it

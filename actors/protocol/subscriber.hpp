@@ -32,12 +32,13 @@ struct session_flow {
 using session_flow_ptr = std::shared_ptr<session_flow>;
 
 /// Messages that match. `epoch`: of the session, as of the subscription; `from`: unless a share
-/// group sends it.
+/// group sends it; `after`: to a node, the last message of the log before these that was not sent.
 struct deliver {
   delivery_ptr messages;
   delivery_options options;
   std::uint32_t epoch = 0;
   shard_index from = 0;
+  log_offset after = 0;
 };
 /// Messages that are in the log were not sent, as the session has too many under way;
 /// it is not live any more.

@@ -46,6 +46,7 @@ cluster_handle::behavior_type members_in(cluster_handle::pointer self,
       },
       [](const restore_node&) { return node_restored{}; },
       [](const ask_interests&) { return interests{}; },
+      [](const settle&) { return settled{}; },
       [self](const stop_now&) { self->quit(); },
   };
 }

@@ -41,6 +41,8 @@ public:
           [told](const deliver& batch) { note(batch, told->forwarded); },
           [told](const routes_changed& changes) { told->changes.push_back(changes); },
           [told](const routes_installed&) { ++told->installed; },
+          [](const node_written&) {},
+          [](const settle&) { return settled{}; },
           [](const deliveries_missed&) {},
           [](const live_set&) {},
           [](const log_read&) {},
@@ -85,6 +87,18 @@ public:
                    install_routes{{{std::move(filter), interest}}, number_, 1});
     stage_.run();
   }
+  void set_live(bool live) {
+    for (const shard_handle& shard : stage_.node().shards)
+      caf::anon_send(
+          shard,
+          troupe::set_live{{0, 1, live}, caf::actor_cast<subscriber_handle>(handle_), number_, 0});
+    stage_.run();
+  }
+  void caught_up() {
+    for (const shard_handle& shard : stage_.node().shards)
+      caf::anon_send(shard, node_caught_up{number_});
+    stage_.run();
+  }
   void confirm(const routes_changed& change) {
     caf::anon_send(stage_.node().shards[change.shard], routes_announced{number_, change.ticket});
     stage_.run();
@@ -102,6 +116,47 @@ private:
   const std::shared_ptr<notes> told_ = std::make_shared<notes>();
   peer_handle handle_;
 };
+
+/// A log in which everything is at once, or nothing.
+struct instant_log {
+  bool works = true;
+  log_offset head = 0;
+
+  stage::store_maker maker() {
+    return [this](caf::actor_system& system, node_context& node) {
+      node.store = system.spawn([this, &node]() -> store_handle::behavior_type {
+        return {
+            [this, &node](const append& request) {
+              appended reply{.ticket = request.ticket, .done = works, .first = {}};
+              for (const append::block& each : request.blocks) {
+                reply.first.push_back(head + 1);
+                head += each.which.size();
+              }
+              node.log_head = head;
+              caf::anon_send(request.reply_to, std::move(reply));
+            },
+            [](const keep_retained&) {},
+            [](const write_session&) {},
+            [](const keep_share&) {},
+            [](const write_node&) {},
+            [](const trim&) {},
+            [](const unneeded_found&) {},
+            [](const sync_now&) {},
+            [](const flush&) {},
+            [](const settle&) { return settled{}; },
+        };
+      });
+    };
+  }
+};
+
+/// A block of one message at QoS 1.
+route acknowledged_one(std::string_view topic, std::string_view payload) {
+  message_block_builder builder;
+  builder.add({.qos = qos1, .topic = topic, .id = 1, .payload = as_bytes(payload)}, topic,
+              protocol_version::v5);
+  return {.block = builder.seal({.publisher = 77})};
+}
 
 /// A block of one message that a session, or another node, publishes.
 void route_one(stage& node, std::string_view topic, std::string_view payload,
@@ -244,6 +299,75 @@ BOOST_AUTO_TEST_CASE(retained_messages_go_to_every_node_once) {
   route_one(node, "a", "r", false, 77, true);
   BOOST_TEST(one.told().forwarded == "r,");
   BOOST_TEST(two.told().forwarded == "r,");
+}
+
+BOOST_AUTO_TEST_CASE(what_is_for_a_node_that_is_behind_is_logged_until_that_has_caught_up) {
+  instant_log log;
+  stage node({}, 1, 1, log.maker());
+  other_node other(node, 1000);
+  other.come_up();
+  other.want("a");
+  const auto publish = [&](std::string_view payload) {
+    caf::anon_send(node.node().shards[0], acknowledged_one("a", payload));
+    node.run();
+  };
+  publish("1");
+  BOOST_TEST(log.head == 0U);
+  other.set_live(false);
+  publish("2");
+  BOOST_TEST(log.head == 1U);
+  BOOST_TEST(other.told().forwarded == "1,");
+  other.set_live(true);
+  publish("3");  // what is still read lies before it
+  BOOST_TEST(log.head == 2U);
+  other.caught_up();
+  publish("4");
+  BOOST_TEST(log.head == 2U);
+  BOOST_TEST(other.told().forwarded == "1,3,4,");
+  // It is behind again before it hears that it has caught up.
+  other.set_live(false);
+  other.caught_up();
+  publish("5");
+  BOOST_TEST(log.head == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(behind_what_could_not_be_written_all_of_an_attempt_is_refused) {
+  instant_log log;
+  config settings;
+  settings.streams.push_back({.filter = "a"});
+  stage node(settings, 1, 1, log.maker());
+  player bob = node.online(passing("bob"));
+  bob.subscribed("b", qos1);
+  const auto answers = std::make_shared<std::vector<bool>>();
+  const publisher_handle from = node.system().spawn([answers]() -> publisher_handle::behavior_type {
+    return {[answers](const accepted& answer) { answers->push_back(answer.kept); },
+            [](const credit_returned&) {}};
+  });
+  const auto flow = std::make_shared<session_flow>("other");
+  const auto publish = [&](std::string_view topic, std::uint32_t attempt) {
+    route request = acknowledged_one(topic, "x");
+    request.flow = flow;
+    request.publisher = from;
+    request.forwarded = true;
+    request.attempt = attempt;
+    node.node().shard_load[0].bytes += request.block->bytes();
+    flow->publishing += request.block->bytes();
+    caf::anon_send(node.node().shards[0], std::move(request));
+    node.run();
+  };
+  log.works = false;
+  publish("a", 1);
+  log.works = true;
+  publish("a", 1);
+  publish("b", 1);  // needs no log
+  BOOST_TEST(*answers == (std::vector<bool>{false, false, false}));
+  BOOST_TEST(bob.received() == "");
+  publish("a", 2);
+  publish("b", 2);
+  BOOST_TEST(*answers == (std::vector<bool>{false, false, false, true, true}));
+  BOOST_TEST(flow->publishing == 0U);
+  caf::anon_send_exit(from, caf::exit_reason::user_shutdown);
+  node.run();
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,265 @@
+// The link with another node, which the test plays.
+
+#include "tests/actors/collector.hpp"
+#include "tests/actors/data_directory.hpp"
+#include "tests/actors/played_node.hpp"
+#include "tests/support/seed.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+using namespace troupe;
+using namespace troupe::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto qos1 = qos::at_least_once;
+constexpr auto qos2 = qos::exactly_once;
+
+/// What the store was asked to write of nodes; the test answers.
+struct node_disk {
+  std::vector<write_node> asked;
+
+  stage::store_maker maker() {
+    return [this](caf::actor_system& system, node_context& node) {
+      node.store = system.spawn([this]() -> store_handle::behavior_type {
+        return {
+            [](const append&) {},
+            [](const keep_retained&) {},
+            [](const write_session&) {},
+            [](const keep_share&) {},
+            [this](const write_node& request) {
+              if (request.reply_to) asked.push_back(request);
+            },
+            [](const trim&) {},
+            [](const unneeded_found&) {},
+            [](const sync_now&) {},
+            [](const flush&) {},
+            [](const settle&) { return settled{}; },
+        };
+      });
+    };
+  }
+  void answer(bool done) {
+    for (const write_node& each : std::exchange(asked, {}))
+      caf::anon_send(each.reply_to, node_written{each.ticket, done});
+  }
+};
+
+/// A frame of one message at QoS 2. `offset`: in the other node's log, 0 if it is not there.
+void add_message(std::string& runs, std::string_view topic, std::string_view payload,
+                 log_offset offset, time_point now) {
+  message_block_builder builder;
+  builder.add({.qos = qos2, .topic = topic, .id = 1, .payload = as_bytes(payload)}, topic,
+              protocol_version::v5);
+  const message_block_ptr block = builder.seal({.publisher = 1, .received_at = now});
+  const std::uint32_t index = 0;
+  if (offset != 0) message_block::place_in_log(*block, {&index, 1}, offset);
+  encode_run({.block = block, .first = 0, .count = 1}, false, now, runs);
+}
+
+/// A client's message, as a shard hands it to a peer.
+deliver message_for(std::string_view payload, shard_index from = 0) {
+  message_block_builder builder;
+  builder.add({.qos = qos1, .topic = "t", .id = 1, .payload = as_bytes(payload)}, "t",
+              protocol_version::v5);
+  auto batch = intrusive_ptr<delivery>::adopt(new delivery());
+  batch->add(builder.seal({.publisher = 5}), 0);
+  return {delivery_ptr(std::move(batch)), {.maximum_qos = qos2}, 0, from};
+}
+
+config with_credit(std::size_t bytes) {
+  config settings;
+  settings.cluster.credit = bytes;
+  return settings;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(actors_peer)
+
+BOOST_AUTO_TEST_CASE(what_a_disk_refused_comes_again_once_and_in_order) {
+  const std::uint64_t first_seed = seed_for_test();
+  std::size_t refused = 0;
+  for (std::uint64_t seed = first_seed; seed != first_seed + 30; ++seed) {
+    std::mt19937_64 random(seed);
+    data_directory data;
+    stage here(durable(), 2, 1, data.maker());
+    here.shuffle(random());
+    played_node other(here);
+    collector ann(here.online(lasting("ann")));
+    ann.at().subscribed("t/#", qos2);
+    BOOST_REQUIRE(other.connect());
+    const time_point now =
+        std::chrono::floor<std::chrono::milliseconds>(here.system().clock().now());
+    int published = 0;
+    log_offset offset = 0;
+    for (int i = 0; i != 300; ++i) {
+      switch (random() % 8) {
+      case 0:
+      case 1: {
+        std::string runs;
+        for (std::size_t left = 1 + random() % 8; left != 0; --left) {
+          const bool is_logged = random() % 4 != 0;
+          ++published;
+          add_message(runs, "t/" + std::to_string(random() % 5), std::to_string(published),
+                      is_logged ? ++offset : 0, now);
+        }
+        frame_builder frame;
+        frame.add(record_kind::publishes, runs);
+        other.send(frame);
+        break;
+      }
+      case 2:
+        if (random() % 3 == 0)
+          data.disk.fail_writes_from(1 + random() % 5);
+        else
+          data.disk.heal();
+        break;
+      default:
+        for (std::size_t n = random() % 12; n-- != 0;)
+          (void)here.step();
+        other.take();
+        if (other.machine->now() == node_link::phase::up && random() % 20 == 0 && !other.is_up())
+          (void)other.connect();
+      }
+    }
+    data.disk.heal();
+    for (int tries = 0; tries != 5 && !other.is_up(); ++tries)
+      (void)other.connect();
+    other.pass();
+    for (int tries = 0; tries != 5 && !other.is_up(); ++tries)
+      (void)other.connect();
+    other.pass();
+    drain(ann);
+    refused += here.node().counts.total().messages_not_logged;
+    std::vector<int> sorted = ann.payloads;
+    std::ranges::sort(sorted);
+    BOOST_REQUIRE_MESSAGE(sorted == numbers(1, published + 1),
+                          "TROUPE_TEST_SEED=" << seed << ": " << sorted.size() << " of "
+                                              << published);
+  }
+  BOOST_TEST(refused != 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_route_is_confirmed_when_it_is_written_and_those_behind_it_not_before) {
+  node_disk disk;
+  stage here({}, 1, 1, disk.maker());
+  played_node other(here);
+  BOOST_REQUIRE(other.connect());
+  other.send(routes_record{1, true, true, {{"a", route_interest::lasting}}});
+  other.send(routes_record{2, false, false, {{"b", route_interest::passing}}});
+  other.pass();
+  BOOST_REQUIRE(disk.asked.size() == 1U);
+  disk.answer(false);
+  other.pass();
+  BOOST_TEST(other.confirmed == 0U);
+  BOOST_TEST(disk.asked.empty());
+  here.wait(1100ms);
+  BOOST_REQUIRE(disk.asked.size() == 1U);
+  BOOST_TEST(
+      (disk.asked[0].change.routes == std::vector<route_change>{{"a", route_interest::lasting}}));
+  other.pass();
+  BOOST_TEST(other.confirmed == 0U);
+  disk.answer(true);
+  other.pass();
+  BOOST_TEST(other.confirmed == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_written_again_is_what_the_node_wants_by_then) {
+  node_disk disk;
+  stage here({}, 1, 1, disk.maker());
+  played_node other(here);
+  BOOST_REQUIRE(other.connect());
+  other.send(routes_record{1, true, true, {{"a", route_interest::lasting}}});
+  other.pass();
+  disk.answer(false);
+  other.send(routes_record{2, false, false, {{"a", route_interest::none}}});
+  other.pass();
+  disk.answer(true);
+  here.wait(1100ms);
+  BOOST_REQUIRE(disk.asked.size() == 1U);
+  BOOST_TEST(
+      (disk.asked[0].change.routes == std::vector<route_change>{{"a", route_interest::none}}));
+}
+
+BOOST_AUTO_TEST_CASE(a_node_that_handles_nothing_of_what_it_is_told_loses_the_link) {
+  stage here(with_credit(1000));
+  played_node other(here);
+  BOOST_REQUIRE(other.connect());
+  other.handle();
+  const int times_anew = other.times_anew;
+  int told = 0;
+  for (; told != 100 && other.is_up(); ++told) {
+    caf::anon_send(other.peer, tell_node{record_kind::gossip, std::string(100, 'x')});
+    here.run();
+  }
+  BOOST_TEST(told > 30);
+  BOOST_TEST(told < 50);
+  BOOST_REQUIRE(other.connect());
+  const auto figures = here.ask<peer_description>(other.peer, describe_peer{});
+  BOOST_REQUIRE(figures.has_value());
+  BOOST_TEST(figures->unhandled_bytes < 1000U);  // it is told anew
+  BOOST_TEST(other.times_anew == times_anew);    // and need not repeat what it said
+}
+
+BOOST_AUTO_TEST_CASE(the_other_actor_is_watched_once_however_many_connections_it_has) {
+  stage here;
+  played_node other(here);
+  for (int i = 0; i != 20; ++i)
+    BOOST_REQUIRE(other.connect());
+  other.end_actor();
+  BOOST_TEST(here.handled<link_broken>(other.peer) == 1U);
+  BOOST_TEST(!here.ask<peer_description>(other.peer, describe_peer{})->is_up);
+  other.start_again(8);
+  BOOST_TEST(other.connect());
+}
+
+BOOST_AUTO_TEST_CASE(it_settles_when_the_node_has_handled_what_it_was_sent) {
+  stage here(with_credit(300));
+  played_node other(here);
+  BOOST_REQUIRE(other.connect());
+  other.handle();
+  for (const char* each : {"1", "2", "3", "4", "5", "6", "7", "8", "9"}) {
+    caf::anon_send(other.peer, message_for(std::string(100, each[0])));
+    here.run();
+  }
+  auto answered = std::make_shared<bool>(false);
+  here.system().spawn([=, peer = other.peer](caf::event_based_actor* self) {
+    self->request(peer, caf::infinite, settle{})
+        .then([answered](const settled&) { *answered = true; }, [](const caf::error&) {});
+  });
+  other.pass();
+  BOOST_TEST(!*answered);
+  BOOST_TEST(other.payloads.size() < 9U);
+  for (int i = 0; i != 9; ++i)
+    other.handle();
+  BOOST_TEST(other.payloads.size() == 9U);
+  BOOST_TEST(*answered);
+}
+
+BOOST_AUTO_TEST_CASE(it_settles_at_once_without_a_link_and_when_that_goes) {
+  stage here(with_credit(300));
+  played_node other(here);
+  BOOST_TEST(here.ask<settled>(other.peer, settle{}).has_value());
+  BOOST_REQUIRE(other.connect());
+  auto answered = std::make_shared<bool>(false);
+  caf::anon_send(other.peer, message_for("1"));
+  here.system().spawn([=, peer = other.peer](caf::event_based_actor* self) {
+    self->request(peer, caf::infinite, settle{})
+        .then([answered](const settled&) { *answered = true; }, [](const caf::error&) {});
+  });
+  here.run();
+  BOOST_TEST(!*answered);
+  other.end_actor();
+  BOOST_TEST(*answered);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
