@@ -53,7 +53,8 @@ void configure(io_scheduler_config& system, const config& settings) {
 }
 
 /// Asks each of `whom` in turn, before what they have queued unless it is `settle`, which
-/// stands for just that. Returns false when answers are missing at `deadline`.
+/// stands for just that; null handles are left out. Returns false when answers are missing at
+/// `deadline`.
 template <class Answer, class Handle, class Request>
 bool ask_all(caf::scoped_actor& self, const std::vector<Handle>& whom, Request request,
              std::chrono::steady_clock::time_point deadline) {
@@ -61,6 +62,7 @@ bool ask_all(caf::scoped_actor& self, const std::vector<Handle>& whom, Request r
       std::is_same_v<Request, settle> ? caf::message_priority::normal : caf::message_priority::high;
   bool complete = true;
   for (const Handle& each : whom) {
+    if (!each) continue;
     const auto time_left = std::max<std::chrono::steady_clock::duration>(
         deadline - std::chrono::steady_clock::now(), std::chrono::milliseconds(1));
     self->request<priority>(each, time_left, request)
@@ -91,13 +93,17 @@ broker::broker(const config& settings) {
   configure(system_config_, settings);
   if (!settings.cluster.tls.certificate.empty())
     throw std::runtime_error("[cluster.tls] cannot be used yet: set cluster.secret");
-  if (!settings.cluster.listen.empty()) load_cluster_modules(system_config_);
+  cluster_key key{};
+  if (!settings.cluster.listen.empty()) {
+    load_cluster_modules(system_config_);
+    key = key_of_secret(secret_of(settings.cluster));
+  }
   open_store();
   name_node();
   system_ = std::make_unique<caf::actor_system>(system_config_);
-  spawn_actors();
-  restore();
   try {
+    spawn_actors(key);
+    restore();
     enter();
     if (store_ != nullptr)
       control_ = open_control(*store_, log_->streams(), {*system_, node_.cluster});
@@ -152,7 +158,7 @@ void broker::enter() {
   caf::anon_send(node_.cluster, enter_cluster{cluster_address_, connector_});
 }
 
-void broker::spawn_actors() {
+void broker::spawn_actors(const cluster_key& key) {
   io_coordinator& workers = scheduler_of(*system_);
   const std::size_t shards = node_.settings.scheduler.shards != 0 ? node_.settings.scheduler.shards
                                                                   : workers.num_workers();
@@ -169,10 +175,8 @@ void broker::spawn_actors() {
         node_.settings.durability_rules);
   }
   node_.authenticator = system_->spawn<authenticator_actor>();
-  if (!node_.settings.cluster.listen.empty()) {
-    const std::string secret = secret_of(node_.settings.cluster);
-    node_.cluster = system_->spawn<cluster_actor>(node_, key_of_secret(secret), homes_);
-  }
+  if (!node_.settings.cluster.listen.empty())
+    node_.cluster = system_->spawn<cluster_actor>(node_, key, homes_);
   node_.shards.resize(shards);
   for (std::size_t i = 0; i != shards; ++i)
     node_.shards[i] = spawn_at<shard_actor>(*system_, home(i), node_, static_cast<shard_index>(i));
@@ -334,11 +338,14 @@ void broker::drain() {
   ask_all<all_done>(self, node_.directories, stop_all_reading{}, settled_by);
   const bool settled = ask_all<troupe::settled>(self, node_.shards, settle{}, settled_by);
   ask_all<all_done>(self, node_.directories, dismiss_all{.at_once = !settled}, dismissed_by);
-  if (!settled || store_ == nullptr) return;
   // Sessions have published wills and written down where they are.
-  ask_all<troupe::settled>(self, node_.shards, settle{}, dismissed_by);
-  ask_all<troupe::settled>(self, node_.directories, settle{}, dismissed_by);
-  ask_all<troupe::settled>(self, std::vector{node_.store}, settle{}, dismissed_by);
+  if (settled) ask_all<troupe::settled>(self, node_.shards, settle{}, dismissed_by);
+  if (settled && store_ != nullptr) {
+    ask_all<troupe::settled>(self, node_.directories, settle{}, dismissed_by);
+    ask_all<troupe::settled>(self, std::vector{node_.store}, settle{}, dismissed_by);
+  }
+  // The last ones: of what is to be on the disk here nothing waits for other nodes.
+  ask_all<troupe::settled>(self, std::vector{node_.cluster}, settle{}, dismissed_by);
 }
 
 }  // namespace troupe

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/node_context.hpp"
+#include "libbroker/cluster/link_crypto.hpp"
 #include "libbroker/config/config.hpp"
 #include "net/control_server.hpp"
 #include "net/listener.hpp"
@@ -43,7 +44,7 @@ public:
 private:
   void open_store();
   void name_node();
-  void spawn_actors();
+  void spawn_actors(const cluster_key& key);
   void enter();
   void restore();
   void subscribe_again(const std::vector<restore_session>& earlier);

@@ -193,6 +193,28 @@ class leaving(cluster_test):
         for one in self.cluster:
             self.assertEqual(one.process.wait(10), 0)
 
+    def test_node_that_is_ended_hands_on_what_it_has_accepted(self):
+        self.make("ab", options=("cluster.credit=65536", "cluster.missed-heartbeats=20"))
+        subscriber = self.client("b").subscribe((self.name("t"), 1))
+        publisher = self.client("a")
+        mark = self.cluster["a"].mark()
+        self.cluster["b"].pause()
+        # More than the link takes: the rest waits in the node.
+        publisher.finish(publisher.publish_numbers(self.name("t"), range(300), 1, filling=1000))
+        self.cluster["a"].process.terminate()
+        self.cluster["b"].resume()
+        self.assertEqual(self.cluster["a"].process.wait(10), 0)
+        self.assertEqual(self.cluster["a"].lines("shutdown_incomplete", mark), [])
+        self.check_numbers(subscriber, self.name("t"), 300)
+
+    def test_node_without_its_secret_ends_and_says_why(self):
+        self.make("a", start=False, data=True)
+        one = self.cluster["a"]
+        one.options += ["cluster.secret=", "cluster.secret-file=missing"]
+        one.spawn()
+        self.assertNotEqual(one.process.wait(10), 0)
+        one.says("cannot read a secret from missing")
+
     @long
     def test_rolling_restarts_with_traffic_between_the_others(self):
         self.make("abcd")
