@@ -1,5 +1,6 @@
 // The link with another node, which the test plays.
 
+#include "libbroker/topic.hpp"
 #include "tests/actors/collector.hpp"
 #include "tests/actors/data_directory.hpp"
 #include "tests/actors/played_node.hpp"
@@ -147,6 +148,46 @@ BOOST_AUTO_TEST_CASE(what_a_disk_refused_comes_again_once_and_in_order) {
                                               << published);
   }
   BOOST_TEST(refused != 0U);
+}
+
+BOOST_AUTO_TEST_CASE(the_store_takes_nothing_behind_a_gap_whichever_shard_it_comes_from) {
+  data_directory data({{.filter = "#"}});
+  config settings = durable();
+  settings.streams = data.streams;
+  stage here(settings, 2, 1, data.maker());
+  const auto answers = std::make_shared<std::vector<bool>>();
+  const publisher_handle from = here.system().spawn([answers]() -> publisher_handle::behavior_type {
+    return {[answers](const accepted& answer) { answers->push_back(answer.kept); },
+            [](const credit_returned&) {}};
+  });
+  const auto flow = std::make_shared<session_flow>("other");
+  const auto publish_to = [&](shard_index shard, std::uint32_t attempt) {
+    std::string topic = "t";
+    while (shard_of(topic, 2) != shard)
+      topic += 't';
+    message_block_builder builder;
+    builder.add({.qos = qos2, .topic = topic, .id = 1}, topic, protocol_version::v5);
+    route request{.block = builder.seal({.publisher = 77}),
+                  .flow = flow,
+                  .publisher = from,
+                  .forwarded = true,
+                  .attempt = attempt};
+    here.node().shard_load[shard].bytes += request.block->bytes();
+    flow->publishing += request.block->bytes();
+    caf::anon_send(here.node().shards[shard], std::move(request));
+    here.run();
+  };
+  publish_to(1, 1);
+  data.disk.fail_writes_from(1);
+  publish_to(0, 1);
+  data.disk.heal();
+  publish_to(1, 1);  // its shard has not heard of it
+  publish_to(1, 2);
+  publish_to(0, 2);
+  BOOST_TEST(*answers == (std::vector<bool>{true, false, false, true, true}));
+  BOOST_TEST(data.records() == 3U);
+  caf::anon_send_exit(from, caf::exit_reason::user_shutdown);
+  here.run();
 }
 
 BOOST_AUTO_TEST_CASE(a_route_is_confirmed_when_it_is_written_and_those_behind_it_not_before) {
