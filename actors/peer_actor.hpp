@@ -6,6 +6,7 @@
 #include "libbroker/cluster/forward_log.hpp"
 #include "libbroker/cluster/frame.hpp"
 #include "libbroker/cluster/node_link.hpp"
+#include "libbroker/cluster/retained_sync.hpp"
 #include "libbroker/cluster/route_table.hpp"
 
 #include <cstdint>
@@ -82,13 +83,24 @@ private:
     return house_.log_head.load(std::memory_order_acquire);
   }
 
+  // What it has of retained messages: peer_retained.cpp.
+  [[nodiscard]] static retained_sync_settings retained_settings(const node_context& house,
+                                                                std::string_view name);
+  void compare_retained();
+  void take_retained_word(std::string_view content);
+  void handle(retained_answered& answer);
+  void tick_retained();
+  void note_missed_retained(const delivery& messages);
+  void carry_out_retained();
+  void send_retained();
+
   // From the node: peer_inbound.cpp.
   void take_frame(const link_effects::arrival& frame);
   void take_record(std::uint64_t kind, std::string_view content);
-  void take_publishes(std::string_view content);
+  void take_publishes(std::string_view content, bool is_state);
   /// Whether it is new, and then its partition's last one.
   [[nodiscard]] bool move_mark_on(std::string_view topic, log_offset offset, shard_index shard);
-  void publish_block(shard_index shard, time_point received_at);
+  void publish_block(shard_index shard, time_point received_at, bool is_state);
   void refuse_frame(std::uint32_t number);
   void take_routes(std::string_view content);
   void install(const std::vector<route_change>& changes, std::uint64_t record);
@@ -129,6 +141,10 @@ private:
   std::vector<log_offset> kept_positions_;  ///< as written down last
   time_point kept_at_{};
   std::unordered_set<std::string> kept_routes_;  ///< filters that are written down
+
+  retained_sync retained_;
+  retained_sync_effects retained_effects_;
+  bool was_live_ = false;  ///< what it gets of the log, when that was looked at last
 
   // From the node.
   route_table routes_;

@@ -19,6 +19,7 @@ void peer_actor::handle(deliver& batch) {
   if (!concerns_log) return pass_on(std::move(batch));
   const bool had_room = has_room();
   log_->deliver(*batch.messages, batch.from, had_room, log_effects_);
+  if (!log_->is_live()) note_missed_retained(*batch.messages);
   carry_out_log(had_room);
 }
 
@@ -46,6 +47,7 @@ void peer_actor::forward(const delivery& messages, bool at_most_once) {
 }
 
 void peer_actor::drop(const delivery& messages) {
+  note_missed_retained(messages);
   messages_dropped_ += messages.messages;
   house_.counts.add(&metrics::counters::forwards_dropped, messages.messages);
 }
