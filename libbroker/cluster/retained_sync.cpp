@@ -1,7 +1,6 @@
 #include "libbroker/cluster/retained_sync.hpp"
 
 #include <algorithm>
-#include <type_traits>
 #include <utility>
 
 namespace troupe {
@@ -46,7 +45,9 @@ void retained_sync::missed(time_point now) {
 }
 
 void retained_sync::tick(time_point now, retained_sync_effects& effects) {
-  if (phase_ == phase::idle && next_at_ && *next_at_ <= now) begin(effects);
+  if (phase_ != phase::idle || !next_at_ || *next_at_ > now) return;
+  // A round of the other side brings the same: it may come to its end, if it has one.
+  if (!listing_ || now - listing_->since > settings_.every) begin(effects);
 }
 
 std::uint64_t retained_sync::ask(retained_question&& what, retained_sync_effects& effects) {
@@ -63,14 +64,7 @@ std::optional<retained_sync::outgoing> retained_sync::pop() {
 
 void retained_sync::take(retained_word&& said, time_point now, retained_sync_effects& effects) {
   if (phase_ == phase::down) return;
-  std::visit(
-      [&](auto&& each) {
-        if constexpr (std::is_same_v<std::decay_t<decltype(each)>, round_ended>)
-          heard(each, now, effects);
-        else
-          heard(std::forward<decltype(each)>(each), effects);
-      },
-      std::move(said));
+  std::visit([&](auto& each) { heard(std::move(each), now, effects); }, said);
 }
 
 void retained_sync::answered(std::uint64_t ticket, retained_answer&& answer,
@@ -92,7 +86,7 @@ void retained_sync::begin(retained_sync_effects& effects) {
   digests_ticket_ = ask(ask_digests{}, effects);
 }
 
-void retained_sync::heard(page_sent&& said, retained_sync_effects& effects) {
+void retained_sync::heard(page_sent&& said, time_point, retained_sync_effects& effects) {
   if (phase_ == phase::inquiring && said.round == round_)
     ask(compare_page{std::move(said.page)}, effects);
 }
@@ -106,7 +100,7 @@ void retained_sync::answered(std::uint64_t, page_difference&& found, retained_sy
       retained_word(topics_wanted{round_, found.bucket, std::move(found.wanted)}));
 }
 
-void retained_sync::heard(const round_ended& said, time_point now, retained_sync_effects& effects) {
+void retained_sync::heard(round_ended&& said, time_point now, retained_sync_effects& effects) {
   if (phase_ != phase::inquiring || said.round != round_) return;
   phase_ = phase::idle;
   effects.finished = result_;
@@ -116,9 +110,10 @@ void retained_sync::heard(const round_ended& said, time_point now, retained_sync
 
 // -- listing --------------------------------------------------------------------------
 
-void retained_sync::heard(round_begun&& said, retained_sync_effects& effects) {
+void retained_sync::heard(round_begun&& said, time_point now, retained_sync_effects& effects) {
   listing_.emplace();
   listing_->round = said.round;
+  listing_->since = now;
   listing_->theirs = said.digests;
   listed_ = {.missing = settings_.shards};
   listing_->digests_ticket = ask(ask_digests{}, effects);
@@ -166,7 +161,7 @@ void retained_sync::answered(std::uint64_t ticket, retained_page&& page,
   list_on(effects);
 }
 
-void retained_sync::heard(topics_wanted&& said, retained_sync_effects& effects) {
+void retained_sync::heard(topics_wanted&& said, time_point, retained_sync_effects& effects) {
   if (!listing_ || said.round != listing_->round || listing_->unanswered == 0) return;
   --listing_->unanswered;
   if (!said.topics.empty()) {

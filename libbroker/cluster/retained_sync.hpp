@@ -84,6 +84,7 @@ private:
   /// A round that the other side began.
   struct listing {
     std::uint64_t round = 0;
+    time_point since{};
     std::array<std::uint64_t, retained_buckets> theirs{};
     std::uint64_t digests_ticket = 0;
     std::deque<std::uint32_t> differing;  ///< buckets; the first one is being listed
@@ -104,10 +105,10 @@ private:
   void begin(retained_sync_effects& effects);
   void list_on(retained_sync_effects& effects);
 
-  void heard(round_begun&& said, retained_sync_effects& effects);
-  void heard(page_sent&& said, retained_sync_effects& effects);
-  void heard(topics_wanted&& said, retained_sync_effects& effects);
-  void heard(const round_ended& said, time_point now, retained_sync_effects& effects);
+  void heard(round_begun&& said, time_point now, retained_sync_effects& effects);
+  void heard(page_sent&& said, time_point now, retained_sync_effects& effects);
+  void heard(topics_wanted&& said, time_point now, retained_sync_effects& effects);
+  void heard(round_ended&& said, time_point now, retained_sync_effects& effects);
 
   void answered(std::uint64_t ticket, const retained_digests& part, retained_sync_effects& effects);
   void answered(std::uint64_t ticket, retained_page&& page, retained_sync_effects& effects);
