@@ -69,14 +69,15 @@ void peer_actor::carry_out_retained() {
   send_retained();
 }
 
-/// Says what is to be said as far as there is room.
+/// Says what is to be said as far as there is room; most of that is left to messages.
 void peer_actor::send_retained() {
   std::string values;
   const auto add_values = [&] {
     if (!values.empty()) add_record(record_kind::retained, std::exchange(values, {}));
   };
   const std::size_t most = house_.settings.scheduler.batch_bytes;
-  while (has_room()) {
+  const std::size_t share = house_.settings.cluster.credit / 4;
+  while (has_room() && link_.unhandled_bytes() <= share) {
     const auto next = retained_.pop();
     if (!next) break;
     if (const auto* const value = std::get_if<retained_value>(&*next)) {
