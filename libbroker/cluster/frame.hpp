@@ -22,8 +22,8 @@ enum class record_kind : std::uint8_t {
   routes = 2,            ///< what the sender wants
   routes_installed = 3,  ///< what the other side wants is known to all shards here
   publishes = 4,         ///< messages that match what the other side wants
-  retained = 8,          ///< what topics have as retained messages, not for subscribers
-  retained_sync = 9,     ///< comparing them
+  retained = 5,          ///< what topics have as retained messages, not for subscribers
+  retained_sync = 6,     ///< comparing them
 };
 
 /// Collects records.
