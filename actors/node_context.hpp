@@ -2,6 +2,7 @@
 
 #include "actors/metrics.hpp"
 #include "actors/protocol.hpp"
+#include "libbroker/cluster/hybrid_clock.hpp"
 #include "libbroker/cluster/node_identity.hpp"
 #include "libbroker/config/config.hpp"
 #include "libbroker/text_hash.hpp"
@@ -38,6 +39,9 @@ struct node_context {
 
   /// The last offset of the log that is on the disk.
   mutable std::atomic<log_offset> log_head{0};
+
+  /// Orders what is done on different nodes.
+  mutable shared_hybrid_clock clock;
 
   // Counters are not part of the constant state.
   mutable metrics counts;

@@ -7,7 +7,7 @@
 
 #include <utility>
 
-// The link itself. What goes over it: peer_outbound.cpp, peer_inbound.cpp.
+// The link itself. What goes over it: peer_outbound.cpp, peer_inbound.cpp, peer_retained.cpp.
 
 namespace troupe {
 
@@ -36,6 +36,7 @@ peer_actor::peer_actor(caf::actor_config& config, const node_context& house, std
       flow_(std::make_shared<session_flow>("node:" + name_)),
       link_(make_stream_number(), settings_of(house.settings.cluster)),
       inbound_(static_cast<std::uint32_t>(house.shards.size())),
+      retained_(retained_settings(house, name_)),
       builders_(house.shards.size()) {}
 
 peer_actor::behavior_type peer_actor::make_behavior() {
@@ -53,6 +54,7 @@ peer_actor::behavior_type peer_actor::make_behavior() {
       [this](const routes_installed& answer) { handle(answer); },
       [this](const node_written& answer) { handle(answer); },
       [this](const tell_node& what) { handle(what); },
+      [this](retained_answered& answer) { handle(answer); },
       [this](const open_link& request) { handle(request); },
       [this](const link_broken& event) { handle(event); },
       [this](const node_died& event) { handle(event); },
@@ -156,7 +158,7 @@ void peer_actor::handle(const node_died& event) {
   forget_stream();
   install(event.left ? routes_.clear() : routes_.drop_unless_lasting(), 0);
   for (const shard_handle& shard : house_.shards)
-    send(shard, unwatch_routes{number_, true});
+    send(shard, unwatch_routes{number_});
   if (event.left) forget_log();
 }
 
@@ -222,6 +224,7 @@ void peer_actor::carry_out() {
   keep_progress();
   write_again();
   answer_settled();
+  tick_retained();
   set_timer();
 }
 
@@ -246,6 +249,7 @@ void peer_actor::came_up(bool begins_anew) {
   watch_shards(begins_anew ? snapshot_ : 0);
   send(house_.cluster, link_changed{node_, link_.session(), true, other_->node()});
   enter_log(begins_anew);
+  compare_retained();
   request_flush();
 }
 
@@ -260,6 +264,7 @@ void peer_actor::watch_shards(std::uint32_t snapshot) {
 void peer_actor::went_down(std::string_view why) {
   other_ = nullptr;
   answer_settled();
+  retained_.link_down();
   send(house_.cluster, link_changed{node_, link_.connection().id, false});
   if (!std::exchange(is_reported_up_, false)) {
     spdlog::debug("event=link_not_opened node={} reason=\"{}\"", name_, why);

@@ -7,6 +7,7 @@
 #include "libbroker/cluster/frame.hpp"
 #include "libbroker/cluster/inbound_stream.hpp"
 #include "libbroker/cluster/node_link.hpp"
+#include "libbroker/cluster/retained_sync.hpp"
 #include "libbroker/cluster/route_table.hpp"
 
 #include <cstdint>
@@ -65,7 +66,10 @@ private:
   void pass_on(const deliver& batch);
   void forward(const delivery& messages, bool at_most_once);
   void forward_waiting();
-  void drop(const delivery& messages) { count_dropped(messages.messages); }
+  void drop(const delivery& messages) {
+    note_missed_retained(messages);
+    count_dropped(messages.messages);
+  }
   void count_dropped(std::uint64_t messages);
   void add_record(record_kind kind, std::string_view content);
   void end_publishes();
@@ -101,11 +105,22 @@ private:
   }
   [[nodiscard]] forward_bounds bounds() const noexcept { return {log_head(), has_room()}; }
 
+  // What it has of retained messages: peer_retained.cpp.
+  [[nodiscard]] static retained_sync_settings retained_settings(const node_context& house,
+                                                                std::string_view name);
+  void compare_retained();
+  void take_retained_word(std::string_view content);
+  void handle(retained_answered& answer);
+  void tick_retained();
+  void note_missed_retained(const delivery& messages);
+  void carry_out_retained();
+  void send_retained();
+
   // From the node: peer_inbound.cpp.
   void take_frame(const link_effects::arrival& frame);
   void take_record(std::uint64_t kind, std::string_view content);
-  void take_publishes(std::string_view content);
-  void publish_block(shard_index shard, time_point received_at);
+  void take_publishes(std::string_view content, bool is_state);
+  void publish_block(shard_index shard, time_point received_at, bool is_state);
   void take_routes(std::string_view content);
   void install(const std::vector<route_change>& changes, std::uint64_t record);
   void handle(const routes_installed& answer) { installed(answer.ticket); }
@@ -154,6 +169,10 @@ private:
   pending_write unwritten_;  ///< as the disk failed
   bool is_disk_broken_ = false;
   std::optional<time_point> write_again_at_;  ///< that
+
+  retained_sync retained_;
+  retained_sync_effects retained_effects_;
+  bool was_live_ = false;  ///< what it gets of the log, when that was looked at last
 
   // From the node.
   route_table routes_;

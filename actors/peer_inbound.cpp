@@ -28,7 +28,9 @@ void peer_actor::take_frame(const link_effects::arrival& frame) {
 
 void peer_actor::take_record(std::uint64_t kind, std::string_view content) {
   switch (static_cast<record_kind>(kind)) {
-  case record_kind::publishes: return take_publishes(content);
+  case record_kind::publishes: return take_publishes(content, false);
+  case record_kind::retained: return take_publishes(content, true);
+  case record_kind::retained_sync: return take_retained_word(content);
   case record_kind::routes: return take_routes(content);
   case record_kind::routes_installed: return take_routes_installed(content);
   case record_kind::gossip:
@@ -39,37 +41,40 @@ void peer_actor::take_record(std::uint64_t kind, std::string_view content) {
 
 // -- messages -------------------------------------------------------------------------
 
-void peer_actor::take_publishes(std::string_view content) {
+/// `is_state`: what is retained there, not for subscribers.
+void peer_actor::take_publishes(std::string_view content, bool is_state) {
   const auto shards = static_cast<std::uint32_t>(house_.shards.size());
   publishes_reader in(content, current_time(*this));
   // A block has one publisher, version and time; runs of the same have been put together.
   std::optional<std::pair<protocol_version, time_point>> common;
   const auto publish_all = [&] {
     for (shard_index shard = 0; shard != shards; ++shard)
-      if (!builders_[shard].empty()) publish_block(shard, common->second);
+      if (!builders_[shard].empty()) publish_block(shard, common->second, is_state);
   };
   while (const auto found = in.next()) {
     const std::pair described{found->version, found->received_at};
     if (common && *common != described) publish_all();
     common = described;
-    ++messages_received_;
+    if (!is_state) ++messages_received_;
     message_entry entry = found->entry;
     const std::string_view topic =
         as_text(found->wire.subspan(entry.header_size + 2U, entry.topic_size));
     const shard_index shard = shard_of(topic, shards);
     if (!inbound_.takes(topic, std::exchange(entry.log_offset, 0), shard)) continue;
-    builders_[shard].add(entry, found->wire, found->version);
+    retained_stamp stamp = found->stamp;
+    if (entry.retain && stamp == retained_stamp()) stamp.node = node_number(name_);
+    builders_[shard].add(entry, found->wire, found->version, stamp);
     if (builders_[shard].wire_size() >= house_.settings.scheduler.batch_bytes)
-      publish_block(shard, found->received_at);
+      publish_block(shard, found->received_at, is_state);
   }
   publish_all();
   if (!in.ok()) spdlog::error("event=bad_frame node={} reason=\"a message is malformed\"", name_);
 }
 
-void peer_actor::publish_block(shard_index shard, time_point received_at) {
+void peer_actor::publish_block(shard_index shard, time_point received_at, bool is_state) {
   message_block_ptr block =
       builders_[shard].seal({.publisher = number_, .received_at = received_at});
-  house_.counts.add(&metrics::counters::messages_from_nodes, block->size());
+  if (!is_state) house_.counts.add(&metrics::counters::messages_from_nodes, block->size());
   const std::size_t bytes = block->bytes();
   house_.shard_load[shard].bytes.fetch_add(bytes, std::memory_order_relaxed);
   flow_->publishing.fetch_add(bytes, std::memory_order_relaxed);
@@ -79,6 +84,7 @@ void peer_actor::publish_block(shard_index shard, time_point received_at) {
                                    .publisher = caf::actor_cast<publisher_handle>(this),
                                    .epoch = made.number,
                                    .forwarded = true,
+                                   .is_state = is_state,
                                    .attempt = made.attempt,
                                    .progress = std::move(made.progress)});
 }

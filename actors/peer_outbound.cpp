@@ -26,6 +26,7 @@ void peer_actor::handle(const deliver& batch) {
   if (!concerns_log) return pass_on(batch);
   const forward_bounds now = bounds();
   log_->deliver(*batch.messages, batch.from, batch.after, now, log_effects_);
+  if (!log_->is_live()) note_missed_retained(*batch.messages);
   carry_out_log(now.has_room);
 }
 

@@ -1,10 +1,21 @@
 #include "actors/shard_actor.hpp"
 
+#include "actors/log_text.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
 #include <utility>
 
 namespace troupe {
 
 namespace {
+
+/// Topics that a node knows to have been cleared.
+constexpr std::size_t most_cleared_topics = 100'000;
+
+/// What may happen with every message is logged so often.
+constexpr std::chrono::minutes report_interval{1};
 
 /// A node's limit, split among its shards; 0 stays "no limit".
 std::size_t share_of(std::size_t limit, std::size_t shards) noexcept {
@@ -23,7 +34,11 @@ shard_actor::shard_actor(caf::actor_config& config, const node_context& house, s
       house_(house),
       number_(number),
       router_(retained_limits(house.settings, house.shards.size())),
-      routes_(*this, house, number) {
+      routes_(*this, house, number),
+      is_in_cluster_(!house.settings.cluster.listen.empty()) {
+  if (is_in_cluster_)
+    router_.share_retained(share_of(most_cleared_topics, house_.shards.size()),
+                           node_number(house_.identity.name));
   if (!house_.store) return;
   router_.note_retained_changes();
   for (const stream_config& each : house_.settings.streams)
@@ -59,13 +74,24 @@ shard_actor::behavior_type shard_actor::make_behavior() {
         const scheduler_config& batch = house_.settings.scheduler;
         send(request.reader,
              retained_read{request.request.number, request.epoch, request.connection_epoch,
-                           router_.retained().read(request.request.filter, request.request.from,
-                                                   batch.batch_messages, batch.batch_bytes,
-                                                   current_time(*this))});
+                           router_.read_retained(request.request.filter, request.request.from,
+                                                 batch.batch_messages, batch.batch_bytes,
+                                                 current_time(*this))});
+      },
+      [this](const ask_retained& request) {
+        const wall_time now = read_wall_clock(current_time(*this)).wall;
+        router_.forget_cleared(now);
+        send(
+            request.peer,
+            retained_answered{request.ticket,
+                              router_.answer(request.what, house_.clock.greatest_acceptable(now))});
+        request_flush();
       },
       [this](restore_retained& earlier) {
-        for (const message_block_ptr& block : earlier.messages)
+        for (const message_block_ptr& block : earlier.messages) {
           router_.restore_retained(*block);
+          if (is_in_cluster_) (void)take_stamps(*block, read_wall_clock(current_time(*this)).wall);
+        }
       },
       [this](const kept& written) { on_kept(written); },
       [this](const settle&) { return settle_all(); },
@@ -97,7 +123,8 @@ void shard_actor::on_exit() {
 
 void shard_actor::route_block(route& request) {
   if (is_refused(request)) return finish(request, false);
-  if (!house_.store || !waits_for_log(request)) route_now(std::move(request));
+  if (is_in_cluster_) stamp(request);
+  if (!house_.store || request.is_state || !waits_for_log(request)) route_now(std::move(request));
   const scheduler_config& batch = house_.settings.scheduler;
   if (router_.pending_messages() >= batch.batch_messages ||
       router_.pending_bytes() + appending_.unsent_bytes() >= batch.batch_bytes ||
@@ -114,7 +141,20 @@ void shard_actor::route_now(route&& request) {
 }
 
 void shard_actor::match(const route& request, const message_block_ptr& block) {
-  router_.route(block);
+  hybrid_stamp greatest = any_stamp;
+  if (is_in_cluster_ && block->has_retain()) {
+    const wall_time now = read_wall_clock(current_time(*this)).wall;
+    router_.forget_cleared(now);
+    const std::uint64_t before = std::exchange(cleared_forgotten_, router_.cleared_forgotten());
+    if (before != cleared_forgotten_)
+      house_.counts.add(&metrics::counters::cleared_forgotten, cleared_forgotten_ - before);
+    if (request.forwarded) greatest = take_stamps(*block, now);
+  }
+  if (request.is_state)
+    router_.take_retained(block, greatest);
+  else
+    router_.route(block, greatest);
+  if (greatest != any_stamp) report_refused_stamps(request);
   // What another node sent has been sent to all that want it; what the broker itself says
   // concerns this node alone.
   if (is_for_nodes(request, *block)) routes_.forwards().route(block);
@@ -122,6 +162,34 @@ void shard_actor::match(const route& request, const message_block_ptr& block) {
 
 bool shard_actor::is_for_nodes(const route& request, const message_block& block) const noexcept {
   return routes_.has_nodes() && !request.forwarded && block.publisher() != 0;
+}
+
+// -- retained messages in a cluster -------------------------------------------------
+
+/// Says when our own clients have set or cleared what is retained.
+void shard_actor::stamp(const route& request) const {
+  const message_block& block = *request.block;
+  if (request.forwarded || block.publisher() == 0 || !block.has_retain()) return;
+  message_block::set_stamps(
+      block, house_.clock.next(read_wall_clock(current_time(*this)).wall, block.size()),
+      node_number(house_.identity.name));
+}
+
+hybrid_stamp shard_actor::take_stamps(const message_block& block, wall_time now) {
+  for (std::uint32_t i = 0; i != block.size(); ++i)
+    (void)house_.clock.observe(block.stamp(i).time, now);  // the router refuses what this does
+  return house_.clock.greatest_acceptable(now);
+}
+
+void shard_actor::report_refused_stamps(const route& request) {
+  const std::uint64_t before = std::exchange(stamps_refused_, router_.stamps_refused());
+  if (before == stamps_refused_) return;
+  house_.counts.add(&metrics::counters::stamps_refused, stamps_refused_ - before);
+  const time_point now = current_time(*this);
+  if (now - refusal_reported_at_ < report_interval) return;
+  refusal_reported_at_ = now;
+  spdlog::warn("event=stamps_refused from={} reason=\"its calendar is too far ahead of ours\"",
+               log_text{request.flow == nullptr ? std::string_view() : request.flow->client_id});
 }
 
 // -- the log ------------------------------------------------------------------------
@@ -309,7 +377,12 @@ void shard_actor::hand_out(routed&& match) {
 
 void shard_actor::keep_retained_changes() {
   auto changes = router_.take_retained_changes();
-  if (changes.empty()) return;
+  if (changes.empty()) {  // there may be newer ones than what came
+    std::vector<route>& behind = unkept_.empty() ? routed_ : unkept_.back().blocks;
+    std::ranges::move(to_keep_, std::back_inserter(behind));
+    to_keep_.clear();
+    return;
+  }
   send(house_.store,
        keep_retained{std::move(changes), caf::actor_cast<shard_handle>(this), ++last_ticket_});
   unkept_.push_back({last_ticket_, std::exchange(to_keep_, {})});

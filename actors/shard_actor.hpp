@@ -45,6 +45,10 @@ private:
   void route_rest(append_queue::waiting&& failed);
   [[nodiscard]] bool is_refused(const route& request) const;
   void on_appended(const appended& reply);
+  void stamp(const route& request) const;
+  /// Moves the clock on; returns the greatest stamp that is taken.
+  [[nodiscard]] hybrid_stamp take_stamps(const message_block& block, wall_time now);
+  void report_refused_stamps(const route& request);
   void append_to_log();
   void change_live(set_live& request);
   void subscribe(add_subscriptions& request);
@@ -96,6 +100,12 @@ private:
   std::vector<publisher_handle> wait_for_credit_;  ///< publishers that want to know of it
   std::uint64_t deliveries_dropped_ = 0;
   bool flush_requested_ = false;
+
+  // Retained messages that other nodes have, too.
+  const bool is_in_cluster_;
+  std::uint64_t stamps_refused_ = 0;     ///< as counted last
+  std::uint64_t cleared_forgotten_ = 0;  ///< likewise
+  time_point refusal_reported_at_{};
 };
 
 }  // namespace troupe

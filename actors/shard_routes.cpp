@@ -148,9 +148,9 @@ void shard_routes::watch(const watch_routes& request, const router& from) {
 void shard_routes::unwatch(const unwatch_routes& request) {
   announcer_.node_down(request.node);
   release_answers();
+  // When the link is up again retained messages are compared.
   const auto known = nodes_.find(request.node);
-  if (request.is_dead && known != nodes_.end())
-    forwards_.remove_retained_subscriber(known->second.index);
+  if (known != nodes_.end()) forwards_.remove_retained_subscriber(known->second.index);
 }
 
 void shard_routes::handle(const routes_announced& answer) {

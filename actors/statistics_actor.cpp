@@ -41,6 +41,8 @@ node_figures figures_of(const node_context& house, const node_description& descr
                                      .messages_dropped = counted.forwards_dropped,
                                      .announcements_late = counted.announcements_late,
                                      .links_refused = counted.links_refused,
+                                     .stamps_refused = counted.stamps_refused,
+                                     .cleared_forgotten = counted.cleared_forgotten,
                                  })
                                : std::nullopt,
   };

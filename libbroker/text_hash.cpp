@@ -22,4 +22,8 @@ std::uint64_t hash_text(std::string_view text) noexcept {
   return XXH3_64bits_withSeed(text.data(), text.size(), seed);
 }
 
+std::uint64_t stable_hash(std::string_view text) noexcept {
+  return XXH3_64bits(text.data(), text.size());
+}
+
 }  // namespace troupe

@@ -98,11 +98,11 @@ json_object status_of_streams(const inspection& of) {
 }
 
 storage_result<std::uint64_t> count(const inspection& of, const store_snapshot& in, char table,
-                                    bool (*counts)(std::string_view key)) {
+                                    bool (*counts)(std::string_view key, std::string_view value)) {
   std::uint64_t found = 0;
   const auto walked = walk(in, std::string(1, table),
-                           {.take = [&](std::string_view key, std::string_view,
-                                        const store_scan&) { found += counts(key) ? 1 : 0; },
+                           {.take = [&](std::string_view key, std::string_view value,
+                                        const store_scan&) { found += counts(key, value) ? 1 : 0; },
                             .rest = [&](const auto&) -> storage_result<void> {
                               if (of.to.is_wanted()) return {};
                               return storage_error{storage_error::kind::io, "given up"};
@@ -115,11 +115,15 @@ outcome log_status(const inspection& asked) {
   const auto snapshot = asked.store.snapshot();
   if (!snapshot) return snapshot.error().what;
   const auto retained =
-      count(asked, *snapshot, keys::retained_table, [](std::string_view) { return true; });
+      count(asked, *snapshot, keys::retained_table, [](std::string_view, std::string_view value) {
+        const auto record = record_view::parse(value);
+        return !record || (*record)[0].payload_size() != 0;
+      });
   if (!retained) return retained.error().what;
-  const auto sessions = count(asked, *snapshot, keys::session_table, [](std::string_view key) {
-    return keys::parse_session(key).part == keys::login_part;
-  });
+  const auto sessions =
+      count(asked, *snapshot, keys::session_table, [](std::string_view key, std::string_view) {
+        return keys::parse_session(key).part == keys::login_part;
+      });
   if (!sessions) return sessions.error().what;
 
   json_object streams = status_of_streams(asked);
@@ -225,6 +229,7 @@ outcome log_verify(const inspection& asked) {
                         {"topics", found->topics},
                         {"index_entries", found->index_entries},
                         {"retained", found->retained},
+                        {"cleared", found->cleared},
                         {"sessions", found->sessions},
                         {"problems", found->problems}}));
   if (found->problems == 0) return json_object::object();

@@ -54,9 +54,10 @@ bool take(log_offset last, std::string_view bytes, const log_query& what, log_pa
   for (log_offset at = begin;
        at <= end && page.messages != what.most_messages && page_bytes < what.most_bytes;
        page.reached = at++) {
-    const message_entry entry = (*record)[static_cast<std::uint32_t>(at - record->first())];
+    const auto index = static_cast<std::uint32_t>(at - record->first());
+    const message_entry entry = (*record)[index];
     if (!is_wanted(what, record->topic(entry))) continue;
-    found.add(entry, record->wire(entry), record->version());
+    found.add(entry, record->wire(entry), record->version(), record->stamp(index));
     ++page.messages;
     page_bytes += entry.size;
   }

@@ -37,13 +37,19 @@ constexpr std::size_t entry_size = 24;
 constexpr std::uint8_t qos_bits = 0x03;
 constexpr std::uint8_t retain_bit = 0x04;
 constexpr std::uint8_t expires_bit = 0x08;
+constexpr std::uint8_t stamped_bit = 0x10;
+
+// Behind the wire form of a message that has a stamp.
+constexpr std::size_t stamp_node_at = 8;
+constexpr std::size_t stamp_size = 16;
 
 std::uint32_t checksum(std::string_view record) noexcept {
   return static_cast<std::uint32_t>(
       XXH3_64bits(record.data() + checksummed_from, record.size() - checksummed_from));
 }
 
-void put_entry(const message_entry& entry, std::uint32_t offset, char* to) noexcept {
+void put_entry(const message_entry& entry, std::uint32_t offset, bool is_stamped,
+               char* to) noexcept {
   put_big_endian(entry.size, to + size_at);
   put_big_endian(entry.properties_size, to + properties_size_at);
   put_big_endian(entry.expiry_interval, to + expiry_at);
@@ -53,16 +59,21 @@ void put_entry(const message_entry& entry, std::uint32_t offset, char* to) noexc
   to[prefix_size_at] = static_cast<char>(entry.prefix_size);
   to[flags_at] =
       static_cast<char>(static_cast<unsigned>(entry.qos) | (entry.retain ? retain_bit : 0U) |
-                        (entry.expires ? expires_bit : 0U));
+                        (entry.expires ? expires_bit : 0U) | (is_stamped ? stamped_bit : 0U));
   put_big_endian(offset, to + offset_at);
 }
 
-/// Whether what `entry` says of itself fits into `bytes` of wire forms.
-bool is_sound(const message_entry& entry, std::size_t bytes) noexcept {
+/// Whether what `entry` says of itself, with `more` bytes behind it, fits into `bytes` of wire
+/// forms.
+bool is_sound(const message_entry& entry, std::size_t more, std::size_t bytes) noexcept {
   const std::size_t parts = std::size_t{entry.header_size} + 2 + entry.topic_size +
                             entry.prefix_size + entry.properties_size;
   return entry.qos <= qos::exactly_once && parts <= entry.size && entry.offset <= bytes &&
-         entry.size <= bytes - entry.offset;
+         entry.size + more <= bytes - entry.offset;
+}
+
+bool has_stamp(const message_block& block, std::uint32_t index) noexcept {
+  return block.stamp(index) != retained_stamp() && block[index].retain;
 }
 
 bool is_version(std::uint8_t number) noexcept {
@@ -78,7 +89,7 @@ void encode_record(const message_block& block, std::span<const std::uint32_t> wh
   assert(!which.empty());
   std::size_t wires = 0;
   for (const std::uint32_t index : which)
-    wires += block[index].size;
+    wires += block[index].size + (has_stamp(block, index) ? stamp_size : 0);
   const std::size_t begin = out.size();
   out.resize(begin + header_size + origin.publisher.size() + which.size() * entry_size + wires);
   char* const record = out.data() + begin;
@@ -95,10 +106,15 @@ void encode_record(const message_block& block, std::span<const std::uint32_t> wh
   char* wire = wire_begin;
   for (const std::uint32_t index : which) {
     const message_entry& entry = block[index];
-    put_entry(entry, static_cast<std::uint32_t>(wire - wire_begin), at);
+    const bool is_stamped = has_stamp(block, index);
+    put_entry(entry, static_cast<std::uint32_t>(wire - wire_begin), is_stamped, at);
     at += entry_size;
     const std::string_view bytes = as_text(block.wire(entry));
     wire = std::copy(bytes.begin(), bytes.end(), wire);
+    if (!is_stamped) continue;
+    put_big_endian(block.stamp(index).time, wire);
+    put_big_endian(block.stamp(index).node, wire + stamp_node_at);
+    wire += stamp_size;
   }
   put_big_endian(checksum({record, out.size() - begin}), record + checksum_at);
 }
@@ -125,7 +141,8 @@ std::optional<record_view> record_view::parse(std::string_view bytes) {
   view.entries_ = rest.substr(0, std::size_t{view.size_} * entry_size);
   view.wires_ = rest.substr(view.entries_.size());
   for (std::uint32_t i = 0; i != view.size_; ++i)
-    if (!is_sound(view[i], view.wires_.size())) return std::nullopt;
+    if (!is_sound(view[i], view.is_stamped(i) ? stamp_size : 0, view.wires_.size()))
+      return std::nullopt;
   return view;
 }
 
@@ -148,11 +165,25 @@ message_entry record_view::operator[](std::uint32_t index) const noexcept {
   };
 }
 
+bool record_view::is_stamped(std::uint32_t index) const noexcept {
+  const auto flags =
+      static_cast<std::uint8_t>(entries_[std::size_t{index} * entry_size + flags_at]);
+  return (flags & stamped_bit) != 0;
+}
+
+retained_stamp record_view::stamp(std::uint32_t index) const noexcept {
+  if (!is_stamped(index)) return {};
+  const message_entry entry = (*this)[index];
+  const std::string_view from = wires_.substr(std::size_t{entry.offset} + entry.size, stamp_size);
+  return {.time = get_big_endian<hybrid_stamp>(from),
+          .node = get_big_endian<std::uint64_t>(from.substr(stamp_node_at))};
+}
+
 message_block_ptr single_message(const record_view& record, time_point received_at) {
   message_entry entry = record[0];
   entry.log_offset = 0;
   message_block_builder builder;
-  builder.add(entry, record.wire(entry), record.version());
+  builder.add(entry, record.wire(entry), record.version(), record.stamp(0));
   return builder.seal({.received_at = received_at});
 }
 

@@ -48,8 +48,12 @@ public:
   [[nodiscard]] std::string_view topic(const message_entry& entry) const noexcept {
     return wires_.substr(entry.offset + entry.header_size + 2, entry.topic_size);
   }
+  /// As in a block. REQUIRES: index < size().
+  [[nodiscard]] retained_stamp stamp(std::uint32_t index) const noexcept;
 
 private:
+  [[nodiscard]] bool is_stamped(std::uint32_t index) const noexcept;
+
   std::string_view entries_;
   std::string_view wires_;
   record_origin origin_;

@@ -245,12 +245,15 @@ private:
   // -- what else is kept ------------------------------------------------------------
 
   void check_retained(std::string_view key, std::string_view value, const store_scan&) {
-    ++figures_.retained;
     const auto record = record_view::parse(value);
+    const bool is_cleared = record && (*record)[0].payload_size() == 0;
+    ++(is_cleared ? figures_.cleared : figures_.retained);
     if (!record || record->size() != 1)
       fail("the retained message of {} is damaged", key.substr(1));
     else if (record->topic((*record)[0]) != key.substr(1))
       fail("the retained message of {} is one of {}", key.substr(1), record->topic((*record)[0]));
+    else if (is_cleared && record->stamp(0) == retained_stamp())
+      fail("nothing says when {} was cleared", key.substr(1));
   }
 
   void check_session(std::string_view key, std::string_view value, const store_scan&) {

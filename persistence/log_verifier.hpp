@@ -17,6 +17,7 @@ struct verify_figures {
   std::uint64_t topics = 0;
   std::uint64_t index_entries = 0;
   std::uint64_t retained = 0;
+  std::uint64_t cleared = 0;  ///< topics that are known to have no retained message
   std::uint64_t sessions = 0;
   std::uint64_t problems = 0;
 };

@@ -1,5 +1,6 @@
 #include "persistence/retained_table.hpp"
 
+#include "libbroker/router/retained_exchange.hpp"
 #include "persistence/keys.hpp"
 #include "persistence/log_record.hpp"
 
@@ -31,12 +32,20 @@ retained_table::figures retained_table::load(const clock_reading& now,
     }
     message_block_ptr block =
         single_message(*record, now.to_monotonic(record->origin().received_at));
+    const retained_stamp stamp = block->stamp(0);
+    const bool is_old = wall_of(stamp.time) + cleared_topics_kept < now.wall;
+    bool is_cleared = (*block)[0].payload_size() == 0;
     if (block->expired((*block)[0], now.monotonic)) {
       ++found.expired;
+      block = make_cleared(block->topic((*block)[0]), stamp);
+      if (!is_old) keep(*block, 0, now);
+      is_cleared = true;
+    }
+    if (is_cleared && is_old) {
       store_.remove(key);
       continue;
     }
-    ++found.messages;
+    ++(is_cleared ? found.cleared : found.messages);
     take(std::move(block));
   }
   if (!scan->status().ok()) ++found.damaged;

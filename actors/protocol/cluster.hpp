@@ -9,6 +9,7 @@
 #include "libbroker/cluster/link_packet.hpp"
 #include "libbroker/cluster/membership.hpp"
 #include "libbroker/cluster/route.hpp"
+#include "libbroker/router/retained_exchange.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -52,6 +53,11 @@ struct node_written {
   std::uint64_t ticket = 0;
   bool done = true;
 };
+/// What a shard says of its retained messages.
+struct retained_answered {
+  std::uint64_t ticket = 0;
+  retained_answer answer;
+};
 /// To an actor that other nodes can reach: it does not take CAF's own word for this.
 struct stop_now {};
 /// To itself: something of the link is due.
@@ -88,6 +94,8 @@ using peer_handle = subscriber_handle::extend_with<publisher_handle>::extend<
     caf::reacts_to<routes_installed>,
     // What is kept of it is written.
     caf::reacts_to<node_written>,
+    // Compare retained messages with those of the node.
+    caf::reacts_to<retained_answered>,
     // Heartbeats.
     caf::reacts_to<link_timer>,
     // Shutdown: a barrier behind all that is not in the log, if the link is up; the end.
@@ -198,6 +206,7 @@ TROUPE_LOCAL_MESSAGE(tell_node)
 TROUPE_LOCAL_MESSAGE(routes_changed)
 TROUPE_LOCAL_MESSAGE(routes_installed)
 TROUPE_LOCAL_MESSAGE(node_written)
+TROUPE_LOCAL_MESSAGE(retained_answered)
 TROUPE_LOCAL_MESSAGE(link_timer)
 TROUPE_LOCAL_MESSAGE(describe_peer)
 TROUPE_LOCAL_MESSAGE(peer_description)

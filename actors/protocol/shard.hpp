@@ -19,6 +19,7 @@ struct route {
   std::uint32_t epoch = 0;     ///< of the session
   bool lasting = false;        ///< the publisher's session outlives the process
   bool forwarded = false;      ///< another node sent it here, and to all others who want it
+  bool is_state = false;       ///< forwarded as what is retained there: not for subscribers
   /// Of a forwarded block: rises when the node sends again what was refused. Behind a refused
   /// block all of the same attempt are refused, so that nothing comes out of order or twice.
   std::uint32_t attempt = 0;
@@ -40,10 +41,10 @@ struct watch_routes {
 struct node_caught_up {
   std::uint64_t node = 0;
 };
-/// The link is down: do not wait for the node. What changes it is still told.
+/// The link is down: do not wait for the node, and do not send it retained messages that nobody
+/// there has subscribed to. What changes it is still told.
 struct unwatch_routes {
   std::uint64_t node = 0;
-  bool is_dead = false;  ///< it is not sent retained messages either
 };
 /// The node has what was told with `ticket`.
 struct routes_announced {
@@ -85,6 +86,12 @@ struct read_retained {
   session_handle reader;
   std::uint32_t epoch = 0;
   std::uint32_t connection_epoch = 0;
+};
+/// What is retained here, as another node is to have it, too; answered with `retained_answered`.
+struct ask_retained {
+  retained_question what;
+  peer_handle peer;
+  std::uint64_t ticket = 0;
 };
 /// Before the first client: retained messages of an earlier life.
 struct restore_retained {
@@ -132,6 +139,8 @@ using shard_handle = caf::typed_actor<
     caf::reacts_to<set_live>,
     // Look up retained messages, a page at a time.
     caf::reacts_to<read_retained>,
+    // Compare them with those of another node.
+    caf::reacts_to<ask_retained>,
     // Hand out what was collected.
     caf::reacts_to<flush>,
     // Start: retained messages from the store.
@@ -159,6 +168,7 @@ TROUPE_LOCAL_MESSAGE(add_subscriptions)
 TROUPE_LOCAL_MESSAGE(remove_subscriptions)
 TROUPE_LOCAL_MESSAGE(set_live)
 TROUPE_LOCAL_MESSAGE(read_retained)
+TROUPE_LOCAL_MESSAGE(ask_retained)
 TROUPE_LOCAL_MESSAGE(restore_retained)
 TROUPE_LOCAL_MESSAGE(kept)
 TROUPE_LOCAL_MESSAGE(appended)

@@ -107,9 +107,14 @@ bool measure(std::string_view wires, protocol_version version, message_entry& en
   return true;
 }
 
-}  // namespace
+void encode_stamp(const retained_stamp& stamp, wire_writer& to) {
+  to.number(stamp.time);
+  to.number(stamp.node);
+}
 
-void encode_run(const message_run& run, bool at_most_once, time_point now, std::string& out) {
+/// `stamps`: one for each message with RETAIN; empty: there are none.
+void encode_run(const message_run& run, bool at_most_once, time_point now, std::string_view stamps,
+                std::string& out) {
   const message_block& block = *run.block;
   std::string marks;
   wire_writer mark(marks);
@@ -136,8 +141,31 @@ void encode_run(const message_run& run, bool at_most_once, time_point now, std::
   wire_writer(lengths).number(marks.size());
   std::string wires_length;
   wire_writer(wires_length).number(wires.size());
-  to.number(header.size() + lengths.size() + marks.size() + wires_length.size() + wires.size());
-  out.append(header).append(lengths).append(marks).append(wires_length).append(wires);
+  std::string end;
+  if (!stamps.empty()) wire_writer(end).text(stamps);
+  to.number(header.size() + lengths.size() + marks.size() + wires_length.size() + wires.size() +
+            end.size());
+  out.append(header).append(lengths).append(marks).append(wires_length).append(wires).append(end);
+}
+
+}  // namespace
+
+void encode_run(const message_run& run, bool at_most_once, time_point now, std::string& out) {
+  std::string stamps;
+  if (run.block->has_stamps()) {
+    wire_writer to(stamps);
+    for (std::uint32_t i = run.first; i != run.first + run.count; ++i)
+      if ((*run.block)[i].retain) encode_stamp(run.block->stamp(i), to);
+  }
+  encode_run(run, at_most_once, now, stamps, out);
+}
+
+void encode_retained(const message_block_ptr& message, const retained_stamp& stamp, time_point now,
+                     std::string& out) {
+  std::string stamps;
+  wire_writer to(stamps);
+  encode_stamp(stamp, to);
+  encode_run({message, 0, 1}, false, now, stamps, out);
 }
 
 bool publishes_reader::open_run() {
@@ -147,6 +175,7 @@ bool publishes_reader::open_run() {
   left_ = run.number();
   marks_ = run.section();
   wires_ = run.section();
+  stamps_ = wire_reader(run.at_end() ? std::string_view() : run.text());
   // Nothing is older than a century.
   constexpr std::uint64_t oldest = 100ULL * 365 * 24 * 60 * 60 * 1000;
   if (!run.ok() || !is_version(version) || age > oldest) return false;
@@ -169,7 +198,11 @@ std::optional<publishes_reader::message> publishes_reader::next() {
   found.entry.expires = (mark & expires_bit) != 0;
   if (found.entry.expires) found.entry.expiry_interval = marks_.number<std::uint32_t>();
   if ((mark & logged_bit) != 0) found.entry.log_offset = marks_.number();
-  ok_ = marks_.ok() && measure(wires_.rest(), found.version, found.entry);
+  if (found.entry.retain && !stamps_.at_end()) {
+    found.stamp.time = stamps_.number();
+    found.stamp.node = stamps_.number();
+  }
+  ok_ = marks_.ok() && stamps_.ok() && measure(wires_.rest(), found.version, found.entry);
   if (!ok_) return std::nullopt;
   found.wire = as_bytes(wires_.take(found.entry.size));
   return found;

@@ -22,6 +22,8 @@ enum class record_kind : std::uint8_t {
   routes = 2,            ///< what the sender wants
   routes_installed = 3,  ///< what the other side wants is known to all shards here
   publishes = 4,         ///< messages that match what the other side wants
+  retained = 5,          ///< what topics have as retained messages, not for subscribers
+  retained_sync = 6,     ///< comparing them
 };
 
 /// Collects records.
@@ -63,8 +65,11 @@ void encode(const routes_record& record, std::string& out);
 /// Appends some neighbouring messages as one section of a publishes record. At most QoS 0 if
 /// `at_most_once`.
 void encode_run(const message_run& run, bool at_most_once, time_point now, std::string& out);
+/// Appends a message, alone in its block, as one section of a record of kind `retained`.
+void encode_retained(const message_block_ptr& message, const retained_stamp& stamp, time_point now,
+                     std::string& out);
 
-/// Takes the messages of a publishes record apart, in order.
+/// Takes the messages of a record of kind `publishes` or `retained` apart, in order.
 class publishes_reader {
 public:
   publishes_reader(std::string_view content, time_point now) noexcept : runs_(content), now_(now) {}
@@ -74,6 +79,7 @@ public:
     byte_view wire;
     protocol_version version{};
     time_point received_at{};
+    retained_stamp stamp;  ///< of one with RETAIN; {}: it has none
   };
   /// The next one; nothing at the end, or where it cannot be understood: see `ok`. Views live as
   /// long as the content.
@@ -90,6 +96,7 @@ private:
   std::uint64_t left_ = 0;
   wire_reader marks_{{}};
   wire_reader wires_{{}};
+  wire_reader stamps_{{}};
   message common_;
 };
 

@@ -28,4 +28,27 @@ bool hybrid_clock::observe(hybrid_stamp stamp, wall_time wall) noexcept {
   return true;
 }
 
+hybrid_stamp shared_hybrid_clock::next(wall_time wall, std::uint32_t count) noexcept {
+  const hybrid_stamp present = first_stamp(wall);
+  hybrid_stamp last = last_.load();
+  hybrid_stamp first = 0;
+  do
+    first = std::max(present, last + 1);
+  while (!last_.compare_exchange_weak(last, first + count - 1));
+  return first;
+}
+
+bool shared_hybrid_clock::observe(hybrid_stamp stamp, wall_time wall) noexcept {
+  if (stamp > greatest_acceptable(wall)) return false;
+  hybrid_stamp last = last_.load();
+  while (last < stamp && !last_.compare_exchange_weak(last, stamp)) {
+  }
+  return true;
+}
+
+hybrid_stamp shared_hybrid_clock::greatest_acceptable(wall_time wall) const noexcept {
+  constexpr hybrid_stamp full_counter = 0xFFFF;
+  return first_stamp(wall + maximum_drift_) | full_counter;
+}
+
 }  // namespace troupe

@@ -2,6 +2,7 @@
 
 #include "libbroker/log_offset.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 
@@ -36,6 +37,26 @@ public:
 private:
   std::chrono::milliseconds maximum_drift_;
   hybrid_stamp last_ = 0;
+};
+
+/// The same for threads that share one, without a lock.
+class shared_hybrid_clock {
+public:
+  explicit shared_hybrid_clock(
+      std::chrono::milliseconds maximum_drift = std::chrono::seconds(60)) noexcept
+      : maximum_drift_(maximum_drift) {}
+
+  /// The first of `count` stamps, one behind the other, which are greater than all before.
+  hybrid_stamp next(wall_time wall, std::uint32_t count = 1) noexcept;
+  /// As in `hybrid_clock`.
+  [[nodiscard]] bool observe(hybrid_stamp stamp, wall_time wall) noexcept;
+  /// The greatest stamp of another node that `observe` takes at `wall`.
+  [[nodiscard]] hybrid_stamp greatest_acceptable(wall_time wall) const noexcept;
+  [[nodiscard]] hybrid_stamp last() const noexcept { return last_.load(); }
+
+private:
+  const std::chrono::milliseconds maximum_drift_;
+  std::atomic<hybrid_stamp> last_{0};
 };
 
 }  // namespace troupe

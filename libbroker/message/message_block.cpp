@@ -34,6 +34,7 @@ byte_view message_block::payload(const message_entry& entry) const noexcept {
 }
 
 void message_block::destroy(const message_block* block) noexcept {
+  block->~message_block();
   std::free(const_cast<message_block*>(block));
 }
 
@@ -41,6 +42,18 @@ void message_block::place_in_log(const message_block& block, std::span<const std
                                  log_offset first) noexcept {
   for (const std::uint32_t index : which)
     const_cast<message_entry&>(block[index]).log_offset = first++;
+}
+
+void message_block::set_stamps(const message_block& block, hybrid_stamp first, std::uint64_t node) {
+  auto stamps = std::make_unique<retained_stamp[]>(block.size());
+  for (std::uint32_t i = 0; i != block.size(); ++i)
+    stamps[i] = {first + i, node};
+  const_cast<message_block&>(block).stamps_ = std::move(stamps);
+}
+
+void message_block::change_stamp(const message_block& block, std::uint32_t index,
+                                 const retained_stamp& to) noexcept {
+  const_cast<message_block&>(block).stamps_[index] = to;
 }
 
 message_block_builder::~message_block_builder() {
@@ -85,7 +98,7 @@ void message_block_builder::add(const publish& packet, std::string_view topic,
 }
 
 void message_block_builder::add(const message_entry& entry, byte_view wire,
-                                protocol_version version) {
+                                protocol_version version, const retained_stamp& stamp) {
   message_entry& copy = append_entry(entry.size, 0);
   const std::uint32_t offset = copy.offset;
   copy = entry;
@@ -94,6 +107,9 @@ void message_block_builder::add(const message_entry& entry, byte_view wire,
   block_->has_packet_ids_ |= entry.qos != qos::at_most_once;
   block_->has_retain_ |= entry.retain;
   std::memcpy(block_->data() + offset, wire.data(), entry.size);
+  if (stamp == retained_stamp()) return;
+  stamps_.resize(block_->entries_);
+  stamps_.back() = stamp;
 }
 
 message_block_ptr message_block_builder::seal(const origin& from) {
@@ -104,6 +120,11 @@ message_block_ptr message_block_builder::seal(const origin& from) {
   const std::size_t used = align_up(block_->wire_size_) + block_->entries_ * entry_size;
   // A block may be kept for long; a wrong guess of its size must not be.
   if (used < block_->capacity_ / 2) reallocate(used);
+  if (!stamps_.empty()) {
+    block_->stamps_ = std::make_unique<retained_stamp[]>(block_->entries_);
+    std::ranges::copy(stamps_, block_->stamps_.get());
+    stamps_.clear();
+  }
   return message_block_ptr::adopt(std::exchange(block_, nullptr));
 }
 

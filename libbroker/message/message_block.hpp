@@ -1,13 +1,16 @@
 #pragma once
 
 #include "libbroker/bytes.hpp"
+#include "libbroker/cluster/retained_stamp.hpp"
 #include "libbroker/intrusive_ptr.hpp"
 #include "libbroker/log_offset.hpp"
 #include "libbroker/packet.hpp"
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string_view>
+#include <vector>
 
 namespace troupe {
 
@@ -91,12 +94,23 @@ public:
     return entry.expires && now - received_at_ >= std::chrono::seconds(entry.expiry_interval);
   }
 
+  /// When a message with RETAIN was published, for all nodes of the cluster; {}: nobody said.
+  [[nodiscard]] retained_stamp stamp(std::uint32_t index) const noexcept {
+    return stamps_ == nullptr ? retained_stamp() : stamps_[index];
+  }
+  [[nodiscard]] bool has_stamps() const noexcept { return stamps_ != nullptr; }
+
   static void destroy(const message_block* block) noexcept;
 
   /// Says of the messages `which` (indexes, ascending) that they lie in the log one
   /// behind the other from `first` on. REQUIRES: nobody else reads the block yet.
   static void place_in_log(const message_block& block, std::span<const std::uint32_t> which,
                            log_offset first) noexcept;
+  /// Gives its messages the stamps of `node` from `first` on. REQUIRES: nobody else reads them yet.
+  static void set_stamps(const message_block& block, hybrid_stamp first, std::uint64_t node);
+  /// Gives one of a block with stamps another. REQUIRES: as above.
+  static void change_stamp(const message_block& block, std::uint32_t index,
+                           const retained_stamp& to) noexcept;
 
 private:
   friend class message_block_builder;
@@ -112,6 +126,10 @@ private:
   [[nodiscard]] const message_entry* entries_end() const noexcept {
     return reinterpret_cast<const message_entry*>(data() + capacity_);
   }
+  /// REQUIRES: `entry` is one of this block's.
+  [[nodiscard]] std::uint32_t index_of(const message_entry& entry) const noexcept {
+    return static_cast<std::uint32_t>(entries_end() - 1 - &entry);
+  }
 
   std::uint32_t capacity_ = 0;  ///< of data(), in bytes, entries included
   std::uint32_t wire_size_ = 0;
@@ -119,6 +137,7 @@ private:
   std::uint32_t connection_epoch_ = 0;
   std::uint64_t publisher_ = 0;
   time_point received_at_{};
+  std::unique_ptr<retained_stamp[]> stamps_;  ///< by index; null: none has one
   protocol_version version_ = protocol_version::v3_1_1;
   bool has_packet_ids_ = false;
   bool has_retain_ = false;
@@ -130,7 +149,7 @@ class message_block_builder {
 public:
   message_block_builder() noexcept = default;
   message_block_builder(message_block_builder&& other) noexcept
-      : block_(std::exchange(other.block_, nullptr)) {}
+      : block_(std::exchange(other.block_, nullptr)), stamps_(std::move(other.stamps_)) {}
   message_block_builder& operator=(message_block_builder&&) = delete;
   ~message_block_builder();
 
@@ -152,11 +171,13 @@ public:
 
   /// Appends `entry` of `source` unchanged. REQUIRES: one source version per block.
   void add(const message_block& source, const message_entry& entry) {
-    add(entry, source.wire(entry), source.version());
+    add(entry, source.wire(entry), source.version(),
+        source.has_stamps() ? source.stamp(source.index_of(entry)) : retained_stamp());
   }
   /// Appends a message that was kept elsewhere: `wire` as `entry` describes it, `offset`
   /// left aside. REQUIRES: one version per block; wire.size() == entry.size.
-  void add(const message_entry& entry, byte_view wire, protocol_version version);
+  void add(const message_entry& entry, byte_view wire, protocol_version version,
+           const retained_stamp& stamp = {});
 
   struct origin {
     std::uint64_t publisher = 0;
@@ -171,6 +192,7 @@ private:
   void reallocate(std::size_t capacity);
 
   message_block* block_ = nullptr;
+  std::vector<retained_stamp> stamps_;  ///< up to the last message that has one
 };
 
 /// Some neighbouring messages of a block.

@@ -76,6 +76,11 @@ retained_store::message_set::iterator retained_store::remove(message_set::iterat
   return messages_.erase(at);
 }
 
+message_block_ptr retained_store::find(std::string_view topic) const {
+  const auto found = messages_.find(topic);
+  return found == messages_.end() ? nullptr : found->block;
+}
+
 bool retained_store::may_match(std::string_view filter) const noexcept {
   bool has_wildcard = false;
   const std::string_view prefix = literal_prefix(filter, has_wildcard);
@@ -107,6 +112,7 @@ retained_store::page retained_store::read(std::string_view filter, const cursor&
     result.next.after.assign(at->topic());
     const message_block& block = *at->block;
     if (block.expired(block[0], now)) {  // [MQTT5-3.3.2-5]
+      result.expired.emplace_back(at->topic());
       at = remove(at);
       continue;
     }

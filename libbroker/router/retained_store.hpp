@@ -42,6 +42,7 @@ public:
     std::vector<message_block_ptr> messages;  ///< each alone in its block
     cursor next;
     bool done = false;
+    std::vector<std::string> expired;  ///< topics whose messages were removed
   };
 
   /// Reads on from `from`: messages whose topic matches `filter`, in topic order,
@@ -52,6 +53,9 @@ public:
 
   /// Whether `read` might find something for `filter`; never wrongly false.
   [[nodiscard]] bool may_match(std::string_view filter) const noexcept;
+
+  /// The topic's message, alone in its block, expired or not; null: there is none.
+  [[nodiscard]] message_block_ptr find(std::string_view topic) const;
 
   [[nodiscard]] std::size_t size() const noexcept { return messages_.size(); }
   /// Memory of the messages, in bytes.

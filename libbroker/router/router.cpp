@@ -145,7 +145,7 @@ void router::find_logged(const message_block& block, std::vector<std::uint32_t>&
 }
 
 // [MQTT5-4.5.0-1], [MQTT311-4.5.0-1]
-void router::route(const message_block_ptr& block) {
+void router::route(const message_block_ptr& block, hybrid_stamp greatest) {
   bool matched = false;
   for (std::uint32_t i = 0; i != block->size(); ++i) {
     const message_entry& entry = (*block)[i];
@@ -154,7 +154,7 @@ void router::route(const message_block_ptr& block) {
       collect(retained_subscribers_, block, i);
       matched = true;
     } else if (entry.retain) {
-      retain(block, i);
+      retain(block, i, ++retained_sequence_, greatest);
     }
     for (filter_entry* const filter : matches_of(block->topic(entry))) {
       collect(*filter, block, i);
@@ -167,12 +167,77 @@ void router::route(const message_block_ptr& block) {
   pending_bytes_ += block->bytes();
 }
 
-void router::retain(const message_block_ptr& block, std::uint32_t index) {
-  const bool stored = retained_.store(*block, index, ++retained_sequence_);
+void router::retain(const message_block_ptr& block, std::uint32_t index, std::uint64_t sequence,
+                    hybrid_stamp greatest) {
+  const bool is_shared = versions_ != nullptr && block->publisher() != 0;
+  if (is_shared && !is_latest(*block, index, greatest)) return;
+  const bool stored = retained_.store(*block, index, sequence);
   if (!stored) ++retained_refused_;
-  const bool removed = !stored || block->payload((*block)[index]).empty();
+  const bool is_cleared = block->payload((*block)[index]).empty();
+  if (is_shared) {
+    const std::string_view topic = block->topic((*block)[index]);
+    if (stored)
+      versions_->set(topic, block->stamp(index), is_cleared);
+    else
+      versions_->erase(topic);
+  }
+  const bool removed = !stored || (is_cleared && !is_shared);
   if (notes_retained_changes_ && block->publisher() != 0)
     retained_changes_.push_back({block, index, removed});
+}
+
+bool router::is_latest(const message_block& block, std::uint32_t index, hybrid_stamp greatest) {
+  const retained_stamp stamp = block.stamp(index);
+  if (stamp.time > greatest) {
+    ++stamps_refused_;
+    return false;
+  }
+  const auto known = versions_->find(block.topic(block[index]));
+  if (!known || stamp > known->stamp) return true;
+  // An earlier life's calendar stood far ahead of ours: what our own clients say holds all the
+  // same.
+  constexpr std::chrono::minutes far{1};
+  if (greatest != any_stamp || wall_of(known->stamp.time) < wall_of(stamp.time) + far) return false;
+  message_block::change_stamp(block, index, {known->stamp.time + 1, node_});
+  return true;
+}
+
+void router::share_retained(std::size_t most_cleared, std::uint64_t node) {
+  versions_ = std::make_unique<retained_versions>(most_cleared);
+  node_ = node;
+}
+
+void router::restore_retained(const message_block& block) {
+  const message_entry& entry = block[0];
+  const bool stored = retained_.store(block, 0, ++retained_sequence_);
+  if (versions_ == nullptr || !stored) return;
+  retained_stamp stamp = block.stamp(0);
+  if (stamp == retained_stamp()) stamp.node = node_;  // so that nodes differ, and one of them wins
+  versions_->set(block.topic(entry), stamp, block.payload(entry).empty());
+}
+
+void router::take_retained(const message_block_ptr& block, hybrid_stamp greatest) {
+  // Before all changes that subscribers get: who reads at this moment is to find it.
+  constexpr std::uint64_t sequence = 0;
+  for (std::uint32_t i = 0; i != block->size(); ++i)
+    if ((*block)[i].retain) retain(block, i, sequence, greatest);
+}
+
+void router::forget_cleared(wall_time now) {
+  if (versions_ == nullptr) return;
+  for (const std::string& topic : versions_->forget(now))
+    if (notes_retained_changes_) retained_changes_.push_back({make_cleared(topic), 0, true});
+}
+
+retained_store::page router::read_retained(std::string_view filter,
+                                           const retained_store::cursor& from,
+                                           std::size_t maximum_messages, std::size_t maximum_bytes,
+                                           time_point now) {
+  retained_store::page page = retained_.read(filter, from, maximum_messages, maximum_bytes, now);
+  if (versions_ != nullptr)
+    for (const std::string& topic : page.expired)
+      if (const auto known = versions_->find(topic)) versions_->set(topic, known->stamp, true);
+  return page;
 }
 
 void router::collect(filter_entry& filter, const message_block_ptr& block, std::uint32_t index) {

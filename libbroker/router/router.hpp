@@ -4,12 +4,15 @@
 #include "libbroker/message/delivery.hpp"
 #include "libbroker/router/filter_entry.hpp"
 #include "libbroker/router/match_cache.hpp"
+#include "libbroker/router/retained_exchange.hpp"
 #include "libbroker/router/retained_store.hpp"
 #include "libbroker/router/subscription_tree.hpp"
 #include "libbroker/topic.hpp"
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,12 +29,16 @@ struct routed {
   delivery_options options;
 };
 
-/// A message became its topic's retained one, or the topic has none any more.
+/// A message became its topic's retained one, or the topic has none any more: then nothing is
+/// kept, or, in a cluster, the message without payload that cleared it.
 struct retained_change {
   message_block_ptr block;
   std::uint32_t index = 0;  ///< of the message in `block`
   bool removed = false;
 };
+
+/// Of blocks that this node's own clients publish: all stamps are taken.
+inline constexpr hybrid_stamp any_stamp = std::numeric_limits<hybrid_stamp>::max();
 
 /// The routing of one shard: who subscribed to what, which message goes to whom,
 /// and the retained messages. Collects matches per filter, so that subscribers
@@ -99,8 +106,9 @@ public:
       if (std::any_of(filters.begin(), filters.end(), has)) which.push_back(i);
     }
   }
-  /// Collects what `block`'s messages match and updates the retained messages.
-  void route(const message_block_ptr& block);
+  /// Collects what `block`'s messages match and updates the retained messages. `greatest`: later
+  /// stamps are refused.
+  void route(const message_block_ptr& block, hybrid_stamp greatest = any_stamp);
   /// Whether something was collected and not yet flushed.
   [[nodiscard]] bool pending() const noexcept { return !batches_.empty(); }
   [[nodiscard]] std::size_t pending_messages() const noexcept { return pending_messages_; }
@@ -117,9 +125,7 @@ public:
   void remove_retained_subscriber(subscriber_index index);
   [[nodiscard]] retained_store& retained() noexcept { return retained_; }
   /// Takes in a retained message of an earlier life, alone in its block.
-  void restore_retained(const message_block& block) {
-    (void)retained_.store(block, 0, ++retained_sequence_);
-  }
+  void restore_retained(const message_block& block);
   /// From now on changes are noted down, for `take_retained_changes`; those by the broker
   /// itself are not: it makes its messages anew.
   void note_retained_changes() noexcept { notes_retained_changes_ = true; }
@@ -127,6 +133,36 @@ public:
   [[nodiscard]] std::vector<retained_change> take_retained_changes() noexcept {
     return std::exchange(retained_changes_, {});
   }
+  /// A page of the retained messages: see `retained_store::read`.
+  [[nodiscard]] retained_store::page read_retained(std::string_view filter,
+                                                   const retained_store::cursor& from,
+                                                   std::size_t maximum_messages,
+                                                   std::size_t maximum_bytes, time_point now);
+
+  // -- retained messages that all nodes have: of two changes that with the greater stamp holds
+
+  /// From now on; this node has number `node`. REQUIRES: there are none yet.
+  void share_retained(std::size_t most_cleared, std::uint64_t node);
+  /// Takes messages as what is retained, as another node has it: subscribers do not get them.
+  void take_retained(const message_block_ptr& block, hybrid_stamp greatest);
+  /// Forgets some of the topics that were cleared too long ago, or are too many.
+  void forget_cleared(wall_time now);
+  /// REQUIRES: share_retained().
+  [[nodiscard]] retained_answer answer(const retained_question& question,
+                                       hybrid_stamp greatest) const {
+    return troupe::answer(question, *versions_, retained_, greatest);
+  }
+  /// Topics that are known to have been cleared.
+  [[nodiscard]] std::size_t cleared_topics() const noexcept {
+    return versions_ == nullptr ? 0 : versions_->cleared();
+  }
+  /// Messages whose stamps were too far ahead.
+  [[nodiscard]] std::uint64_t stamps_refused() const noexcept { return stamps_refused_; }
+  /// Cleared topics that were forgotten as they were too many.
+  [[nodiscard]] std::uint64_t cleared_forgotten() const noexcept {
+    return versions_ == nullptr ? 0 : versions_->forgotten_early();
+  }
+
   /// Number of the last change of the retained messages.
   [[nodiscard]] std::uint64_t retained_sequence() const noexcept { return retained_sequence_; }
   /// Retained messages that a limit kept out.
@@ -158,7 +194,11 @@ private:
   [[nodiscard]] const std::vector<filter_entry*>& matches_of(std::string_view topic);
   void count(filter_entry& entry, const subscription& which, bool joins) noexcept;
   void collect(filter_entry& filter, const message_block_ptr& block, std::uint32_t index);
-  void retain(const message_block_ptr& block, std::uint32_t index);
+  void retain(const message_block_ptr& block, std::uint32_t index, std::uint64_t sequence,
+              hybrid_stamp greatest);
+  /// Whether it holds against what is known of the topic.
+  [[nodiscard]] bool is_latest(const message_block& block, std::uint32_t index,
+                               hybrid_stamp greatest);
   void add_matches(const batch& from);
   void merge(subscriber_index to, std::vector<routed>& out);
 
@@ -172,6 +212,9 @@ private:
   bool passes_on_retained_ = false;
   filter_entry retained_subscribers_;
   std::vector<retained_change> retained_changes_;
+  std::unique_ptr<retained_versions> versions_;  ///< null: no other node has part in it
+  std::uint64_t node_ = 0;                       ///< number of this one
+  std::uint64_t stamps_refused_ = 0;
 
   std::vector<subscriber> subscribers_;
   std::vector<subscriber_index> free_;

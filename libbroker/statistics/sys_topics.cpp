@@ -34,6 +34,8 @@ void add_cluster(const cluster_figures& figures, const std::string& root,
       {"messages/dropped", figures.messages_dropped},
       {"announcements/late", figures.announcements_late},
       {"links/refused", figures.links_refused},
+      {"retained/refused", figures.stamps_refused},
+      {"retained/forgotten", figures.cleared_forgotten},
   };
   for (const auto& [topic, value] : all)
     messages.push_back({root + std::string(topic), std::to_string(value)});

@@ -20,6 +20,8 @@ struct cluster_figures {
   std::uint64_t messages_dropped = 0;    ///< that a node could not take
   std::uint64_t announcements_late = 0;  ///< SUBACKs that did not wait for all nodes
   std::uint64_t links_refused = 0;       ///< bad handshakes on the cluster port
+  std::uint64_t stamps_refused = 0;      ///< retained messages, too far ahead of our calendar
+  std::uint64_t cleared_forgotten = 0;   ///< cleared topics over the limit
 };
 
 /// The figures of a node at one moment; counters since its start.

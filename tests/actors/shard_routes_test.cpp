@@ -24,6 +24,7 @@ struct notes {
   std::size_t installed = 0;
   std::string forwarded;  ///< payloads, a comma behind each
   std::vector<subscriptions_added> added;
+  std::vector<retained_answered> answers;
 };
 
 void note(const deliver& batch, std::string& into) {
@@ -57,6 +58,7 @@ public:
           [](const link_broken&) {},
           [](const node_died&) {},
           [](const tell_node&) {},
+          [told](const retained_answered& answer) { told->answers.push_back(answer); },
           [](const link_timer&) {},
           [](const stop_now&) {},
           [](const restore_node&) { return node_restored{}; },
@@ -104,6 +106,7 @@ public:
     stage_.run();
   }
 
+  [[nodiscard]] const peer_handle& handle() const { return handle_; }
   const notes& told() {
     stage_.run();
     return *told_;
@@ -368,6 +371,80 @@ BOOST_AUTO_TEST_CASE(behind_what_could_not_be_written_all_of_an_attempt_is_refus
   BOOST_TEST(flow->publishing == 0U);
   caf::anon_send_exit(from, caf::exit_reason::user_shutdown);
   node.run();
+}
+
+BOOST_AUTO_TEST_CASE(a_node_that_is_away_gets_no_retained_messages_that_nobody_there_wants) {
+  stage node;
+  other_node other(node, 1000);
+  other.come_up();
+  other.want("wanted");
+  other.go_down();
+  route_one(node, "a", "1", false, 77, true);
+  route_one(node, "wanted", "2", false, 77, true);
+  BOOST_TEST(other.told().forwarded == "2,");
+  other.come_up(0);
+  route_one(node, "a", "3", false, 77, true);
+  BOOST_TEST(other.told().forwarded == "2,3,");
+}
+
+BOOST_AUTO_TEST_CASE(retained_messages_have_stamps_and_a_shard_answers_what_it_has) {
+  config settings = with_wait();
+  settings.cluster.listen = "127.0.0.1:0";
+  stage node(settings, 2);
+  other_node other(node, 1000);
+  other.come_up();
+  for (std::size_t i = 0; i != 2; ++i)
+    caf::anon_send(node.node().shards[i], ask_retained{ask_digests{}, other.handle(), 1});
+  const auto digests_of = [&](std::size_t answer) {
+    return std::get<retained_digests>(other.told().answers.at(answer).answer).of;
+  };
+  BOOST_TEST((digests_of(0) == retained_digests().of));
+
+  const std::string topic = "t";
+  const shard_index shard = shard_of(topic, 2);
+  message_block_builder builder;
+  builder.add({.retain = true, .topic = topic, .payload = as_bytes("x")}, topic,
+              protocol_version::v5);
+  caf::anon_send(node.node().shards[shard], route{.block = builder.seal({.publisher = 77})});
+  caf::anon_send(node.node().shards[shard], ask_retained{ask_digests{}, other.handle(), 2});
+  BOOST_TEST((digests_of(2)[retained_bucket_of(topic)] != 0));
+  caf::anon_send(node.node().shards[shard],
+                 ask_retained{list_bucket{retained_bucket_of(topic), {}}, other.handle(), 3});
+  const auto page = std::get<retained_page>(other.told().answers.at(3).answer);
+  BOOST_REQUIRE(page.topics.size() == 1U);
+  BOOST_TEST(page.topics[0].stamp.time == node.node().clock.last());
+  BOOST_TEST(page.topics[0].stamp.node == node_number(node.node().identity.name));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_retained_elsewhere_is_taken_in_silence_and_acknowledged) {
+  config settings = with_wait();
+  settings.cluster.listen = "127.0.0.1:0";
+  stage node(settings);
+  player ann = node.online(passing("ann"));
+  ann.subscribe("#", qos0);
+  node.run();
+  (void)ann.received();
+  const auto take = [&](std::string_view payload, hybrid_stamp time) {
+    message_block_builder builder;
+    builder.add({.retain = true, .topic = "t", .payload = as_bytes(payload)}, "t",
+                protocol_version::v5);
+    const auto block = builder.seal({.publisher = 1000});
+    message_block::set_stamps(*block, time, 5);
+    caf::anon_send(node.node().shards[0],
+                   route{.block = block, .forwarded = true, .is_state = true});
+    node.run();
+  };
+  take("state", 10);
+  BOOST_TEST(ann.received() == "");
+  const hybrid_stamp ahead =
+      shared_hybrid_clock().next(read_wall_clock({}).wall + std::chrono::hours(1));
+  take("ahead", ahead);
+  BOOST_TEST(node.node().counts.total().stamps_refused == 1U);
+  BOOST_TEST(node.node().clock.last() < ahead);
+  player bob = node.online(passing("bob"));
+  bob.subscribe("#", qos0);
+  node.run();
+  BOOST_TEST(bob.received().find("state") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

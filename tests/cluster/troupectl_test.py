@@ -240,7 +240,8 @@ class figures(troupectl_base):
             root = "$SYS/broker/cluster/"
             return {one.topic.removeprefix(root): int(one.payload) for one in list(watcher.messages)}
         wanted = {"nodes/known": 2, "nodes/linked": 2, "messages/forwarded": 5, "messages/received": 0,
-                  "messages/dropped": 0, "announcements/late": 0, "links/refused": 0}
+                  "messages/dropped": 0, "announcements/late": 0, "links/refused": 0,
+                  "retained/refused": 0, "retained/forgotten": 0}
         until(lambda: last() == wanted, TIMEOUT, lambda: f"{wanted}, but {last()}")
         self.cluster["c"].kill()
         until(lambda: (last()["nodes/known"], last()["nodes/linked"]) == (2, 1), TIMEOUT, "a node is gone")

@@ -29,6 +29,7 @@ sample random_sample(std::mt19937_64& random) {
     each = random_message(random, version);
   sample made;
   made.block = make_block(messages, version);
+  if (random() % 2 == 0) message_block::set_stamps(*made.block, random(), random());
   for (std::uint32_t i = 0; i != made.block->size(); ++i)
     if (random() % 3 != 0) made.which.push_back(i);
   if (made.which.empty()) made.which.push_back(0);
@@ -70,6 +71,8 @@ BOOST_AUTO_TEST_CASE(record_gives_back_the_messages_that_were_put_in) {
       BOOST_TEST(is.log_offset == first + i);
       BOOST_TEST(as_text(view->wire(is)) == as_text(put_in.block->wire(was)));
       BOOST_TEST(view->topic(is) == put_in.block->topic(was));
+      BOOST_TEST((view->stamp(i) ==
+                  (was.retain ? put_in.block->stamp(put_in.which[i]) : retained_stamp())));
     }
   }
 }

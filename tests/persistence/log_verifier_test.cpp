@@ -228,4 +228,21 @@ BOOST_AUTO_TEST_CASE(it_ends_when_nobody_wants_it_or_the_store_was_opened_anew) 
   BOOST_TEST(problems() == "");
 }
 
+BOOST_AUTO_TEST_CASE(cleared_topics_are_counted_and_have_a_stamp) {
+  const auto block = make_block({{.topic = "cleared", .payload = "", .retain = true}});
+  message_block::set_stamps(*block, 1'000, 7);
+  retained_table(*kept.store).keep(*block, 0, {});
+  BOOST_TEST_REQUIRE(kept.store->commit(true).has_value());
+  BOOST_TEST(problems() == "");
+  const json summary = ask(kept, {{"command", "log verify"}}).lines.at(0);
+  BOOST_TEST(summary["retained"] == 1);
+  BOOST_TEST(summary["cleared"] == 1);
+  BOOST_TEST(ask(kept, {{"command", "log status"}}).lines.at(0)["retained"] == 1);
+
+  const auto bare = make_block({{.topic = "cleared", .payload = "", .retain = true}});
+  retained_table(*kept.store).keep(*bare, 0, {});
+  BOOST_TEST_REQUIRE(kept.store->commit(true).has_value());
+  BOOST_TEST(problems() == "nothing says when cleared was cleared\n");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,5 +1,7 @@
 #include "persistence/retained_table.hpp"
 
+#include "libbroker/router/retained_versions.hpp"
+
 #include "tests/libbroker/message/make_block.hpp"
 #include "tests/persistence/faulty_disk.hpp"
 
@@ -82,6 +84,42 @@ BOOST_AUTO_TEST_CASE(damaged_one_is_left_out) {
   retained_table::figures figures;
   BOOST_TEST(load(now, &figures).size() == 1U);
   BOOST_TEST(figures.damaged == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(stamps_and_cleared_topics_are_kept) {
+  const auto now = clocks(0ms, time_point(5s));
+  const hybrid_stamp stamp = static_cast<hybrid_stamp>(noon.time_since_epoch().count()) << 16;
+  const auto block =
+      make_block({{.topic = "a", .payload = "1", .retain = true},
+                  {.topic = "b", .payload = "", .retain = true},
+                  {.topic = "c", .retain = true, .properties = {expiry_property(1)}}},
+                 protocol_version::v5, {.received_at = now.monotonic});
+  message_block::set_stamps(*block, stamp, 7);
+  for (std::uint32_t i = 0; i != block->size(); ++i)
+    table.keep(*block, i, now);
+  BOOST_TEST(store->commit(true).has_value());
+  retained_table::figures figures;
+  std::map<std::string, retained_stamp> stamps;
+  const auto later = clocks(1h, time_point(1s));
+  figures = table.load(later, [&](const message_block_ptr& each) {
+    stamps[std::string(each->topic((*each)[0]))] = each->stamp(0);
+    BOOST_TEST(((*each)[0].payload_size() == 0) == (each->topic((*each)[0]) != "a"));
+  });
+  BOOST_TEST(figures.messages == 1U);
+  BOOST_TEST(figures.cleared == 2U);  // one has expired
+  BOOST_TEST(figures.expired == 1U);
+  BOOST_TEST((stamps["a"] == retained_stamp{stamp, 7}));
+  BOOST_TEST((stamps["b"] == retained_stamp{stamp + 1, 7}));
+  BOOST_TEST((stamps["c"] == retained_stamp{stamp + 2, 7}));
+  BOOST_TEST(store->commit(true).has_value());
+
+  // After a week nobody remembers.
+  const auto week = clocks(cleared_topics_kept + 1s, time_point(1s));
+  BOOST_TEST((load(week, &figures) == std::map<std::string, std::string>{{"a", "1"}}));
+  BOOST_TEST(figures.cleared == 0U);
+  BOOST_TEST(figures.expired == 0U);
+  BOOST_TEST(store->commit(true).has_value());
+  BOOST_TEST(load(later, &figures).size() == 1U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

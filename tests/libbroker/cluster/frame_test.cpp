@@ -115,6 +115,31 @@ BOOST_AUTO_TEST_CASE(random_messages_come_back_as_they_were) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(stamps_go_with_messages_that_are_retained) {
+  const auto block =
+      make_block({{.topic = "a", .retain = true}, {.topic = "b"}, {.topic = "c", .retain = true}});
+  message_block::set_stamps(*block, 1'000'000'000'000, 7);
+  const std::string content = encoded(block);
+  publishes_reader in(content, now);
+  BOOST_TEST((in.next()->stamp == block->stamp(0)));
+  BOOST_TEST((in.next()->stamp == retained_stamp()));
+  BOOST_TEST((in.next()->stamp == retained_stamp{1'000'000'000'002, 7}));
+  BOOST_TEST(!in.next());
+  BOOST_TEST(in.ok());
+}
+
+BOOST_AUTO_TEST_CASE(what_is_retained_goes_with_the_stamp_that_its_topic_has) {
+  const auto block =
+      make_block({{.topic = "a", .retain = true}}, protocol_version::v5, {.received_at = now - 5s});
+  std::string content;
+  encode_retained(block, {300, 4}, now, content);
+  const auto found = publishes_reader(content, now).next();
+  BOOST_REQUIRE(found.has_value());
+  BOOST_TEST((found->stamp == retained_stamp{300, 4}));
+  BOOST_TEST(found->entry.retain);
+  BOOST_TEST((found->received_at == now - 5s));
+}
+
 BOOST_AUTO_TEST_CASE(several_runs_come_in_order) {
   const auto first = make_block({{.topic = "a"}, {.topic = "b"}}, protocol_version::v5);
   const auto second = make_block({{.topic = "c"}});
@@ -140,9 +165,11 @@ BOOST_AUTO_TEST_CASE(garbage_never_leads_outside_of_the_content) {
   std::mt19937_64 random(seed);
   for (int round = 0; round != 20'000; ++round) {
     const auto version = random() % 2 == 0 ? protocol_version::v5 : protocol_version::v3_1_1;
-    std::string content =
-        encoded(make_block({random_message(random, version), random_message(random, version)},
-                           version, {.received_at = now}));
+    const auto block =
+        make_block({random_message(random, version), random_message(random, version)}, version,
+                   {.received_at = now});
+    if (random() % 2 == 0) message_block::set_stamps(*block, random(), random());
+    std::string content = encoded(block);
     for (std::uint64_t i = random() % 4 + 1; i != 0; --i)
       content[random() % content.size()] = static_cast<char>(random());
     if (random() % 4 == 0) content.resize(random() % content.size());

@@ -2,6 +2,11 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
+#include <set>
+#include <thread>
+#include <vector>
+
 using namespace troupe;
 using namespace std::chrono_literals;
 
@@ -64,6 +69,46 @@ BOOST_AUTO_TEST_CASE(a_stamp_too_far_ahead_is_refused) {
   hybrid_clock strict(5ms);
   BOOST_TEST(strict.observe(hybrid_clock().next(noon + 5ms), noon));
   BOOST_TEST(!strict.observe(hybrid_clock().next(noon + 6ms), noon));
+}
+
+BOOST_AUTO_TEST_CASE(threads_that_share_a_clock_get_no_stamp_twice) {
+  shared_hybrid_clock clock;
+  constexpr std::uint32_t each = 3;
+  constexpr int rounds = 20'000;
+  std::vector<std::vector<hybrid_stamp>> got(4);
+  std::vector<std::thread> threads;
+  for (auto& mine : got)
+    threads.emplace_back([&clock, &mine] {
+      for (int i = 0; i != rounds; ++i)
+        mine.push_back(clock.next(noon, each));
+    });
+  for (std::thread& thread : threads)
+    thread.join();
+  std::set<hybrid_stamp> all;
+  for (const auto& mine : got) {
+    BOOST_TEST(std::ranges::is_sorted(mine));
+    for (const hybrid_stamp first : mine)
+      for (std::uint32_t i = 0; i != each; ++i)
+        all.insert(first + i);
+  }
+  BOOST_TEST(all.size() == got.size() * rounds * each);
+  BOOST_TEST(clock.last() == *all.rbegin());
+}
+
+BOOST_AUTO_TEST_CASE(a_shared_clock_takes_what_a_plain_one_takes) {
+  for (const auto ahead : {-1h, 0h, 1h}) {
+    for (const auto more : {59'999ms, 60'000ms, 60'001ms}) {
+      for (const hybrid_stamp counter : {0, 0xFFFF}) {
+        const hybrid_stamp stamp = (hybrid_clock().next(noon + ahead + more) | counter);
+        hybrid_clock plain;
+        shared_hybrid_clock shared;
+        BOOST_TEST(shared.observe(stamp, noon) == plain.observe(stamp, noon));
+        BOOST_TEST(shared.last() == plain.last());
+        BOOST_TEST(shared.next(noon) == plain.next(noon));
+        BOOST_TEST((stamp <= shared.greatest_acceptable(noon)) == plain.observe(stamp, noon));
+      }
+    }
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -236,4 +236,23 @@ BOOST_AUTO_TEST_CASE(a_message_expires_when_its_interval_has_passed_since_it_was
   BOOST_TEST(expired(3, 500ms + std::chrono::seconds(0xFFFFFFFFU)));
 }
 
+BOOST_AUTO_TEST_CASE(stamps_are_copied_with_their_messages) {
+  const auto block = make_block({{.topic = "a"}, {.topic = "b"}, {.topic = "c"}});
+  BOOST_TEST(!block->has_stamps());
+  BOOST_TEST((block->stamp(1) == retained_stamp()));
+  message_block::set_stamps(*block, 10, 3);
+  message_block::change_stamp(*block, 1, {50, 3});
+  message_block_builder builder;
+  const auto plain = make_block({{.topic = "none"}});
+  builder.add(*plain, (*plain)[0]);
+  builder.add(*block, (*block)[1]);
+  builder.add(*block, (*block)[2]);
+  const auto copy = builder.seal({});
+  BOOST_TEST((copy->stamp(0) == retained_stamp()));
+  BOOST_TEST((copy->stamp(1) == retained_stamp{50, 3}));
+  BOOST_TEST((copy->stamp(2) == retained_stamp{12, 3}));
+  builder.add(*plain, (*plain)[0]);
+  BOOST_TEST(!builder.seal({})->has_stamps());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

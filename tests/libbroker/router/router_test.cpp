@@ -347,4 +347,132 @@ BOOST_AUTO_TEST_CASE(it_delivers_what_a_linear_model_delivers_under_random_opera
   }
 }
 
+namespace {
+
+/// Routes of a node whose retained messages others have, too.
+struct sharing {
+  router routes{retained_store::limits{}};
+  sharing() {
+    routes.share_retained(100, own);
+    routes.note_retained_changes();
+  }
+
+  static constexpr std::uint64_t own = 7;
+  static message_block_ptr block_of(const std::string& payload, const retained_stamp& stamp) {
+    const auto block = make_block({{.topic = "t", .payload = payload, .retain = true}},
+                                  protocol_version::v5, {.publisher = 1});
+    message_block::set_stamps(*block, stamp.time, stamp.node);
+    return block;
+  }
+  [[nodiscard]] std::string retained() {
+    const auto found = routes.retained().find("t");
+    return found ? std::string(as_text(found->payload((*found)[0]))) : "none";
+  }
+  [[nodiscard]] retained_stamp stamp() {
+    const auto page =
+        routes.answer(list_bucket{.bucket = retained_bucket_of("t"), .after = {}}, any_stamp);
+    return std::get<retained_page>(page).topics.at(0).stamp;
+  }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(of_two_retained_messages_the_one_with_the_greater_stamp_holds) {
+  sharing node;
+  constexpr hybrid_stamp limit = 1'000;
+  node.routes.route(node.block_of("second", {20, 1}), limit);
+  node.routes.route(node.block_of("first", {10, 9}), limit);
+  BOOST_TEST(node.retained() == "second");
+  node.routes.route(node.block_of("tie", {20, 2}), limit);
+  BOOST_TEST(node.retained() == "tie");
+  node.routes.route(node.block_of("same", {20, 2}), limit);
+  BOOST_TEST(node.retained() == "tie");
+  node.routes.route(node.block_of("", {30, 1}), limit);
+  node.routes.take_retained(node.block_of("late", {25, 1}), limit);
+  BOOST_TEST(node.retained() == "none");
+  BOOST_TEST(node.routes.cleared_topics() == 1U);
+  node.routes.take_retained(node.block_of("later", {31, 1}), limit);
+  BOOST_TEST(node.retained() == "later");
+  BOOST_TEST(node.routes.cleared_topics() == 0U);
+  const auto changes = node.routes.take_retained_changes();
+  BOOST_REQUIRE(changes.size() == 4U);
+  BOOST_TEST(!changes[2].removed);  // that it was cleared is kept
+}
+
+BOOST_AUTO_TEST_CASE(a_stamp_too_far_ahead_is_refused_and_its_message_delivered) {
+  house h;
+  h.routes.share_retained(100, 7);
+  h.subscribe(1, "t", {});
+  h.routes.route(sharing::block_of("ahead", {1'001, 1}), 1'000);
+  h.flush();
+  BOOST_TEST(h.inbox[1].size() == 1U);
+  BOOST_TEST(h.routes.retained().size() == 0U);
+  BOOST_TEST(h.routes.stamps_refused() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(what_another_node_has_as_retained_is_not_for_subscribers) {
+  house h;
+  h.routes.share_retained(100, 7);
+  h.subscribe(1, "t", {});
+  const std::uint64_t before = h.routes.retained_sequence();
+  h.routes.take_retained(sharing::block_of("state", {10, 1}), any_stamp - 1);
+  h.flush();
+  BOOST_TEST(h.inbox[1].empty());
+  // Who reads what is retained at this moment gets it all the same.
+  BOOST_TEST(h.routes.read_retained("#", {.as_of = before}, 9, 999, {}).messages.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(own_clients_win_over_stamps_that_an_earlier_life_left_far_ahead) {
+  sharing node;
+  const hybrid_stamp now = 1'000'000ULL << 16;
+  const hybrid_stamp hour_ahead = now + (3'600'000ULL << 16);
+  node.routes.restore_retained(*node.block_of("ahead", {hour_ahead, 1}));
+  BOOST_TEST(node.retained() == "ahead");
+  node.routes.route(node.block_of("own", {now, sharing::own}));
+  BOOST_TEST(node.retained() == "own");
+  BOOST_TEST((node.stamp() == retained_stamp{hour_ahead + 1, sharing::own}));
+  node.routes.route(node.block_of("other's", {now + 1, 1}), now + 2);
+  BOOST_TEST(node.retained() == "own");
+}
+
+BOOST_AUTO_TEST_CASE(a_message_of_before_stamps_counts_as_this_nodes_oldest) {
+  sharing node;
+  const auto block = make_block({{.topic = "t", .payload = "old", .retain = true}});
+  node.routes.restore_retained(*block);
+  BOOST_TEST((node.stamp() == retained_stamp{0, sharing::own}));
+  node.routes.take_retained(node.block_of("any", {1, 1}), 100);
+  BOOST_TEST(node.retained() == "any");
+}
+
+BOOST_AUTO_TEST_CASE(an_expired_message_counts_as_cleared_with_its_stamp) {
+  sharing node;
+  const auto block =
+      make_block({{.topic = "t", .retain = true, .properties = {expiry_property(1)}}},
+                 protocol_version::v5, {.publisher = 1});
+  message_block::set_stamps(*block, 10, 1);
+  node.routes.route(block, 100);
+  (void)node.routes.read_retained("#", {.as_of = 9}, 9, 999, time_point(std::chrono::seconds(2)));
+  BOOST_TEST(node.retained() == "none");
+  BOOST_TEST(node.routes.cleared_topics() == 1U);
+  BOOST_TEST((node.stamp() == retained_stamp{10, 1}));
+  const auto sent = std::get<retained_values>(node.routes.answer(
+      fetch_topics{.bucket = retained_bucket_of("t"), .topics = {"t", "unknown"}}, 100));
+  BOOST_REQUIRE(sent.values.size() == 1U);
+  BOOST_TEST((*sent.values[0].message)[0].payload_size() == 0U);
+  BOOST_TEST((sent.values[0].stamp == retained_stamp{10, 1}));
+}
+
+BOOST_AUTO_TEST_CASE(what_a_limit_keeps_out_is_not_said_to_be_there) {
+  router routes{{.messages = 1}};
+  routes.share_retained(100, 7);
+  const auto block = make_block({{.topic = "a", .retain = true}, {.topic = "t", .retain = true}},
+                                protocol_version::v5, {.publisher = 1});
+  message_block::set_stamps(*block, 10, 1);
+  routes.route(block, 100);
+  const auto page = std::get<retained_page>(
+      routes.answer(list_bucket{.bucket = retained_bucket_of("t"), .after = {}}, 100));
+  BOOST_TEST(page.topics.empty());
+  BOOST_TEST(page.is_last);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
