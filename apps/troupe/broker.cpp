@@ -89,8 +89,6 @@ std::string secret_of(const cluster_config& settings) {
 broker::broker(const config& settings) {
   node_.settings = settings;
   configure(system_config_, settings);
-  if (!settings.cluster.tls.certificate.empty())
-    throw std::runtime_error("[cluster.tls] cannot be used yet: set cluster.secret");
   if (!settings.cluster.listen.empty()) load_cluster_modules(system_config_);
   open_store();
   name_node();
