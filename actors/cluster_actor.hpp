@@ -68,7 +68,7 @@ private:
 
   void handle(const link_changed& event);
   [[nodiscard]] caf::result<cluster_status> handle(const cluster_command& command);
-  [[nodiscard]] caf::typed_response_promise<cluster_status> describe();
+  [[nodiscard]] caf::typed_response_promise<cluster_status> describe(std::string refusal);
   [[nodiscard]] caf::typed_response_promise<interests> ask_peers(log_offset head);
   void handle(const cluster_timer&);
   void end_old_handshakes(time_point now);

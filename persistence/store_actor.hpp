@@ -42,6 +42,7 @@ private:
   void write(write_session& request);
   void write(keep_share& request);
   void write(write_node& request);
+  void write(const write_members& request);
   void commit_soon();
   void commit();
   void remove_passed(const trim& request);

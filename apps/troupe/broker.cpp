@@ -147,7 +147,8 @@ void broker::enter() {
   if (reached.port == 0) reached.port = opened.port;
   cluster_address_ = to_string(reached);
   spdlog::info("event=cluster_entered node={} address={}", node_.identity.name, cluster_address_);
-  caf::anon_send(node_.cluster, enter_cluster{cluster_address_, connector_});
+  caf::anon_send(node_.cluster,
+                 enter_cluster{cluster_address_, connector_, std::move(remembered_)});
 }
 
 void broker::spawn_actors() {
@@ -198,6 +199,7 @@ void broker::restore() {
     caf::anon_send(directory, std::move(each));
   }
   node_.earlier_marks = std::move(earlier.marks);
+  remembered_ = std::move(earlier.members);
   if (node_.cluster) {
     caf::scoped_actor self(*system_);
     for (const restore_node& each : earlier.nodes)

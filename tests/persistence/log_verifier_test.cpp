@@ -1,6 +1,8 @@
 #include "persistence/log_verifier.hpp"
 
 #include "persistence/big_endian.hpp"
+#include "persistence/keys.hpp"
+#include "persistence/member_list.hpp"
 #include "persistence/retained_table.hpp"
 #include "persistence/session_table.hpp"
 #include "tests/persistence/filled_store.hpp"
@@ -226,6 +228,14 @@ BOOST_AUTO_TEST_CASE(it_ends_when_nobody_wants_it_or_the_store_was_opened_anew) 
   });
   BOOST_TEST(to.error() == "a write failed meanwhile, and the store was opened anew; try again");
   BOOST_TEST(problems() == "");
+}
+
+BOOST_AUTO_TEST_CASE(list_of_members_that_cannot_be_read_is_told) {
+  keep_members(*kept.store, std::vector<member_record>{{{"a", 1, 1}, "a:1", 1, false}});
+  kept.commit();
+  BOOST_TEST(problems() == "");
+  put(std::string(keys::members), value(std::string(keys::members)).substr(1));
+  BOOST_TEST(problems() == "the list of members is damaged\n");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
