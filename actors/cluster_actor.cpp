@@ -78,8 +78,8 @@ void cluster_actor::enter(const enter_cluster& request) {
   self_ = {house_.identity, request.address};
   connector_ = request.connector;
   members_.emplace(house_.identity, request.address, house_.settings.cluster.seeds,
-                   settings_of(house_.settings.cluster), random_number(),
-                   std::vector<member_record>{}, current_time(*this));
+                   settings_of(house_.settings.cluster), random_number(), request.remembered,
+                   current_time(*this));
   handle(cluster_timer{});
 }
 
@@ -272,6 +272,7 @@ void cluster_actor::carry_out() {
       part_from(link->second);
   for (const connect_request& target : due.connects)
     connect(target);
+  if (due.records_changed && house_.store) send(house_.store, write_members{members_->records()});
   set_timer();
 }
 
@@ -347,6 +348,7 @@ caf::result<cluster_status> cluster_actor::handle(const cluster_command& command
   using verb = cluster_command::verb;
   if (!members_) return cluster_status{};
   const time_point now = current_time(*this);
+  std::string refusal;
   if (command.what == verb::join) {
     spdlog::info("event=cluster_joined address={}", log_text{command.address});
     members_->join(command.address, now, effects_);
@@ -355,14 +357,18 @@ caf::result<cluster_status> cluster_actor::handle(const cluster_command& command
     spdlog::info("event=cluster_left");
     members_->leave(now, effects_);
   }
+  if (command.what == verb::forget) {
+    refusal = members_->forget(command.name, now, effects_);
+    if (refusal.empty()) spdlog::info("event=node_forgotten node={}", log_text{command.name});
+  }
   carry_out();
   if (command.what == verb::leave)
     for (const auto& [name, link] : links_)
       part_from(link);
-  return describe();
+  return describe(std::move(refusal));
 }
 
-caf::typed_response_promise<cluster_status> cluster_actor::describe() {
+caf::typed_response_promise<cluster_status> cluster_actor::describe(std::string refusal) {
   struct inquiry {
     cluster_status answer;
     std::size_t waiting_for = 1;
@@ -376,6 +382,7 @@ caf::typed_response_promise<cluster_status> cluster_actor::describe() {
     }
   };
   auto state = std::make_shared<inquiry>();
+  state->answer.refusal = std::move(refusal);
   state->promise = make_response_promise<cluster_status>();
   state->waiting_for += links_.size();
   for (const auto& [name, link] : links_)

@@ -68,7 +68,7 @@ private:
 
   void handle(const link_changed& event);
   [[nodiscard]] caf::result<cluster_status> handle(const cluster_command& command);
-  [[nodiscard]] caf::typed_response_promise<cluster_status> describe();
+  [[nodiscard]] caf::typed_response_promise<cluster_status> describe(std::string refusal);
   [[nodiscard]] caf::typed_response_promise<interests> ask_peers(log_offset head);
   [[nodiscard]] caf::typed_response_promise<settled> settle_peers();
   void handle(const cluster_timer&);

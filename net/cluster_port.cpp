@@ -1,13 +1,11 @@
 #include "net/cluster_port.hpp"
 
 #include "libbroker/config/host_port.hpp"
+#include "net/cluster_connections.hpp"
 
 #include <caf/all.hpp>
 #include <caf/io/all.hpp>
 #include <caf/io/basp_broker.hpp>
-#include <caf/io/network/default_multiplexer.hpp>
-#include <caf/io/network/doorman_impl.hpp>
-#include <caf/io/network/scribe_impl.hpp>
 #include <spdlog/spdlog.h>
 
 #include <netdb.h>
@@ -23,7 +21,6 @@
 #include <iterator>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -49,14 +46,10 @@ namespace {
 
 constexpr std::chrono::milliseconds connect_patience{2000};
 constexpr int backlog = 64;
-/// CAF's handshake has so much time.
+/// CAF's handshake, and that of TLS before it, have so much time.
 constexpr std::chrono::seconds introduction_patience{5};
 
-// Of strangers, see connection_list.
-constexpr std::size_t most_strangers = 256;
-constexpr std::size_t most_of_a_stranger = 64UL << 10;  // bytes of a message; a handshake has few
-constexpr std::size_t most_of_a_member = 512UL << 20;
-constexpr std::chrono::seconds stranger_patience{10};
+/// At connections of strangers.
 constexpr std::chrono::seconds look_interval{1};
 
 /// A socket that is closed unless it is taken.
@@ -142,114 +135,6 @@ owned_socket listen_at(const host_port& where, unsigned give_up_after) {
   return owned_socket(-1);
 }
 
-// -- strangers ------------------------------------------------------------------------
-
-/// All connections. CAF makes room for whatever a header announces, up to 4 GiB, and waits for it
-/// for ever: those with whom there is no link yet may announce little, and not stay.
-class connection_list {
-public:
-  void add(const void* who, int socket, caf::io::connection_handle handle) {
-    const std::lock_guard guard(mutex_);
-    if (strangers_ >= most_strangers) ::shutdown(socket, SHUT_RDWR);
-    connections_[who] = {socket, handle, std::chrono::steady_clock::now()};
-    ++strangers_;
-  }
-  void remove(const void* who) {
-    const std::lock_guard guard(mutex_);
-    const auto found = connections_.find(who);
-    if (!found->second.is_trusted) --strangers_;
-    connections_.erase(found);
-  }
-  [[nodiscard]] bool is_trusted(const void* who) const {
-    const std::lock_guard guard(mutex_);
-    return connections_.at(who).is_trusted;
-  }
-  void trust(caf::io::connection_handle handle) {
-    const std::lock_guard guard(mutex_);
-    for (auto& [who, each] : connections_)
-      if (each.handle == handle && !std::exchange(each.is_trusted, true)) --strangers_;
-  }
-  void drop(caf::io::connection_handle handle) const {
-    const std::lock_guard guard(mutex_);
-    for (const auto& [who, each] : connections_)
-      if (each.handle == handle) ::shutdown(each.socket, SHUT_RDWR);
-  }
-  /// Ends the connections of strangers that have had their time. Returns how many.
-  [[nodiscard]] std::size_t close_old() const {
-    const std::lock_guard guard(mutex_);
-    const auto now = std::chrono::steady_clock::now();
-    std::size_t closed = 0;
-    for (const auto& [who, each] : connections_) {
-      if (each.is_trusted || now - each.since < stranger_patience) continue;
-      ::shutdown(each.socket, SHUT_RDWR);
-      ++closed;
-    }
-    return closed;
-  }
-
-private:
-  struct connection {
-    int socket = -1;
-    caf::io::connection_handle handle;
-    std::chrono::steady_clock::time_point since{};
-    bool is_trusted = false;
-  };
-  mutable std::mutex mutex_;
-  std::map<const void*, connection> connections_;
-  std::size_t strangers_ = 0;  ///< of them
-};
-using connection_list_ptr = std::shared_ptr<connection_list>;
-
-/// A connection of CAF's that reads no more at a time than it may.
-class bounded_scribe final : public caf::io::network::scribe_impl {
-public:
-  bounded_scribe(caf::io::network::default_multiplexer& multiplexer, int socket,
-                 connection_list_ptr connections)
-      : scribe_impl(multiplexer, socket), socket_(socket), connections_(std::move(connections)) {
-    connections_->add(this, socket_, hdl());
-  }
-  ~bounded_scribe() override { connections_->remove(this); }
-
-  void configure_read(caf::io::receive_policy::config wanted) override {
-    const std::size_t most = connections_->is_trusted(this) ? most_of_a_member : most_of_a_stranger;
-    if (wanted.second > most) {
-      spdlog::warn("event=stranger_refused peer={} reason=\"a message of {} bytes\"", addr(),
-                   wanted.second);
-      ::shutdown(socket_, SHUT_RDWR);  // the next read ends it
-      wanted = caf::io::receive_policy::exactly(1);
-    }
-    scribe_impl::configure_read(wanted);
-  }
-
-private:
-  const int socket_;
-  const connection_list_ptr connections_;
-};
-
-caf::io::network::default_multiplexer& multiplexer_of(caf::actor_system& system) {
-  return static_cast<caf::io::network::default_multiplexer&>(system.middleman().backend());
-}
-
-class bounded_doorman final : public caf::io::network::doorman_impl {
-public:
-  bounded_doorman(caf::io::network::default_multiplexer& multiplexer, int socket,
-                  connection_list_ptr connections)
-      : doorman_impl(multiplexer, socket), connections_(std::move(connections)) {}
-
-  bool new_connection() override {
-    if (detached()) return false;
-    auto& multiplexer = acceptor_.backend();
-    auto made =
-        caf::make_counted<bounded_scribe>(multiplexer, acceptor_.accepted_socket(), connections_);
-    const caf::io::connection_handle connection = made->hdl();
-    parent()->add_scribe(std::move(made));
-    return doorman::new_connection(&multiplexer, connection);
-  }
-
-private:
-  const connection_list_ptr connections_;
-};
-
 // -- connecting -----------------------------------------------------------------------
 
 /// The connector, with what those say who dial for it.
@@ -259,11 +144,11 @@ using dialing_connector = connector_handle::extend<caf::reacts_to<dialed>>;
 /// attempt, so that who does not answer keeps nobody waiting.
 class connector_actor final : public dialing_connector::base {
 public:
-  connector_actor(caf::actor_config& config, caf::actor broker, connection_list_ptr connections,
+  connector_actor(caf::actor_config& config, caf::actor broker, const cluster_transport& transport,
                   unsigned give_up_after)
       : dialing_connector::base(config),
         broker_(std::move(broker)),
-        connections_(std::move(connections)),
+        transport_(transport),
         give_up_after_(give_up_after) {
     delayed_send(this, look_interval, strangers_timer{});
   }
@@ -280,12 +165,11 @@ protected:
           trust_members();
         },
         [this](const drop_node& who) {
-          if (const auto handle = handle_of(who.node)) connections_->drop(*handle);
+          if (const auto handle = handle_of(who.node)) transport_.connections->drop(*handle);
         },
         [this](const strangers_timer& due) {
           trust_members();
-          if (const std::size_t closed = connections_->close_old(); closed != 0)
-            spdlog::warn("event=stranger_refused connections={} reason=\"no handshake\"", closed);
+          transport_.connections->close_old();
           delayed_send(this, look_interval, due);
         },
     };
@@ -298,7 +182,7 @@ protected:
 private:
   struct attempt {
     caf::typed_response_promise<node_reached> promise;
-    std::uint16_t port = 0;
+    host_port where;
   };
 
   caf::result<node_reached> connect(const connect_node& where) {
@@ -306,7 +190,7 @@ private:
     const auto* const target = std::get_if<host_port>(&parsed);
     if (target == nullptr)
       return caf::make_error(caf::sec::cannot_connect_to_node, std::get<std::string>(parsed));
-    attempt made{make_response_promise<node_reached>(), target->port};
+    attempt made{make_response_promise<node_reached>(), *target};
     const std::uint64_t number = ++last_attempt_;
     attempts_.emplace(number, made);
     system().spawn<caf::detached + caf::hidden>(
@@ -326,10 +210,9 @@ private:
       made.promise.deliver(caf::make_error(caf::sec::cannot_connect_to_node, outcome.why));
       return;
     }
-    caf::io::scribe_ptr connection =
-        caf::make_counted<bounded_scribe>(multiplexer_of(system()), outcome.socket, connections_);
-    request(broker_, introduction_patience, caf::connect_atom::value, std::move(connection),
-            made.port)
+    cluster_connection connection = make_connection(transport_, outcome.socket, tls_role::client);
+    request(broker_, introduction_patience, caf::connect_atom::value, std::move(connection.scribe),
+            made.where.port)
         .then(
             [made](const caf::node_id&, const caf::strong_actor_ptr& door,
                    const std::set<std::string>&) mutable {
@@ -339,7 +222,13 @@ private:
                 made.promise.deliver(caf::make_error(caf::sec::cannot_connect_to_node,
                                                      "there is no node behind that port"));
             },
-            [made](caf::error& why) mutable { made.promise.deliver(std::move(why)); });
+            [made, session = std::move(connection.session)](caf::error& why) mutable {
+              if (session != nullptr)
+                if (const std::string reason = session->failure(); !reason.empty())
+                  spdlog::warn("event=link_refused address={} reason=\"{}\"", to_string(made.where),
+                               reason);
+              made.promise.deliver(std::move(why));
+            });
   }
 
   /// CAF's connection to the process. Its table may be asked by any thread.
@@ -354,13 +243,13 @@ private:
   void trust_members() {
     for (auto at = members_.begin(); at != members_.end();) {
       const auto handle = handle_of(*at);
-      if (handle) connections_->trust(*handle);
+      if (handle) transport_.connections->trust(*handle);
       at = handle ? std::next(at) : members_.erase(at);
     }
   }
 
   caf::actor broker_;
-  const connection_list_ptr connections_;
+  const cluster_transport transport_;
   const unsigned give_up_after_;  ///< milliseconds
   std::uint64_t last_attempt_ = 0;
   std::map<std::uint64_t, attempt> attempts_;
@@ -379,6 +268,8 @@ opened_cluster_port open_cluster_port(caf::actor_system& system, const cluster_h
   // Twice as long as it takes a link to be given up.
   const auto give_up_after =
       static_cast<unsigned>((settings.heartbeat * settings.missed_heartbeats * 2).count());
+  tls_context_ptr tls;
+  if (!settings.tls.certificate.empty()) tls = std::make_shared<const tls_context>(settings.tls);
   // Anybody could make and find actors by them.
   system.registry().erase(caf::atom("SpawnServ"));
   system.registry().erase(caf::atom("ConfigServ"));
@@ -388,15 +279,18 @@ opened_cluster_port open_cluster_port(caf::actor_system& system, const cluster_h
   if (socket.get() < 0)
     throw std::runtime_error("cannot open the cluster port " + settings.listen + ": " +
                              std::strerror(errno));
-  const auto connections = std::make_shared<connection_list>();
-  caf::io::doorman_ptr doorman =
-      caf::make_counted<bounded_doorman>(multiplexer_of(system), socket.take(), connections);
+  const cluster_transport transport{
+      .multiplexer =
+          static_cast<caf::io::network::default_multiplexer&>(system.middleman().backend()),
+      .connections = std::make_shared<connection_list>(),
+      .tls = std::move(tls)};
+  caf::io::doorman_ptr doorman = make_doorman(transport, socket.take());
   const caf::actor broker =
       system.middleman().named_broker<caf::io::basp_broker>(caf::atom("BASP"));
   opened_cluster_port opened{.port = doorman->port()};
   caf::anon_send(broker, caf::publish_atom::value, std::move(doorman), opened.port,
                  caf::actor_cast<caf::strong_actor_ptr>(door), std::set<std::string>{});
-  opened.connector = system.spawn<connector_actor>(broker, connections, give_up_after);
+  opened.connector = system.spawn<connector_actor>(broker, transport, give_up_after);
   return opened;
 }
 

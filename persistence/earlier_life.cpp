@@ -1,6 +1,7 @@
 #include "persistence/earlier_life.hpp"
 
 #include "libbroker/topic.hpp"
+#include "persistence/member_list.hpp"
 #include "persistence/node_table.hpp"
 #include "persistence/retained_table.hpp"
 #include "persistence/session_table.hpp"
@@ -28,9 +29,13 @@ earlier_life load_earlier_life(database& store, std::uint32_t shards, const cloc
     found.nodes.push_back({std::make_shared<const kept_node>(std::move(node))});
   });
   found.marks = node_table(store).load_marks();
+  auto members = load_members(store);
+  const std::size_t lists_damaged = members ? 0 : 1;
+  if (members) found.members = *std::move(members);
   found.retained_messages = retained.messages;
   found.retained_expired = retained.expired;
-  found.damaged = retained.damaged + groups.damaged + sessions.damaged + nodes.damaged;
+  found.damaged =
+      retained.damaged + groups.damaged + sessions.damaged + nodes.damaged + lists_damaged;
   return found;
 }
 

@@ -20,6 +20,7 @@ struct earlier_life {
   std::vector<restore_session> sessions;
   std::vector<restore_node> nodes;
   std::unordered_map<std::uint64_t, origin_marks> marks;  ///< by home of the node
+  std::vector<member_record> members;                     ///< of the cluster, this node among them
 
   std::size_t retained_messages = 0;
   std::size_t retained_expired = 0;

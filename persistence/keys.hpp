@@ -35,6 +35,7 @@ inline constexpr std::string_view format = "Aformat";
 inline constexpr std::string_view partitions = "Apartitions";
 inline constexpr std::string_view commits = "Acommits";
 inline constexpr std::string_view node = "Anode";
+inline constexpr std::string_view members = "Amembers";
 inline constexpr std::string_view ceiling = "Aceiling";
 inline constexpr std::string_view next_topic = "Anext-topic";
 inline constexpr std::string_view declared_streams = "Astreams";

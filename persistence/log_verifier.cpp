@@ -4,6 +4,7 @@
 #include "persistence/keys.hpp"
 #include "persistence/log_record.hpp"
 #include "persistence/log_streams.hpp"
+#include "persistence/member_list.hpp"
 #include "persistence/node_table.hpp"
 #include "persistence/session_table.hpp"
 #include "persistence/share_table.hpp"
@@ -32,6 +33,7 @@ public:
 
   storage_result<verify_figures> run() {
     if (auto failed = take_limits()) return *failed;
+    if (auto failed = check_members()) return *failed;
     for (const auto& [table, check] : tables())
       if (auto walked = look_at(table, check); !walked) return walked.error();
     check_figures();
@@ -270,6 +272,17 @@ private:
   void check_node(std::string_view key, std::string_view value, const store_scan&) {
     if (!is_whole_node_part(key, value))
       fail("what is kept of the node {} is damaged", keys::parse_node(key).name);
+  }
+
+  std::optional<storage_error> check_members() {
+    const auto scan = snapshot_.scan();
+    if (!scan) return scan.error();
+    const auto kept = scan->get(keys::members);
+    if (!kept)
+      fail("the list of members cannot be read: {}", kept.error().what);
+    else if (*kept && !is_whole_member_list(**kept))
+      fail("the list of members is damaged");
+    return std::nullopt;
   }
 
   void check_mark(std::string_view key, std::string_view value, const store_scan&) {

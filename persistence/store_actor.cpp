@@ -1,6 +1,7 @@
 #include "persistence/store_actor.hpp"
 
 #include "libbroker/topic.hpp"
+#include "persistence/member_list.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -52,6 +53,7 @@ store_actor::behavior_type store_actor::make_behavior() {
       [this](write_session& request) { write(request); },
       [this](keep_share& request) { write(request); },
       [this](write_node& request) { write(request); },
+      [this](const write_members& request) { write(request); },
       [this](const trim& request) { remove_passed(request); },
       [this](const unneeded_found& found) { remove_unneeded(found); },
       [this](const sync_now&) {
@@ -160,6 +162,12 @@ void store_actor::write(write_node& request) {
   note(settings_.durability);
   nodes_.apply(request.change);
   if (request.reply_to) node_answers_.push_back({std::move(request.reply_to), {request.ticket}});
+  commit_soon();
+}
+
+void store_actor::write(const write_members& request) {
+  note(settings_.durability);
+  keep_members(store_, request.all);
   commit_soon();
 }
 

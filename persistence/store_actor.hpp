@@ -44,6 +44,7 @@ private:
   void write(keep_share& request);
   void write(write_node& request);
   [[nodiscard]] bool is_refused(const append::block& each) const;
+  void write(const write_members& request);
   void commit_soon();
   void commit();
   void remove_passed(const trim& request);

@@ -43,6 +43,7 @@ LAWS = {
 ONLY_IN = {
     r"toml": {"libbroker/config/load_toml.cpp"},
     r"sodium\.h$": {"libbroker/cluster/link_crypto.cpp"},
+    r"openssl/": {"net/tls_context.cpp", "net/tls_session.cpp"},
     r"xxhash\.h$": {"libbroker/topic.cpp", "libbroker/text_hash.cpp", "persistence/log_record.cpp",
                     "libbroker/cluster/rendezvous.cpp"},
 }

@@ -152,18 +152,22 @@ struct cluster_timer {};
 struct enter_cluster {
   std::string address;
   connector_handle connector;
+  std::vector<member_record> remembered;  ///< members of an earlier life
 };
 /// `troupectl cluster`: what is said there.
 struct cluster_command {
   enum class verb : std::uint8_t {
     status,
     join,
-    leave
+    leave,
+    forget
   };
   verb what = verb::status;
   std::string address;  ///< of `join`
+  std::string name;     ///< of `forget`
 };
 struct cluster_status {
+  std::string refusal;  ///< why what was said was not done; empty: it was
   std::vector<membership::view> members;
   std::vector<peer_description> peers;
 };

@@ -60,6 +60,12 @@ struct write_node {
   std::uint64_t ticket = 0;
 };
 
+/// Who the members of the cluster are, to be written in place of who they were. Nobody waits for
+/// it.
+struct write_members {
+  std::vector<member_record> all;
+};
+
 /// To itself: a sync is due.
 struct sync_now {};
 
@@ -85,7 +91,7 @@ using store_handle = caf::typed_actor<
     // Share groups.
     caf::reacts_to<keep_share>,
     // Other nodes.
-    caf::reacts_to<write_node>,
+    caf::reacts_to<write_node>, caf::reacts_to<write_members>,
     // Remove what nobody needs.
     caf::reacts_to<trim>,
     // Remove more of that, which was searched for.
@@ -147,6 +153,7 @@ TROUPE_LOCAL_MESSAGE(log_grown)
 TROUPE_LOCAL_MESSAGE(end_long_waits)
 TROUPE_LOCAL_MESSAGE(find_replay)
 TROUPE_LOCAL_MESSAGE(keep_share)
+TROUPE_LOCAL_MESSAGE(write_members)
 TROUPE_LOCAL_MESSAGE(write_node)
 TROUPE_LOCAL_MESSAGE(write_session)
 TROUPE_LOCAL_MESSAGE(keep_retained)

@@ -91,8 +91,6 @@ std::string secret_of(const cluster_config& settings) {
 broker::broker(const config& settings) {
   node_.settings = settings;
   configure(system_config_, settings);
-  if (!settings.cluster.tls.certificate.empty())
-    throw std::runtime_error("[cluster.tls] cannot be used yet: set cluster.secret");
   cluster_key key{};
   if (!settings.cluster.listen.empty()) {
     load_cluster_modules(system_config_);
@@ -155,7 +153,8 @@ void broker::enter() {
   if (reached.port == 0) reached.port = opened.port;
   cluster_address_ = to_string(reached);
   spdlog::info("event=cluster_entered node={} address={}", node_.identity.name, cluster_address_);
-  caf::anon_send(node_.cluster, enter_cluster{cluster_address_, connector_});
+  caf::anon_send(node_.cluster,
+                 enter_cluster{cluster_address_, connector_, std::move(remembered_)});
 }
 
 void broker::spawn_actors(const cluster_key& key) {
@@ -204,6 +203,7 @@ void broker::restore() {
     caf::anon_send(directory, std::move(each));
   }
   node_.earlier_marks = std::move(earlier.marks);
+  remembered_ = std::move(earlier.members);
   if (node_.cluster) {
     caf::scoped_actor self(*system_);
     for (const restore_node& each : earlier.nodes)

@@ -62,6 +62,7 @@ private:
   std::unique_ptr<caf::actor_system> system_;
   std::vector<caf::execution_unit*> homes_;   ///< the workers
   std::vector<handshake_handle> handshakes_;  ///< by worker
+  std::vector<member_record> remembered_;     ///< of the cluster, until it is entered
   std::string cluster_address_;
   connector_handle connector_;  ///< null: this node is alone
   inspector_handle inspector_;

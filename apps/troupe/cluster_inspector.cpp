@@ -43,6 +43,11 @@ result<cluster_command, std::string> parse(const nlohmann::json& request) {
   const std::string name = text(request, "command").substr(family.size());
   if (name == "status") return cluster_command{};
   if (name == "leave") return cluster_command{.what = verb::leave};
+  if (name == "forget") {
+    cluster_command forget{.what = verb::forget, .name = text(request, "name")};
+    if (!is_node_name(forget.name)) return std::string("that is no name of a node");
+    return forget;
+  }
   if (name != "join") return std::string("there is no such command");
   cluster_command join{.what = verb::join, .address = text(request, "address")};
   if (join.address.empty()) return join;
@@ -110,6 +115,7 @@ void cluster_inspector::answer(const nlohmann::json& request, line_sink& to) con
   // The links that a node leaves end behind that answer.
   if (status && command->what == verb::leave) status = ask(self, cluster_, {});
   if (!status) return fail(status.error());
+  if (!status->refusal.empty()) return fail(command->name + ": " + status->refusal);
   const auto now = std::chrono::floor<std::chrono::milliseconds>(system_.clock().now());
   const auto wall = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
   to.put(to_text(to_json(*status, {.monotonic = now, .wall = wall})));

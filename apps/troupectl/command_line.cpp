@@ -27,6 +27,7 @@ struct arguments {
   std::optional<std::uint64_t> limit;
   std::string target;
   std::string address;
+  std::string name;
 };
 
 /// Adds a group of commands for a data directory, one of which is to be given.
@@ -121,6 +122,7 @@ void add_cluster_commands(CLI::App& app, arguments& given, command_line& outcome
     added->callback([&outcome, &given, request = "cluster " + std::string(name)] {
       json_object asked{{"command", request}};
       if (!given.address.empty()) asked["address"] = given.address;
+      if (!given.name.empty()) asked["name"] = given.name;
       outcome.request = to_text(asked);
       outcome.needs_broker = true;
       if (!given.json) outcome.show = presentation::cluster;
@@ -133,6 +135,9 @@ void add_cluster_commands(CLI::App& app, arguments& given, command_line& outcome
                    "Of a node's cluster port, as host:port; tried beside cluster.seeds until the "
                    "broker ends");
   command("leave", "End all links, and have none until it joins or is started again");
+  command("forget", "Take a node that is dead and will not come back out of the cluster")
+      ->add_option("NAME", given.name, "Of the node")
+      ->required();
 }
 
 }  // namespace

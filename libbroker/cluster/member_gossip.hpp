@@ -12,7 +12,7 @@
 
 namespace troupe {
 
-/// What is known of one member. Only the member itself changes it.
+/// What is known of one member. Only the member itself changes it, but for `left` when it is dead.
 struct member_record {
   node_identity node;
   std::string address;        ///< "host:port" where others reach its cluster port; empty: unknown

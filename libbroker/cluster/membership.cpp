@@ -68,8 +68,8 @@ void membership::link_up(const node_identity& peer, std::string_view address,
     settle(now, effects);
     return;
   }
-  const auto seed = seeds_.find(dialed);
-  if (seed != seeds_.end()) seed->second = peer.name;
+  for (const std::string_view met : {dialed, address})
+    if (const auto seed = seeds_.find(met); seed != seeds_.end()) seed->second = peer.name;
   if (address.size() > max_address_size) address = {};
 
   const auto found = members_.find(peer.name);
@@ -123,7 +123,8 @@ void membership::seed_is_self(std::string_view address) {
 // -- what people want
 
 void membership::join(std::string_view address, time_point now, membership_effects& effects) {
-  if (!address.empty()) seeds_.try_emplace(std::string(address));
+  // Whoever was there before: it is to be tried.
+  if (!address.empty()) seeds_.insert_or_assign(std::string(address), std::string());
   if (self_.left) {
     set_left(false, effects);
     for (auto& [name, known] : members_)  // it was this node that was away
@@ -136,6 +137,23 @@ void membership::join(std::string_view address, time_point now, membership_effec
 void membership::leave(time_point now, membership_effects& effects) {
   if (!self_.left) set_left(true, effects);
   settle(now, effects);
+}
+
+std::string_view membership::forget(std::string_view name, time_point now,
+                                    membership_effects& effects) {
+  if (name == self_.node.name) return "that is the node that is asked, which can leave";
+  const auto found = members_.find(name);
+  if (found == members_.end() || found->second.forgotten) return "no member has that name";
+  member& known = found->second;
+  if (known.record.left) return {};
+  if (known.up) return "it is linked with this node or another one, and can leave by itself";
+  if (!known.dead) return "it is not dead yet: its links were there a moment ago";
+  member_record next = known.record;
+  next.left = true;
+  next.version = std::min(next.version + 1, max_member_version);
+  change(known, std::move(next), effects);
+  settle(now, effects);
+  return {};
 }
 
 void membership::set_left(bool left, membership_effects& effects) {
@@ -209,8 +227,9 @@ bool membership::supersedes(const gossiped_member& heard, const member& known) c
     return heard.linked ||
            std::tie(next.version, next.node.home) > std::tie(old.version, old.node.home);
   }
-  // A restart that others noticed first: the link will go down.
-  if (known.linked && next.node.incarnation != old.node.incarnation) return false;
+  // A restart that others noticed first: the link will go down. And who has a link says itself that
+  // it leaves; others may have taken it for dead, and forgotten it.
+  if (known.linked && (next.node.incarnation != old.node.incarnation || next.left)) return false;
   // Left and address decide only between records that were not made by the member.
   return std::tie(next.node.incarnation, next.version, next.left, next.address) >
          std::tie(old.node.incarnation, old.version, old.left, old.address);
@@ -405,10 +424,11 @@ connect_plan::targets membership::targets() const {
     if (found != members_.end() && !found->second.forgotten) {
       at->second.wanted |= !found->second.linked && !found->second.record.left;
       at->second.is_second = name < self_.node.name;
-    } else if (is_unknown) {
+    } else {
+      // Nobody has been met there, even if others say who was there and has left.
       at->second.wanted = true;
-      // Who is there is not known: as long as addresses are written alike, they do for names.
-      at->second.is_second = address < self_.address;
+      // As long as addresses are written alike, they do for names.
+      if (is_unknown) at->second.is_second = address < self_.address;
     }
   }
   for (const auto& [name, known] : members_) {

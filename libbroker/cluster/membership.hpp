@@ -89,6 +89,11 @@ public:
   /// and nobody is missed. Those that are up the caller ends when it has no more use for them.
   void leave(time_point now, membership_effects& effects);
 
+  /// Takes a member that is dead out of the cluster: for all nodes it has left, and should it come
+  /// back it joins again. Returns why not, one phrase for a person; empty: it is done, or was.
+  [[nodiscard]] std::string_view forget(std::string_view name, time_point now,
+                                        membership_effects& effects);
+
   // -- time
 
   /// Does what is due at `now`; see `deadline`.

@@ -24,6 +24,7 @@ struct disk {
             [this](const write_session& request) { written.push_back(request); },
             [](const keep_share&) {},
             [](const write_node&) {},
+            [](const write_members&) {},
             [](const trim&) {},
             [](const unneeded_found&) {},
             [](const sync_now&) {},

@@ -2,12 +2,14 @@
 """What a hop between two nodes gives and costs: `troupe-bench` with its subscribers at the publishers' node and at
 another one, in turns; and how soon many filters of one node are known at the other. Prints a table of medians.
 
-    tests/bench/cluster.py [--rounds 3] [--seconds 3] [--filters 100000]
+    tests/bench/cluster.py [--rounds 3] [--seconds 3] [--filters 100000] [--tls]
 
-Both brokers run with one worker. The load generator has core 1; broker a core 0, broker b both.
+Both brokers run with one worker. The load generator has core 1; broker a core 0, broker b both. With --tls a second pair,
+which has certificates, takes its turn.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -15,11 +17,16 @@ import socket
 import statistics
 import struct
 import subprocess
+import sys
+import tempfile
 import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = ROOT / "build/release/bin"
+sys.path.insert(1, str(ROOT / "tests/cluster"))
+
+import certificates
 
 
 def free_port():
@@ -29,7 +36,10 @@ def free_port():
 
 
 class pair:
-    """Two linked nodes."""
+    """Two linked nodes. `authority`: of their certificates; None: plain TCP."""
+
+    def __init__(self, authority=None):
+        self.authority = authority
 
     def __enter__(self):
         seed = free_port()
@@ -47,7 +57,8 @@ class pair:
 
     def _start(self, name, cores, port, cluster_port, seed):
         command = ["taskset", "-c", cores, BIN / "troupe", "-l", f"tcp://127.0.0.1:{port}"]
-        for option in ("scheduler.workers=1", f"node.name={name}", f"cluster.listen=127.0.0.1:{cluster_port}",
+        tls = self.authority.options(name) if self.authority else []
+        for option in (*tls, "scheduler.workers=1", f"node.name={name}", f"cluster.listen=127.0.0.1:{cluster_port}",
                        f"cluster.seeds=127.0.0.1:{seed}", "cluster.secret=benchmark-secret",
                        "limits.max-subscriptions-per-session=0"):
             command += ["--set", option]
@@ -60,7 +71,7 @@ class pair:
             process.wait(10)
 
 
-def load(nodes, is_remote, *arguments):
+def load(nodes, is_remote, arguments):
     command = ["taskset", "-c", "1", BIN / "troupe-bench", *arguments, "--json", "--quiet", "--port", str(nodes.ports[0])]
     if is_remote:
         command += ["--subscriber-port", str(nodes.ports[1])]
@@ -115,32 +126,38 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--filters", type=int, default=100000)
+    parser.add_argument("--tls", action="store_true")
     wanted = parser.parse_args()
     rows = {f"50 pairs, QoS {qos}, messages/s": ("delivered_per_second", ("pairs", "--qos", str(qos))) for qos in (0, 1, 2)}
     rows["5,000 msg/s, QoS 0: latency p50, µs"] = ("p50", ("latency", "--rate", "5000"))
     rows["… p99, µs"] = ("p99", None)
-    figures = {(name, is_remote): [] for name in rows for is_remote in (False, True)}
     filters = []
-    with pair() as nodes:
+    with contextlib.ExitStack() as ending:
+        nodes = ending.enter_context(pair())
+        ways = {"one node": (nodes, False), "from a to b": (nodes, True)}
+        if wanted.tls:
+            authority = certificates.authority(ending.enter_context(tempfile.TemporaryDirectory()))
+            ways["from a to b, TLS"] = (ending.enter_context(pair(authority)), True)
+        figures = {(name, way): [] for name in rows for way in ways}
         for _ in range(wanted.rounds):
-            for is_remote in (False, True):
+            for way, (where, is_remote) in ways.items():
                 for name, (_, arguments) in rows.items():
                     if arguments is not None:
-                        done = load(nodes, is_remote, *arguments, "--duration", str(wanted.seconds))
+                        done = load(where, is_remote, (*arguments, "--duration", str(wanted.seconds)))
                         if done["lost"] or done["duplicates"] or done["out_of_order"]:
                             raise RuntimeError(f"{name}: {done}")
                     kind = rows[name][0]
                     value = done[kind] if kind in done else done["latency_us"][kind]
-                    figures[name, is_remote].append(value)
+                    figures[name, way].append(value)
             filters.append(time_of_filters(nodes, wanted.filters))
             time.sleep(0.5)
     print(f"{os.cpu_count()} cores, medians of {wanted.rounds} interleaved rounds of {wanted.seconds:g} s\n")
-    print("| | one node | from a to b |")
-    print("|---|---|---|")
+    print("| |" + "".join(f" {way} |" for way in ways))
+    print("|---|" + "---|" * len(ways))
     for name in rows:
-        here, there = (statistics.median(figures[name, is_remote]) for is_remote in (False, True))
-        print(f"| {name} | {here:,.0f} | {there:,.0f} |")
-    print(f"| {wanted.filters:,} filters subscribed at a, acknowledged and known at b, s | | {statistics.median(filters):.2f} |")
+        print(f"| {name} |" + "".join(f" {statistics.median(figures[name, way]):,.0f} |" for way in ways))
+    print(f"| {wanted.filters:,} filters subscribed at a, acknowledged and known at b, s | | {statistics.median(filters):.2f} |"
+          + " |" * (len(ways) - 2))
 
 
 if __name__ == "__main__":

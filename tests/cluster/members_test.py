@@ -4,6 +4,7 @@ import threading
 
 from clients import traffic
 from cluster_case import cluster_test, long, until
+from node import steady_port
 
 
 class joining(cluster_test):
@@ -38,6 +39,24 @@ class joining(cluster_test):
         self.make("ab", start=False)
         self.cluster["a"].seeds.insert(0, "no-such-host.invalid:1")
         self.cluster.start()
+
+    def test_nodes_whose_seeds_are_all_away_find_each_other_after_a_restart(self):
+        self.make("abcd", data=True, seeds={"b": "a", "c": "a", "d": "a"})
+        for stop in ("kill", "terminate"):
+            for one in self.cluster:
+                getattr(one, stop)()
+            self.cluster.start("b", "c", "d")
+            self.cluster["a"].start()  # and it has no seeds at all
+            self.cluster.wait_for_links()
+
+    def test_node_that_has_moved_is_found_by_those_who_remember_it_elsewhere(self):
+        self.make("ab", data=True, seeds={"b": "a"})
+        for one in self.cluster:
+            one.terminate()
+        moved = self.cluster["a"]
+        moved.address = f"127.0.0.1:{steady_port()}"
+        self.cluster["b"].seeds.clear()
+        self.cluster.start("b", "a")
 
     def test_later_node_learns_all_routes_with_the_link(self):
         self.make("abc", start=False)

@@ -226,6 +226,86 @@ class leaving_and_joining(troupectl_base):
         self.quiet(*subscribers)
 
 
+class forgetting(troupectl_base):
+    seconds = 10
+
+    def make_with_a_dead_node(self):
+        """c is dead, and a has messages for a session that it has. Returns their number."""
+        self.make("abc", data=True, options=("cluster.dead-after=1s", "store.trim-interval=1s"))
+        self.client("c", "lasting", session_expiry=300).subscribe((self.name("t"), 1)).disconnect()
+        publisher = self.client("a")
+        publisher.publish(self.name("t"), b"early", 1)
+        until(lambda: self.member("a", "c")["link"]["unhandled_bytes"] == 0, 10, "c has it")
+        self.cluster["c"].kill()
+        self.wait_for_states("a", a="self", b="linked", c="dead")
+        self.wait_for_states("b", a="linked", b="self", c="dead")
+        publisher.finish(publisher.publish_numbers(self.name("t"), range(20), 1))
+
+    def kept_messages(self, node):
+        done = subprocess.run([TROUPECTL, "log", "status", "--json", "--data-dir", "data"], capture_output=True, text=True,
+                              cwd=self.cluster[node].directory, timeout=TIMEOUT, check=True)
+        return json.loads(done.stdout)["messages"]
+
+    def test_dead_node_is_taken_out_on_all_nodes_and_nothing_is_kept_for_it_any_more(self):
+        self.make_with_a_dead_node()
+        self.assertGreaterEqual(self.kept_messages("a"), 20)
+        mark = self.cluster["b"].mark()
+        forgotten = self.status("a", "forget", "c")
+        self.assertEqual({one["name"]: one["state"] for one in forgotten["members"]},
+                         {"a": "self", "b": "linked", "c": "left"})
+        self.cluster["a"].says("event=node_forgotten node=c")
+        self.cluster["b"].says("event=node_left node=c", mark)
+        self.wait_for_states("b", a="linked", b="self", c="left")
+        until(lambda: self.kept_messages("a") == 0, TIMEOUT, lambda: f"a has {self.kept_messages('a')} messages still")
+        self.ask("b", "forget", "c")  # it is already
+        for one in "ab":
+            self.cluster[one].kill()
+        self.cluster.start("a", "b")
+        self.wait_for_states("a", a="self", b="linked", c="left")
+        self.wait_for_states("b", a="linked", b="self", c="left")
+
+    def test_node_that_was_forgotten_comes_back_as_a_newcomer_with_what_it_has_itself(self):
+        self.make_with_a_dead_node()
+        self.ask("b", "forget", "c")
+        self.wait_for_states("a", a="self", b="linked", c="left")
+        marks = {name: self.cluster[name].mark() for name in "ab"}
+        self.cluster.start("c")
+        for name, mark in marks.items():
+            self.cluster[name].says("event=node_joined node=c", mark)
+        self.wait_for_states("a", a="self", b="linked", c="linked")
+        self.wait_for_states("c", a="linked", b="linked", c="self")
+        back = self.client("c", "lasting", clean=False, session_expiry=300)
+        probe = self.client("c").subscribe(self.name("probe"))
+        publisher = self.client("a")
+        self.wait_for_route(publisher, probe, self.name("probe"))
+        publisher.publish(self.name("t"), b"late", 1)
+        until(lambda: b"late" in back.payloads(), TIMEOUT, "what comes now")
+        self.assertEqual(back.payloads(), [b"early", b"late"])
+        self.check_traffic("abc")
+
+    def test_node_that_was_only_cut_off_joins_again_in_the_same_life(self):
+        self.make("abc", data=True, options=("cluster.dead-after=1s", "cluster.missed-heartbeats=2"))
+        self.cluster["c"].pause()
+        self.wait_for_states("a", a="self", b="linked", c="dead")
+        self.ask("a", "forget", "c")
+        self.wait_for_states("b", a="linked", b="self", c="left")
+        self.cluster["c"].resume()
+        for one in "ab":
+            until(lambda: self.states(one)["c"] == "linked", TIMEOUT, lambda: f"c is a member at {one}: {self.states(one)}")
+        self.check_traffic("abc")
+
+    def test_who_cannot_be_forgotten_is_told_in_a_sentence(self):
+        self.make("abc", data=True)
+        self.assertIn("a: that is the node that is asked", self.fails("a", "forget", "a"))
+        self.assertIn("b: it is linked with this node or another one", self.fails("a", "forget", "b"))
+        self.assertIn("x: no member has that name", self.fails("a", "forget", "x"))
+        self.assertIn("that is no name of a node", self.fails("a", "forget", "x y"))
+        self.assertEqual(self.run_cluster("a", "forget").returncode, 2)
+        self.cluster["c"].kill()
+        self.wait_for_states("a", a="self", b="linked", c="unlinked")
+        self.assertIn("c: it is not dead yet", self.fails("a", "forget", "c"))
+
+
 class figures(troupectl_base):
     def test_sys_topics_tell_of_the_cluster(self):
         self.make("abc", data=True, options=("sys.interval=1s",))

@@ -1,6 +1,8 @@
 #include "persistence/log_verifier.hpp"
 
 #include "persistence/big_endian.hpp"
+#include "persistence/keys.hpp"
+#include "persistence/member_list.hpp"
 #include "persistence/retained_table.hpp"
 #include "persistence/session_table.hpp"
 #include "tests/persistence/filled_store.hpp"
@@ -243,6 +245,14 @@ BOOST_AUTO_TEST_CASE(cleared_topics_are_counted_and_have_a_stamp) {
   retained_table(*kept.store).keep(*bare, 0, {});
   BOOST_TEST_REQUIRE(kept.store->commit(true).has_value());
   BOOST_TEST(problems() == "nothing says when cleared was cleared\n");
+}
+
+BOOST_AUTO_TEST_CASE(list_of_members_that_cannot_be_read_is_told) {
+  keep_members(*kept.store, std::vector<member_record>{{{"a", 1, 1}, "a:1", 1, false}});
+  kept.commit();
+  BOOST_TEST(problems() == "");
+  put(std::string(keys::members), value(std::string(keys::members)).substr(1));
+  BOOST_TEST(problems() == "the list of members is damaged\n");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -115,6 +115,13 @@ public:
       addresses_.push_back("m" + std::to_string(machines_) + ":1");
       kept_.emplace_back();
       start(machines_++);
+    } else if (what < 97 && machine == 0) {  // it takes a node for one that will not come back
+      const auto known = there->state->members();
+      const auto& other = known[pick(static_cast<int>(known.size()))];
+      const bool may = other.state == member_state::dead || other.state == member_state::left;
+      BOOST_TEST_REQUIRE(there->state->forget(other.record.node.name, now_, effects_).empty() ==
+                         may);
+      carry_out(*there);
     }
   }
 

@@ -493,6 +493,104 @@ BOOST_AUTO_TEST_CASE(who_is_forgotten_comes_back_only_with_a_link) {
   BOOST_TEST(one.state.find("b")->record.version == 3U);
 }
 
+BOOST_AUTO_TEST_CASE(who_is_dead_can_be_forgotten_and_is_for_all_who_left) {
+  node one(id("a"), {}, {{id("b"), "b:1", 3, false}});
+  one.up(id("c"));
+  one.at(10s);
+  BOOST_TEST(one.state_of("b") == member_state::dead);
+  one.events();
+  one.connects();
+  one.effects.clear();
+  BOOST_TEST(one.state.forget("b", one.now, one.effects) == "");
+  BOOST_TEST(one.events() == (events{{kind::left, id("b")}}));
+  BOOST_TEST(one.effects.records_changed);
+  BOOST_TEST(one.state_of("b") == member_state::left);
+  BOOST_TEST((one.told()[1].record == member_record{id("b"), "b:1", 4, true}));
+  one.effects.clear();
+  BOOST_TEST(one.state.forget("b", one.now, one.effects) == "");  // it is already
+  BOOST_TEST(one.events() == events{});
+
+  node other(id("c"), {}, {{id("b"), "b:1", 3, false}});
+  other.up(id("a"));
+  other.at(10s);
+  other.events();
+  other.hear(id("a"), {told_of(id("b"), false, 4, true)});
+  BOOST_TEST(other.events() == (events{{kind::left, id("b")}}));
+}
+
+BOOST_AUTO_TEST_CASE(who_was_forgotten_joins_again_in_the_same_life_and_in_the_next) {
+  for (const std::uint64_t incarnation : {1, 2}) {
+    node one(id("a"), {}, {{id("b"), "b:1", 3, false}});
+    one.at(10s);
+    BOOST_TEST(one.state.forget("b", one.now, one.effects) == "");
+    one.events();
+    const node_identity back = id("b", 1, incarnation);
+    BOOST_TEST(one.state.admit(back) == admission::ok);
+    one.up(back);
+    one.hear(back, {told_of(back, false, 3)});
+    BOOST_TEST(std::ranges::count(one.events(), kind::joined, &member_event::what) == 1);
+    BOOST_TEST(one.state_of("b") == member_state::linked);
+
+    node returned(back, {}, {{back, "b:1", 2, false}});  // with what it knew
+    returned.up(id("a"));
+    returned.hear(id("a"), {told_of(back, true, 4, true)});
+    BOOST_TEST(returned.state.self().version == 5U);
+    BOOST_TEST(!returned.state.self().left);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(two_that_forgot_each_other_come_together_when_one_joins_the_other) {
+  node one(id("a"), {"b:1"}, {{id("b"), "b:1", 3, false}});
+  one.at(0ms);
+  one.up(id("b"), "b:1");
+  one.down(id("b"));
+  one.at(20s);
+  BOOST_TEST(one.state.forget("b", one.now, one.effects) == "");
+  one.state.connect_failed("b:1", one.now, one.effects);
+  one.effects.clear();
+  one.at(60s);
+  BOOST_TEST(one.connects() == texts{});
+  one.state.join("b:1", one.now, one.effects);
+  one.at(62s);
+  BOOST_TEST(one.connects() == texts{"b:1"});
+  one.up(id("b"), "b:1");
+  one.hear(id("b"), {told_of(id("b"), false, 3)});
+  BOOST_TEST(one.state_of("b") == member_state::linked);
+
+  node restarted(id("a"), {"b:1"}, {{id("b"), "b:1", 4, true}});
+  restarted.at(0ms);
+  BOOST_TEST(restarted.connects() == texts{"b:1"});
+}
+
+BOOST_AUTO_TEST_CASE(who_is_not_dead_is_not_forgotten) {
+  node one(id("a"), {}, {{id("d"), "d:1", 3, false}});
+  one.up(id("b"));
+  one.hear(id("b"), {told_of(id("c"), true)});
+  one.at(9'999ms);
+  one.events();
+  one.effects.clear();
+  for (const char* const each : {"a", "b", "c", "d", "e"})
+    BOOST_TEST(one.state.forget(each, one.now, one.effects) != "", each);
+  BOOST_TEST(one.events() == events{});
+  BOOST_TEST(!one.effects.records_changed);
+  one.at(10s);
+  BOOST_TEST(one.state.forget("d", one.now, one.effects) == "");
+}
+
+BOOST_AUTO_TEST_CASE(who_is_linked_has_not_left_by_what_others_say) {
+  node one(id("a"));
+  one.up(id("b"));
+  one.up(id("c"));
+  one.events();
+  one.effects.clear();
+  one.hear(id("b"), {told_of(id("c"), false, 2, true)});
+  BOOST_TEST(one.events() == events{});
+  BOOST_TEST(one.state_of("c") == member_state::linked);
+  BOOST_TEST((one.told()[2].record == member_record{id("c"), "c:1", 2, false}));  // it hears of it
+  one.hear(id("c"), {told_of(id("c"), false, 2, true)});
+  BOOST_TEST(one.events() == (events{{kind::left, id("c")}}));
+}
+
 BOOST_AUTO_TEST_CASE(there_are_not_more_members_than_can_be_told) {
   node one(id("a"));
   one.up(id("b"));

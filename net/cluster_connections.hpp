@@ -1,0 +1,79 @@
+#pragma once
+
+#include "net/tls_session.hpp"
+
+#include <caf/io/connection_handle.hpp>
+#include <caf/io/doorman.hpp>
+#include <caf/io/network/default_multiplexer.hpp>
+#include <caf/io/scribe.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+/// The connections between nodes, as CAF has them, and what strangers may do with them.
+namespace troupe {
+
+/// All of them. CAF makes room for whatever a header announces, up to 4 GiB, and waits for it for
+/// ever: those with whom there is no link yet may announce little, and not stay. For any thread.
+class connection_list {
+public:
+  /// One more; closed at once if there are too many strangers. `session`: null for plain TCP.
+  void add(const void* who, int socket, const caf::io::scribe& connection,
+           std::shared_ptr<const tls_session> session, tls_role role);
+  void remove(const void* who);
+  [[nodiscard]] bool is_trusted(const void* who) const;
+  void trust(caf::io::connection_handle handle);
+  void drop(caf::io::connection_handle handle) const;
+
+  /// Ends the connections of strangers that have had their time. Logs who was refused since the
+  /// last time: one line for a reason, however many there are.
+  void close_old();
+
+private:
+  struct connection {
+    int socket = -1;
+    caf::io::connection_handle handle;
+    std::string peer;
+    std::shared_ptr<const tls_session> session;
+    tls_role role{};
+    std::chrono::steady_clock::time_point since{};
+    bool is_trusted = false;
+  };
+  struct refusal {
+    std::size_t connections = 0;
+    std::string peer;  ///< the last one
+  };
+
+  void note(const std::string& reason, const connection& refused);
+
+  mutable std::mutex mutex_;
+  std::map<const void*, connection> connections_;
+  std::size_t strangers_ = 0;                ///< of them
+  std::map<std::string, refusal> refusals_;  ///< by reason, of which OpenSSL knows some dozens
+};
+
+/// What connections are made of.
+struct cluster_transport {
+  caf::io::network::default_multiplexer& multiplexer;
+  std::shared_ptr<connection_list> connections;
+  tls_context_ptr tls;  ///< null: plain TCP
+};
+
+/// A connection for CAF's broker.
+struct cluster_connection {
+  caf::io::scribe_ptr scribe;
+  std::shared_ptr<const tls_session> session;  ///< null as `cluster_transport::tls`
+};
+
+/// Takes the socket, which is connected.
+[[nodiscard]] cluster_connection make_connection(const cluster_transport& transport, int socket,
+                                                 tls_role role);
+
+/// Takes the socket, which listens, and accepts from it.
+[[nodiscard]] caf::io::doorman_ptr make_doorman(const cluster_transport& transport, int socket);
+
+}  // namespace troupe
