@@ -35,8 +35,8 @@ peer_actor::peer_actor(caf::actor_config& config, const node_context& house, std
       number_(++house.last_session_number),
       flow_(std::make_shared<session_flow>("node:" + name_)),
       link_(make_stream_number(), settings_of(house.settings.cluster)),
-      inbound_(static_cast<std::uint32_t>(house.shards.size())),
       retained_(retained_settings(house, name_)),
+      inbound_(static_cast<std::uint32_t>(house.shards.size())),
       builders_(house.shards.size()) {}
 
 peer_actor::behavior_type peer_actor::make_behavior() {
