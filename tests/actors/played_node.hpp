@@ -174,9 +174,10 @@ private:
       const auto kind = static_cast<record_kind>(in.number());
       const std::string_view content = in.text();
       if (kind == record_kind::routes_installed) confirmed = wire_reader(content).number();
-      if (kind == record_kind::routes)
-        for (const route_change& each : decode_routes(content)->changes)
-          routes.push_back(each);
+      if (kind == record_kind::routes) {
+        const auto record = decode_routes(content);
+        routes.insert(routes.end(), record->changes.begin(), record->changes.end());
+      }
       if (kind != record_kind::publishes) continue;
       publishes_reader messages(content, now());
       while (const auto found = messages.next())

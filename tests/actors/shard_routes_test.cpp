@@ -142,6 +142,7 @@ struct instant_log {
             [](const write_session&) {},
             [](const keep_share&) {},
             [](const write_node&) {},
+            [](const write_members&) {},
             [](const trim&) {},
             [](const unneeded_found&) {},
             [](const sync_now&) {},
