@@ -112,6 +112,15 @@ class cluster_test(unittest.TestCase):
         self.assertEqual(len(got), len(set(got)), f"{where}: doubled {sorted(n for n in set(got) if got.count(n) > 1)[:20]}")
         self.assertEqual(got, sorted(got), f"{where}: out of order")
 
+    def check_traffic(self):
+        """Each node to each other."""
+        for target in self.cluster:
+            for source in self.cluster:
+                topic = self.name(f"{source.name}-to-{target.name}")
+                subscriber = self.client(target).subscribe(topic)
+                self.client(source).publish(topic, b"x", 1)
+                subscriber.wait_for(1)
+
     def wait_for_route(self, publisher, subscriber, topic, timeout=TIMEOUT):
         """Publishes to the topic at QoS 0 until something arrives: after a link came up, nothing says when the routes
         are known at the other side."""

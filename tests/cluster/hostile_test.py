@@ -7,11 +7,10 @@ import struct
 import time
 
 import wire
-from clients import traffic
-from cluster_case import cluster_test, until
+from cluster_case import until
+from strangers import SLACK_MIB, strangers_case
 
 SERVER_HANDSHAKE, CLIENT_HANDSHAKE, DIRECT_MESSAGE, ROUTED_MESSAGE, MONITOR, DOWN, HEARTBEAT = range(7)
-SLACK_MIB = 40  # allocator, sanitizers' quarantine and the like; what is sent here asks for much more
 
 
 def header(operation, length=0, data=0, source=0, target=0, flags=0):
@@ -19,63 +18,8 @@ def header(operation, length=0, data=0, source=0, target=0, flags=0):
     return struct.pack("!BBBBIQQQ", operation, 0, 0, flags, length, data, source, target)
 
 
-class strangers(cluster_test):
+class strangers(strangers_case):
     seconds = 20
-
-    def setUp(self):
-        self.connections = []
-        self.make()
-        # That a node has joined is the last line that the start leaves; what comes behind it the test has brought about.
-        for one in self.cluster:
-            until(lambda: len(one.lines("event=node_joined")) == len(self.cluster.nodes) - 1, 10,
-                  lambda: f"{one.name} knows all\n{one.log()[-2000:]}")
-        self.marks = {one.name: one.mark() for one in self.cluster}
-        self.memory = {one.name: one.rss_mib() for one in self.cluster}
-        self.subscriber = self.client("b").subscribe(self.name("load"))
-        self.load = traffic(self.client("a"), self.name("load"), 1, 100)
-
-    def tearDown(self):
-        for one in self.connections:
-            one.close()
-        super().tearDown()
-
-    def connect(self, data=b""):
-        one = self.cluster["a"].connect_as_node()
-        self.connections.append(one)
-        if data:
-            try:
-                one.sendall(data)
-            except OSError:
-                pass  # closed already
-        return one
-
-    def is_closed(self, one):
-        one.settimeout(0.01)
-        try:
-            while one.recv(65536):
-                pass
-            return True
-        except TimeoutError:
-            return False
-        except OSError:
-            return True
-
-    def expect_closed(self, connections, within=15):
-        until(lambda: all(self.is_closed(one) for one in connections), within,
-              lambda: f"all closed: {sum(not self.is_closed(one) for one in connections)} of {len(connections)} are open")
-
-    def check_unharmed(self):
-        for name, mark in self.marks.items():
-            node = self.cluster[name]
-            self.assertTrue(node.alive(), f"{name} died\n{node.log()[-2000:]}")
-            self.assertEqual(node.lines("event=node_(up|down|dead|joined)", mark), [], f"links of {name}")
-            self.assertLess(node.rss_mib() - self.memory[name], SLACK_MIB, f"MiB more at {name}")
-        until(lambda: self.load.count > 20, 10, "the load goes on")
-        count = self.load.end()
-        self.check_numbers(self.subscriber, self.load.topic, count)
-        late = self.client("c").subscribe(self.name("late"))
-        self.client("a").publish(self.name("late"), b"x", 1)
-        late.wait_for(1)
 
     def test_garbage_is_turned_away(self):
         chance = random.Random(1)

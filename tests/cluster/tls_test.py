@@ -10,6 +10,7 @@ import certificates
 from clients import traffic
 from cluster_case import cluster_test, until
 from nodes import ROOT, SECRET
+from strangers import strangers_case
 
 BINARY = os.environ.get("TROUPE_BIN", str(ROOT / "build/release/bin/troupe"))
 NO_SECRET = "cluster.secret="
@@ -26,15 +27,6 @@ class tls_case(cluster_test):
 
     def other_authority(self):
         return certificates.authority(self.cluster.directory, "other")
-
-    def check_traffic(self):
-        """Each node to each other."""
-        for target in self.cluster:
-            for source in self.cluster:
-                topic = self.name(f"{source.name}-to-{target.name}")
-                subscriber = self.client(target).subscribe(topic)
-                self.client(source).publish(topic, b"x", 1)
-                subscriber.wait_for(1)
 
     def shake_hands(self, node, files=None):
         """As a node with this certificate and key, that believes everybody. Returns the connection: with TLS 1.3 this
@@ -313,57 +305,13 @@ class start_up(tls_case):
         one.start()
 
 
-class strangers(tls_case):
+class strangers(tls_case, strangers_case):
     """Who has no certificate, and who does nothing with one."""
 
     seconds = 25
 
-    def setUp(self):
-        self.connections = []
+    def make_cluster_of_test(self):
         self.make_with_certificates()
-        for one in self.cluster:
-            until(lambda: len(one.lines("event=node_joined")) == len(self.cluster.nodes) - 1, 10,
-                  lambda: f"{one.name} knows all\n{one.log()[-2000:]}")
-        self.marks = {one.name: one.mark() for one in self.cluster}
-        self.memory = self.cluster["a"].rss_mib()
-        self.subscriber = self.client("b").subscribe(self.name("load"))
-        self.load = traffic(self.client("a"), self.name("load"), 1, 100)
-
-    def tearDown(self):
-        for one in self.connections:
-            one.close()
-        super().tearDown()
-
-    def connect(self, data=b""):
-        one = self.cluster["a"].connect_as_node()
-        self.connections.append(one)
-        one.sendall(data)
-        return one
-
-    def is_closed(self, one):
-        one.settimeout(0.01)
-        try:
-            while one.recv(65536):
-                pass
-            return True
-        except (TimeoutError, ssl.SSLWantReadError):
-            return False
-        except OSError:
-            return True
-
-    def expect_closed(self, connections, within=STRANGER_SECONDS):
-        until(lambda: all(self.is_closed(one) for one in connections), within,
-              lambda: f"all closed: {sum(not self.is_closed(one) for one in connections)} of {len(connections)} are open")
-
-    def check_unharmed(self):
-        for name, mark in self.marks.items():
-            node = self.cluster[name]
-            self.assertTrue(node.alive(), f"{name} died\n{node.log()[-2000:]}")
-            self.assertEqual(node.lines("event=node_(up|down|dead|joined)", mark), [], f"links of {name}")
-        self.assertLess(self.cluster["a"].rss_mib() - self.memory, 40, "MiB more at a")
-        until(lambda: self.load.count > 20, 10, "the load goes on")
-        self.check_numbers(self.subscriber, self.load.topic, self.load.end())
-        self.check_traffic()
 
     @staticmethod
     def client_hello():
