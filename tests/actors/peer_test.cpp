@@ -3,6 +3,7 @@
 #include "libbroker/topic.hpp"
 #include "tests/actors/collector.hpp"
 #include "tests/actors/data_directory.hpp"
+#include "tests/actors/fake_store.hpp"
 #include "tests/actors/played_node.hpp"
 #include "tests/support/seed.hpp"
 
@@ -31,33 +32,18 @@ config in_cluster(config settings = {}) {
 }
 
 /// What the store was asked to write of nodes; the test answers.
-struct node_disk {
+class node_disk final : public fake_store {
+public:
   std::vector<write_node> asked;
 
-  stage::store_maker maker() {
-    return [this](caf::actor_system& system, node_context& node) {
-      node.store = system.spawn([this]() -> store_handle::behavior_type {
-        return {
-            [](const append&) {},
-            [](const keep_retained&) {},
-            [](const write_session&) {},
-            [](const keep_share&) {},
-            [](const write_members&) {},
-            [this](const write_node& request) {
-              if (request.reply_to) asked.push_back(request);
-            },
-            [](const trim&) {},
-            [](const unneeded_found&) {},
-            [](const sync_now&) {},
-            [](const flush&) {},
-            [](const settle&) { return settled{}; },
-        };
-      });
-    };
-  }
   void answer(bool done) {
     for (const write_node& each : std::exchange(asked, {}))
       caf::anon_send(each.reply_to, node_written{each.ticket, done});
+  }
+
+private:
+  void handle(const write_node& request) override {
+    if (request.reply_to) asked.push_back(request);
   }
 };
 

@@ -1,6 +1,7 @@
 // What a shard does for other nodes, whose peers only keep what they are told.
 
 #include "actors/shard_actor.hpp"
+#include "tests/actors/fake_store.hpp"
 #include "tests/actors/stage.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -121,36 +122,20 @@ private:
 };
 
 /// A log in which everything is at once, or nothing.
-struct instant_log {
+class instant_log final : public fake_store {
+public:
   bool works = true;
   log_offset head = 0;
 
-  stage::store_maker maker() {
-    return [this](caf::actor_system& system, node_context& node) {
-      node.store = system.spawn([this, &node]() -> store_handle::behavior_type {
-        return {
-            [this, &node](const append& request) {
-              appended reply{.ticket = request.ticket, .done = works, .first = {}};
-              for (const append::block& each : request.blocks) {
-                reply.first.push_back(head + 1);
-                head += each.which.size();
-              }
-              node.log_head = head;
-              caf::anon_send(request.reply_to, std::move(reply));
-            },
-            [](const keep_retained&) {},
-            [](const write_session&) {},
-            [](const keep_share&) {},
-            [](const write_node&) {},
-            [](const write_members&) {},
-            [](const trim&) {},
-            [](const unneeded_found&) {},
-            [](const sync_now&) {},
-            [](const flush&) {},
-            [](const settle&) { return settled{}; },
-        };
-      });
-    };
+private:
+  void handle(const append& request) override {
+    appended reply{.ticket = request.ticket, .done = works, .first = {}};
+    for (const append::block& each : request.blocks) {
+      reply.first.push_back(head + 1);
+      head += each.which.size();
+    }
+    node().log_head = head;
+    caf::anon_send(request.reply_to, std::move(reply));
   }
 };
 

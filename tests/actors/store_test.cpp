@@ -1,6 +1,6 @@
 // What waits for the disk: acknowledgements of messages that are to survive a crash.
 
-#include "tests/actors/stage.hpp"
+#include "tests/actors/fake_store.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -10,30 +10,12 @@ using namespace troupe::test;
 namespace {
 
 /// What the store was asked for; the test answers.
-struct disk {
+class disk final : public fake_store {
+public:
   std::vector<keep_retained> asked;
   std::vector<write_session> written;
   std::vector<append> appends;
 
-  stage::store_maker maker() {
-    return [this](caf::actor_system& system, node_context& node) {
-      node.store = system.spawn([this]() -> store_handle::behavior_type {
-        return {
-            [this](const append& request) { appends.push_back(request); },
-            [this](const keep_retained& request) { asked.push_back(request); },
-            [this](const write_session& request) { written.push_back(request); },
-            [](const keep_share&) {},
-            [](const write_node&) {},
-            [](const write_members&) {},
-            [](const trim&) {},
-            [](const unneeded_found&) {},
-            [](const sync_now&) {},
-            [](const flush&) {},
-            [](const settle&) { return settled{}; },
-        };
-      });
-    };
-  }
   /// Does all writes of sessions.
   void write(stage& node, bool done = true) {
     for (const write_session& each : std::exchange(written, {}))
@@ -47,6 +29,11 @@ struct disk {
     asked.erase(asked.begin());
     node.run();
   }
+
+private:
+  void handle(const append& request) override { appends.push_back(request); }
+  void handle(const keep_retained& request) override { asked.push_back(request); }
+  void handle(const write_session& request) override { written.push_back(request); }
 };
 
 config with_data_dir() {
