@@ -52,6 +52,8 @@ cluster_actor::behavior_type cluster_actor::make_behavior() {
                         taken.error().what);
         carry_out();
       },
+      [this](const say_to_node& what) { handle(what); },
+      [this](const clients_heard& message) { send(house_.registry, message); },
       [this](const cluster_timer& due) { handle(due); },
       [this](const cluster_command& command) { return handle(command); },
       [this](const restore_node& kept) -> caf::result<node_restored> {
@@ -239,6 +241,7 @@ void cluster_actor::handle(const link_changed& event) {
   const std::string dialed = session == sessions_.end() ? std::string() : session->second.dialed;
   if (event.is_up) {
     link->second.session = event.session;
+    tell_registry();
     members_->link_up(event.node.node, event.node.address, dialed, now, effects_);
     if (connector_) send(connector_, trust_node{event.session_node});
     return carry_out();
@@ -247,10 +250,34 @@ void cluster_actor::handle(const link_changed& event) {
   // Another connection that was tried beside it may end, too.
   if (link->second.session == event.session) {
     link->second.session = 0;
+    tell_registry();
     members_->link_down(event.node.node, now, effects_);
   }
   if (!dialed.empty()) members_->connect_failed(dialed, now, effects_);
   carry_out();
+}
+
+void cluster_actor::handle(const say_to_node& what) {
+  // What a session left before it came back.
+  if (what.node == house_.identity.name) return pass_on(what);
+  const auto link = links_.find(what.node);
+  if (link != links_.end() && link->second.session != 0)
+    send(link->second.peer, tell_node{what.kind, what.content});
+}
+
+void cluster_actor::pass_on(const say_to_node& to_ourselves) {
+  auto message = decode_session_message(to_ourselves.content);
+  if (!message) return;
+  auto shared = std::make_shared<const session_message>(*std::move(message));
+  const directory_handle& directory = house_.directory_of(shared->client_id);
+  send(directory, session_said{to_ourselves.node, std::move(shared)});
+}
+
+void cluster_actor::tell_registry() {
+  nodes_linked view;
+  for (const auto& [name, link] : links_)
+    if (link.session != 0) view.names.push_back(name);
+  send(house_.registry, std::move(view));
 }
 
 // -- members --------------------------------------------------------------------------
@@ -302,6 +329,7 @@ void cluster_actor::report(const member_event& event) {
   case kind::forgotten:
     spdlog::info("event=node_left node={}", event.node.name);
     if (link != links_.end()) send(link->second.peer, node_died{.left = true});
+    send(house_.registry, node_gone{event.node.name});
     return;
   }
 }

@@ -71,6 +71,9 @@ private:
   [[nodiscard]] caf::typed_response_promise<cluster_status> describe(std::string refusal);
   [[nodiscard]] caf::typed_response_promise<interests> ask_peers(log_offset head);
   [[nodiscard]] caf::typed_response_promise<settled> settle_peers();
+  void handle(const say_to_node& what);
+  void pass_on(const say_to_node& to_ourselves);
+  void tell_registry();
   void handle(const cluster_timer&);
   void end_old_handshakes(time_point now);
   void carry_out();

@@ -39,6 +39,10 @@ directory_actor::behavior_type directory_actor::make_behavior() {
       [this](const settle&) { return settle_shares(); },
       [this](const ask_interests& question) { return ask_everybody(question.head); },
       [this](const retire& request) { forget(request); },
+      [this](login_decided& answer) { handle(answer); },
+      [this](const session_displaced& event) { handle(event); },
+      [this](const session_said& message) { pass_on(message); },
+      [this](const session_moved& event) { rename(event); },
       [this](const stop_all_reading&) { return tell_everybody<high>(stop_reading{}); },
       [this](const dismiss_all& step) {
         dismissing_ = true;
@@ -58,6 +62,7 @@ void directory_actor::on_exit() {
   for (const auto& [id, at] : sessions_)
     end_now(at.session);  // only a shutdown that was given up left any
   sessions_.clear();
+  asking_.clear();
   for (const auto& [share, at] : shares_)
     end_now(at.group);
   shares_.clear();
@@ -68,6 +73,12 @@ void directory_actor::admit(const claim& request) {
   const client_ptr& who = request.who;
   // 0x8B is for DISCONNECT only [MQTT5-3.2.2-8].
   if (shutting_down_) return refuse(*who, who->request.version, reason_code::server_unavailable);
+  if (!house_.registry) return let_in(who, 0, {});
+  asking_[who->client_id].push_back(who);
+  send(house_.registry, ask_login{who->client_id});
+}
+
+void directory_actor::let_in(const client_ptr& who, hybrid_stamp stamp, std::string previous) {
   auto found = sessions_.find(who->client_id);  // [MQTT5-3.1.3-2], [MQTT311-3.1.3-2]
   if (found == sessions_.end()) {
     const std::size_t limit = house_.settings.limits.max_sessions;
@@ -75,6 +86,7 @@ void directory_actor::admit(const claim& request) {
     if (limit != 0 && sessions_.size() >= limit / house_.directories.size() + 1) {
       spdlog::warn("event=refused client={} reason=\"too many sessions\"",
                    log_text{who->client_id});
+      if (house_.registry) send(house_.registry, session_over{who->client_id});
       return refuse(*who, who->request.version, reason_code::quota_exceeded);
     }
     session_handle made =
@@ -82,14 +94,68 @@ void directory_actor::admit(const claim& request) {
     found = sessions_.try_emplace(who->client_id, entry{.session = std::move(made)}).first;
   }
   entry& at = found->second;
-  send(at.session, attach_client{who, ++at.attempts});
+  send(at.session, attach_client{who, ++at.attempts, stamp, std::move(previous)});
 }
+
+// -- one session in the cluster ---------------------------------------------------------
+
+void directory_actor::handle(login_decided& answer) {
+  const auto waiting = asking_.find(answer.client_id);
+  if (waiting == asking_.end()) return;
+  const client_ptr who = std::move(waiting->second.front());
+  waiting->second.pop_front();
+  if (waiting->second.empty()) asking_.erase(waiting);
+  // A later login, on another node, has the identifier.
+  if (shutting_down_ || !answer.granted)
+    return refuse(*who, who->request.version, reason_code::server_unavailable);
+  let_in(who, answer.stamp, std::move(answer.previous));
+}
+
+void directory_actor::handle(const session_displaced& event) {
+  const auto found = sessions_.find(event.client_id);
+  if (found != sessions_.end()) send(found->second.session, displace{event.by});
+}
+
+void directory_actor::pass_on(const session_said& message) {
+  const session_message& said = *message.what;
+  auto found =
+      sessions_.find(is_for_end(said) ? name_of_end(said.client_id, said.number) : said.client_id);
+  // It may be about to say that it is one.
+  if (is_for_end(said) && found == sessions_.end()) found = sessions_.find(said.client_id);
+  if (found != sessions_.end()) return send(found->second.session, message);
+  answer_for_none(message);
+}
+
+/// There is no such session here, or not any more.
+void directory_actor::answer_for_none(const session_said& message) {
+  using verb = session_message::verb;
+  session_message answer{.client_id = message.what->client_id, .number = message.what->number};
+  switch (message.what->what) {
+  case verb::take: answer.what = verb::state; break;
+  case verb::open:
+  case verb::keep: answer.what = verb::nothing_left; break;
+  default: return;
+  }
+  send(house_.cluster, say_to_node{message.from, record_kind::session, encode(answer)});
+}
+
+void directory_actor::rename(const session_moved& event) {
+  const auto found = sessions_.find(event.client_id);
+  if (found == sessions_.end() || found->second.session != event.who) return;
+  auto node = sessions_.extract(found);
+  node.key() = name_of_end(event.client_id, event.number);
+  sessions_.insert(std::move(node));
+}
+
+// -- earlier lives, and the end -----------------------------------------------------------
 
 caf::result<session_restored> directory_actor::restore(const restore_session& kept) {
   const std::string& client_id = kept.earlier->client_id;
   // It runs here until its client comes; its socket's worker may then be another one.
   session_handle made = spawn_at<session_actor>(system(), home(), house_, client_id);
   sessions_.try_emplace(client_id, entry{.session = made});
+  if (house_.registry && parse_session_name(client_id).end == 0)
+    send(house_.registry, session_known{client_id, kept.earlier->login.stamp});
   return delegate(made, kept);
 }
 
@@ -189,6 +255,10 @@ void directory_actor::forget(const retire& request) {
     return;
   sessions_.erase(found);
   send(request.who, retired{});
+  // Who logs in meanwhile has claimed the identifier anew.
+  if (house_.registry && parse_session_name(request.client_id).end == 0 &&
+      !asking_.contains(request.client_id))
+    send(house_.registry, session_over{request.client_id});
 }
 
 template <caf::message_priority Priority, class Step>

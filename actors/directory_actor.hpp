@@ -4,6 +4,7 @@
 #include "actors/node_context.hpp"
 #include "actors/protocol.hpp"
 
+#include <deque>
 #include <string>
 #include <unordered_map>
 
@@ -34,6 +35,12 @@ private:
   };
 
   void admit(const claim& request);
+  void let_in(const client_ptr& who, hybrid_stamp stamp, std::string previous);
+  void handle(login_decided& answer);
+  void handle(const session_displaced& event);
+  void pass_on(const session_said& message);
+  void answer_for_none(const session_said& message);
+  void rename(const session_moved& event);
   share_handle make_share(const std::string& share);
   void pass_on(to_share& request);
   void forget(const retire_share& request);
@@ -47,6 +54,8 @@ private:
   const node_context& house_;
   std::unordered_map<std::string, entry, text_hash, std::equal_to<>> sessions_;
   std::unordered_map<std::string, share_entry, text_hash, std::equal_to<>> shares_;
+  /// Clients for whom the registry was asked, by identifier, in order.
+  std::unordered_map<std::string, std::deque<client_ptr>, text_hash, std::equal_to<>> asking_;
   bool shutting_down_ = false;
   bool dismissing_ = false;   ///< the second of the two steps
   std::size_t not_done_ = 0;  ///< sessions that have not done the current step

@@ -33,6 +33,7 @@ struct node_context {
   log_reader_handle log_reader;     ///< for sessions that are behind; null as `store`
   log_reader_handle replay_reader;  ///< for replays; null as `store`
   cluster_handle cluster;           ///< null: this node is alone
+  registry_handle registry;         ///< who has which client; null as `cluster`
 
   /// How far each node's messages were handled in an earlier life, by its home.
   std::unordered_map<std::uint64_t, origin_marks> earlier_marks;
@@ -50,8 +51,9 @@ struct node_context {
   /// Bytes of publishes that wait for credit and whose clients have closed.
   mutable std::atomic<std::size_t> left_behind{0};
 
-  [[nodiscard]] const directory_handle& directory_of(std::string_view client_id) const noexcept {
-    return directories[hash_text(client_id) % directories.size()];
+  /// `name`: of a session, or of a share group. What is left of a session is where it was.
+  [[nodiscard]] const directory_handle& directory_of(std::string_view name) const noexcept {
+    return directories[hash_text(parse_session_name(name).client_id) % directories.size()];
   }
 };
 

@@ -119,6 +119,7 @@ private:
   // From the node: peer_inbound.cpp.
   void take_frame(const link_effects::arrival& frame);
   void take_record(std::uint64_t kind, std::string_view content);
+  void take_session_word(std::string_view content);
   void take_publishes(std::string_view content, bool is_state);
   void publish_block(shard_index shard, time_point received_at, bool is_state);
   void take_routes(std::string_view content);

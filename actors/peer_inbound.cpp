@@ -35,8 +35,23 @@ void peer_actor::take_record(std::uint64_t kind, std::string_view content) {
   case record_kind::routes_installed: return take_routes_installed(content);
   case record_kind::gossip:
     return send(house_.cluster, gossip_heard{node_.node, std::string(content)});
+  case record_kind::clients:
+    return send(house_.cluster, clients_heard{name_, std::string(content)});
+  case record_kind::session: return take_session_word(content);
   }
   // Of a later version: see docs/cluster_wire.md.
+}
+
+void peer_actor::take_session_word(std::string_view content) {
+  auto message = decode_session_message(content);
+  if (!message) {
+    spdlog::error("event=bad_frame node={} reason=\"what it says of a session is malformed\"",
+                  name_);
+    return;
+  }
+  auto shared = std::make_shared<const session_message>(*std::move(message));
+  const directory_handle& directory = house_.directory_of(shared->client_id);
+  send(directory, session_said{name_, std::move(shared)});
 }
 
 // -- messages -------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 #include "actors/protocol/client.hpp"
 #include "actors/protocol/cluster.hpp"
 #include "actors/protocol/directory.hpp"
+#include "actors/protocol/moves.hpp"
+#include "actors/protocol/registry.hpp"
 #include "actors/protocol/session.hpp"
 #include "actors/protocol/shard.hpp"
 #include "actors/protocol/share.hpp"

@@ -21,12 +21,6 @@ constexpr std::size_t requests_in_progress = 64;
 /// Longest time that a timer is set for; what is due later sets another.
 constexpr std::chrono::minutes longest_timer{10};
 
-/// A session's effects live only within one handler: one object per worker serves all.
-session_effects& effects() {
-  thread_local session_effects instance;
-  return instance;
-}
-
 /// Input of whoever reads at the moment, so that an idle client pins no buffer.
 std::span<std::byte> read_buffer(std::size_t size) {
   thread_local byte_buffer buffer;
@@ -38,12 +32,17 @@ thread_local session_actor* running = nullptr;
 
 }  // namespace
 
+session_effects& session_actor::effects() {
+  thread_local session_effects instance;
+  return instance;
+}
+
 session_actor::session_actor(caf::actor_config& config, const node_context& house,
-                             std::string client_id)
+                             const std::string& name)
     : homed(config),
       house_(house),
-      machine_(std::move(client_id), ++house.last_session_number,
-               static_cast<std::uint32_t>(house.shards.size()), house.settings, &house.log_head) {}
+      machine_(name, ++house.last_session_number, static_cast<std::uint32_t>(house.shards.size()),
+               house.settings, &house.log_head) {}
 
 caf::resumable::resume_result session_actor::resume(caf::execution_unit* host,
                                                     std::size_t messages) {
@@ -72,6 +71,10 @@ session_actor::behavior_type session_actor::make_behavior() {
       [](const share_kept& reply) { running->handle(reply); },
       [](const restore_session& kept) { return running->handle(kept); },
       [](const go_on& request) { running->handle(request); },
+      [](const session_said& message) { running->handle(message); },
+      [](const node_followed& news) { running->handle(news); },
+      [](const displace& event) { running->handle(event); },
+      [](const move_timer& due) { running->handle(due); },
       [](const ask_interest& question) {
         return interest{running->machine_.interest(question.head)};
       },
@@ -84,15 +87,17 @@ session_actor::behavior_type session_actor::make_behavior() {
 }
 
 void session_actor::on_exit() {
-  if (socket_ != nullptr) --house_.counts.clients_online;
+  if (socket_ != nullptr && !machine_.is_end()) --house_.counts.clients_online;
   socket_.reset();
+  unfollow_all();
+  travel_.reset();
   if (held_ != nullptr && held_->left_behind) house_.left_behind -= held_->bytes;
   held_.reset();
 }
 
 // -- the connection ---------------------------------------------------------------
 
-void session_actor::handle(attach_client& request) {
+void session_actor::attach(attach_client& request) {
   const time_point now = current_time(*this);
   if (machine_.connected()) {  // [MQTT5-3.1.4-3], [MQTT311-3.1.4-2]
     spdlog::info("event=take_over client={} peer={}", log_text{machine_.client_id()},
@@ -111,18 +116,22 @@ void session_actor::handle(attach_client& request) {
   read_to_the_end_ = true;
   partial_.clear();
 
-  const std::size_t online = ++house_.counts.clients_online;
-  if (online > house_.counts.clients_online_maximum) house_.counts.clients_online_maximum = online;
-  spdlog::info("event=connected client={} peer={} version={} keep_alive={} clean_start={}",
-               log_text{machine_.client_id()}, socket_->peer(),
-               static_cast<int>(arrived.request.version), arrived.request.keep_alive,
-               arrived.request.clean_start);
+  if (!machine_.is_end()) count_client(arrived);
 
   machine_.attach(arrived.request, arrived.assigned_id, now, effects());
   deadline_.reset();
   carry_out(now);
   if (!arrived.unread.empty() && socket_ != nullptr) take_input(arrived.unread.view(), now);
   if (socket_ != nullptr) read_input(now);
+}
+
+void session_actor::count_client(const client& arrived) const {
+  const std::size_t online = ++house_.counts.clients_online;
+  if (online > house_.counts.clients_online_maximum) house_.counts.clients_online_maximum = online;
+  spdlog::info("event=connected client={} peer={} version={} keep_alive={} clean_start={}",
+               log_text{machine_.client_id()}, socket_->peer(),
+               static_cast<int>(arrived.request.version), arrived.request.keep_alive,
+               arrived.request.clean_start);
 }
 
 void session_actor::describe_close() const {
@@ -136,14 +145,15 @@ void session_actor::describe_close() const {
 }
 
 void session_actor::close_connection(time_point now) {
-  describe_close();
+  if (!machine_.is_end()) describe_close();
   // One attempt to write what is owed; who does not read does not get it.
   if (!machine_.output().empty() && !write_blocked_) write_output(now);
   machine_.output().clear();
   socket_.reset();
   partial_ = byte_buffer();
   if (held_ != nullptr) leave_behind();
-  --house_.counts.clients_online;
+  close_relay();
+  if (!machine_.is_end()) --house_.counts.clients_online;
 }
 
 /// What the client sent is still routed as credit allows. Nobody pushes back on who
@@ -319,6 +329,7 @@ void session_actor::write_output(time_point now) {
   machine_.output_drained(now, effects());
   apply_effects(now);
   flush_later();  // a turn is one round of output: others have theirs first
+  acknowledge_output();
   resume_reading();
 }
 
@@ -338,13 +349,15 @@ void session_actor::apply_effects(time_point now) {
     read_log_for(std::move(each), now);
   wanted.read_log.clear();
   if (wanted.write.number != 0)
-    send(house_.store, write_session{machine_.client_id(), std::exchange(wanted.write, {}),
-                                     machine_.epoch(), self()});
+    send(house_.store,
+         write_session{machine_.name(), std::exchange(wanted.write, {}), machine_.epoch(), self()});
   // Behind the write: what the session gives back it must not have any more.
   for (share_call& each : wanted.reports)
     send_request(each);
+  carry_out_moves();
   const bool close = wanted.close_connection;
   const bool ended = wanted.session_ended;
+  const bool is_consumed = wanted.nothing_left;
   if (close) close_connection(now);
   // Behind the subscriptions that are held.
   if (wanted.presence_changed && held_ != nullptr)
@@ -359,6 +372,19 @@ void session_actor::apply_effects(time_point now) {
     schedule_timer(now);
   }
   update_deadline();
+  if (is_consumed) end_here(now);
+}
+
+void session_actor::carry_out_moves() {
+  session_effects& wanted = effects();
+  if (wanted.has_left)
+    spdlog::info("event=session_left client={} end={}", log_text{machine_.client_id()},
+                 machine_.end_number());
+  if (wanted.adopted) adopted(*wanted.adopted);
+  if (wanted.open_relay) open_relay();
+  if (!wanted.relayed.empty()) pass_to_end(wanted.relayed.view());
+  for (const session_end& each : wanted.dropped_ends)
+    say(each.node, {.what = session_message::verb::discard, .number = each.number});
 }
 
 void session_actor::read_log_for(log_request&& what, time_point now) {
@@ -381,7 +407,7 @@ void session_actor::retire_when_done() {
   // that belong to a share group.
   if (!ending_ || held_ != nullptr || removals_ != 0) return;
   ending_ = false;
-  send(house_.directory_of(machine_.client_id()), retire{machine_.client_id(), self(), attempts_});
+  send(house_.directory_of(machine_.client_id()), retire{machine_.name(), self(), attempts_});
 }
 
 const session_flow_ptr& session_actor::flow() {
@@ -546,8 +572,9 @@ void session_actor::handle(const subscriptions_removed& reply) {
   --removals_;
   retire_when_done();
   if (reply.epoch != machine_.epoch()) return;
-  machine_.unsubscribed(reply.number, effects());
-  carry_out(current_time(*this));
+  const time_point now = current_time(*this);
+  machine_.unsubscribed(reply.number, reply.through, now, effects());
+  carry_out(now);
   resume_reading();
 }
 

@@ -7,15 +7,20 @@
 
 #include <deque>
 #include <memory>
+#include <set>
 #include <string>
+#include <vector>
 
 namespace troupe {
 
+class relay_connection;
+
 /// Runs one client session: moves bytes between its socket and the `session`
-/// machine, and carries out what the machine wants of shards and directory.
+/// machine, and carries out what the machine wants of shards, directory and other nodes.
 class session_actor final : public homed<session_handle> {
 public:
-  session_actor(caf::actor_config& config, const node_context& house, std::string client_id);
+  /// `name`: a client identifier, or that of an end.
+  session_actor(caf::actor_config& config, const node_context& house, const std::string& name);
 
   const char* name() const override { return "session"; }
 
@@ -34,6 +39,23 @@ private:
     bool presence_changed = false;  ///< share groups are to be told behind all this
     bool left_behind = false;       ///< by a client that is gone; see `node_context`
     bool asked = false;             ///< a shard will tell of credit
+  };
+
+  /// What is under way between nodes; most sessions never have any of it.
+  struct travel_state {
+    attach_client waiting;     ///< for what another node has of the session; or without a client
+    std::string taking_from;   ///< that node
+    std::uint64_t taking = 0;  ///< number of the move; 0: nothing is asked for
+    std::vector<session_said> deferred;  ///< until what was taken before is settled
+    std::string given_to;                ///< the node that has the client now
+    std::set<std::string> followed;      ///< nodes
+    // The relay to an end of this session.
+    session_end relayed;
+    std::uint64_t relay = 0;  ///< 0: it is not open
+    std::uint64_t owed = 0;   ///< bytes taken that the end was not told of
+    // The relay from this end.
+    std::string reader;                    ///< node of the client
+    relay_connection* outgoing = nullptr;  ///< `socket_`, if there is one
   };
 
   // Reading.
@@ -74,6 +96,7 @@ private:
   void retire_when_done();
   void schedule_timer(time_point now);
   void update_deadline();
+  void count_client(const client& arrived) const;
   void describe_close() const;
 
   void handle(const io_ready& event);
@@ -82,6 +105,7 @@ private:
   void handle(const accepted& batch);
   void handle(const credit_returned& reply);
   void handle(attach_client& request);
+  void attach(attach_client& request);
   void handle(const subscriptions_added& reply);
   void handle(const subscriptions_removed& reply);
   void handle(const retained_read& reply);
@@ -97,6 +121,44 @@ private:
   void handle(const dismiss& request);
   void handle(const session_timer& due);
 
+  // Between nodes: session_travel.cpp.
+  void handle(const session_said& message);
+  void handle(const node_followed& news);
+  void handle(const displace& event);
+  void handle(const move_timer& due);
+  [[nodiscard]] travel_state& travel();
+  void say(const std::string& node, session_message&& message);
+  void follow(const std::string& node);
+  void unfollow_all();
+  void node_linked(const std::string& node);
+  void node_lost(const std::string& node, time_point now);
+  void follow_ends();
+  [[nodiscard]] bool is_taking() const noexcept;
+  void begin_taking(const std::string& node, std::uint64_t number);
+  void stop_taking();
+  void refuse_waiting();
+  void attach_waiting();
+  void take(const std::string& from, const session_message& said);
+  void adopted(const session_end& from);
+  void consider(const std::string& from);
+  void leave_client();
+  void give(const std::string& from, const session_message& said);
+  void hand_over(const std::string& from, const session_message& said);
+  void discard(const session_message& said);
+  void carry_out_moves();
+  void open_relay();
+  void close_relay();
+  void pass_to_end(byte_view packets);
+  void take_output(const std::string& from, const session_message& said);
+  void acknowledge_output();
+  void end_consumed(const session_end& which);
+  void relay_to(const std::string& from, const session_message& said);
+  void hold_for(const std::string& node);
+  void serve_relay(const std::string& from, const session_message& said);
+  void end_here(time_point now);
+
+  /// A session's effects live only within one handler: one object per worker serves all.
+  [[nodiscard]] static session_effects& effects();
   [[nodiscard]] session_handle self() { return caf::actor_cast<session_handle>(this); }
 
   const node_context& house_;
@@ -104,6 +166,7 @@ private:
   std::unique_ptr<connection> socket_;
   byte_buffer partial_;  ///< start of a packet that has not arrived whole
   std::unique_ptr<held_requests> held_;
+  std::unique_ptr<travel_state> travel_;
   session_flow_ptr flow_;               ///< null: nothing was ever under way
   shard_index last_published_ = 0;      ///< where the last block went
   std::optional<time_point> deadline_;  ///< as the socket knows it

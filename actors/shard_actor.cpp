@@ -322,7 +322,9 @@ void shard_actor::unsubscribe(const remove_subscriptions& request) {
     }
     if (router_.leave_if_unused(*index)) subscribers_[*index] = {};
   }
-  send(request.subscriber, subscriptions_removed{request.request.number, request.epoch});
+  const log_offset head = house_.log_head.load(std::memory_order_acquire);
+  send(request.subscriber, subscriptions_removed{request.request.number, request.epoch,
+                                                 appending_.routed_through(head)});
   request_flush();
 }
 

@@ -65,6 +65,8 @@ std::string subscription(std::string_view client_id, std::string_view filter) {
 
 std::string progress(std::string_view client_id) { return session(client_id) + progress_part; }
 
+std::string moves(std::string_view client_id) { return session(client_id) + moves_part; }
+
 std::string inbound_packet(std::string_view client_id, std::uint16_t id) {
   std::string key = session(client_id) + inbound_part;
   append_big_endian(id, key);

@@ -72,6 +72,7 @@ struct record_place {
 [[nodiscard]] std::string login(std::string_view client_id);
 [[nodiscard]] std::string subscription(std::string_view client_id, std::string_view filter);
 [[nodiscard]] std::string progress(std::string_view client_id);
+[[nodiscard]] std::string moves(std::string_view client_id);
 [[nodiscard]] std::string inbound_packet(std::string_view client_id, std::uint16_t id);
 /// A key of a session taken apart; `part` is empty if `key` is no such key.
 struct session_part {
@@ -83,6 +84,7 @@ inline constexpr char login_part = 'L';
 inline constexpr char subscription_part = 'F';
 inline constexpr char progress_part = 'P';
 inline constexpr char inbound_part = 'Q';
+inline constexpr char moves_part = 'M';
 [[nodiscard]] session_part parse_session(std::string_view key) noexcept;
 
 /// Of the group of a `$share/…`.

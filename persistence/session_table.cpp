@@ -10,7 +10,9 @@ namespace troupe {
 
 namespace {
 
-constexpr std::uint8_t login_format = 1;
+constexpr std::uint8_t first_login_format = 1;  // without the claim
+constexpr std::uint8_t login_format = 2;
+constexpr std::uint8_t moves_format = 1;
 constexpr std::uint8_t subscription_format = 1;
 
 // Places in a login.
@@ -19,12 +21,20 @@ constexpr std::size_t expiry_at = 2;
 constexpr std::size_t will_delay_at = 6;
 constexpr std::size_t expires_at = 10;
 constexpr std::size_t will_due_at = 18;
-constexpr std::size_t login_size = 26;  // the will's record follows
+constexpr std::size_t first_login_size = 26;  // the will's record follows
+constexpr std::size_t stamp_at = 26;
+constexpr std::size_t login_size = 34;  // the will's record follows
 
 constexpr std::uint8_t connected_bit = 0x01;
 constexpr std::uint8_t expires_bit = 0x02;
 constexpr std::uint8_t will_due_bit = 0x04;
 constexpr std::uint8_t will_bit = 0x08;
+constexpr std::uint8_t began_clean_bit = 0x10;
+
+// Places in where else messages are.
+constexpr std::size_t log_end_at = 1;
+constexpr std::size_t ends_at = 9;  // each a number, and the name of a node behind its length
+constexpr std::size_t end_size = 10;
 
 // Places in a subscription.
 constexpr std::size_t options_at = 1;
@@ -63,6 +73,8 @@ std::string encode(const kept_login& login, const clock_reading& now) {
   value[0] = static_cast<char>(login_format);
   std::uint8_t flags = 0;
   if (login.connected) flags |= connected_bit;
+  if (login.began_clean) flags |= began_clean_bit;
+  put_big_endian(login.stamp, value.data() + stamp_at);
   put_big_endian(login.expiry, value.data() + expiry_at);
   put_big_endian(login.will_delay, value.data() + will_delay_at);
   if (login.expires_at) {
@@ -82,17 +94,22 @@ std::string encode(const kept_login& login, const clock_reading& now) {
 }
 
 std::optional<kept_login> decode_login(std::string_view value, const clock_reading& now) {
-  if (value.size() < login_size || static_cast<std::uint8_t>(value[0]) != login_format)
-    return std::nullopt;
+  if (value.size() < first_login_size) return std::nullopt;
+  const auto format = static_cast<std::uint8_t>(value[0]);
+  const std::size_t size = format == first_login_format ? first_login_size : login_size;
+  if (format > login_format || value.size() < size) return std::nullopt;
   const auto flags = static_cast<std::uint8_t>(value[flags_at]);
   kept_login login;
   login.connected = (flags & connected_bit) != 0;
+  login.began_clean = (flags & began_clean_bit) != 0;
+  if (format != first_login_format)
+    login.stamp = get_big_endian<hybrid_stamp>(value.substr(stamp_at));
   login.expiry = get_big_endian<std::uint32_t>(value.substr(expiry_at));
   login.will_delay = get_big_endian<std::uint32_t>(value.substr(will_delay_at));
   if ((flags & expires_bit) != 0) login.expires_at = time_at(value, expires_at, now);
   if ((flags & will_due_bit) != 0) login.will_due = time_at(value, will_due_at, now);
   if ((flags & will_bit) != 0) {
-    const auto record = record_view::parse(value.substr(login_size));
+    const auto record = record_view::parse(value.substr(size));
     if (!record) return std::nullopt;
     login.will = single_message(*record, {});
   }
@@ -191,6 +208,34 @@ std::optional<kept_progress> decode_progress(std::string_view value) {
   return progress;
 }
 
+std::string encode(const kept_moves& moves) {
+  std::string value;
+  value += static_cast<char>(moves_format);
+  append_big_endian(moves.log_end, value);
+  for (const session_end& each : moves.ends) {
+    append_big_endian(each.number, value);
+    append_big_endian(static_cast<std::uint16_t>(each.node.size()), value);
+    value += each.node;
+  }
+  return value;
+}
+
+std::optional<kept_moves> decode_moves(std::string_view value) {
+  if (value.size() < ends_at || static_cast<std::uint8_t>(value[0]) != moves_format)
+    return std::nullopt;
+  kept_moves moves{.log_end = get_big_endian<log_offset>(value.substr(log_end_at)), .ends = {}};
+  for (std::string_view rest = value.substr(ends_at); !rest.empty();) {
+    if (rest.size() < end_size) return std::nullopt;
+    const auto number = get_big_endian<std::uint64_t>(rest);
+    const std::size_t size = get_big_endian<std::uint16_t>(rest.substr(sizeof number));
+    rest.remove_prefix(end_size);
+    if (rest.size() < size || number == 0) return std::nullopt;
+    moves.ends.push_back({.node = std::string(rest.substr(0, size)), .number = number});
+    rest.remove_prefix(size);
+  }
+  return moves;
+}
+
 /// Stages changes of one session; one overload for each kind.
 struct stager {
   database& store;
@@ -215,8 +260,15 @@ struct stager {
   void operator()(const kept_progress& progress) const {
     store.put(keys::progress(client_id), encode(progress));
   }
+  void operator()(const kept_moves& moves) const {
+    store.put(keys::moves(client_id), encode(moves));
+  }
+  void operator()(const renamed_session& session) const {
+    stager{store, session.earlier_name, now}(session.earlier);
+  }
   void operator()(const dropped_session& session) const {
     store.remove(keys::login(client_id));
+    store.remove(keys::moves(client_id));
     store.remove(keys::progress(client_id));
     for (const std::string& filter : session.filters)
       store.remove(keys::subscription(client_id, filter));
@@ -251,6 +303,12 @@ struct session_parts {
       auto progress = decode_progress(value);
       if (!progress) return false;
       session.progress = *std::move(progress);
+      return true;
+    }
+    case keys::moves_part: {
+      auto moves = decode_moves(value);
+      if (!moves) return false;
+      session.moves = *std::move(moves);
       return true;
     }
     case keys::inbound_part:

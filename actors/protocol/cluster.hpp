@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/protocol/local_message.hpp"
+#include "actors/protocol/registry.hpp"
 #include "actors/protocol/steps.hpp"
 #include "actors/protocol/subscriber.hpp"
 #include "libbroker/cluster/frame.hpp"
@@ -146,6 +147,12 @@ struct gossip_heard {
   node_identity from;
   std::string bytes;
 };
+/// Say something to a node, if there is a link with it.
+struct say_to_node {
+  std::string node;
+  record_kind kind{};
+  std::string content;
+};
 /// To itself: something of membership is due.
 struct cluster_timer {};
 /// Where others reach this node is known; begin.
@@ -177,6 +184,9 @@ using cluster_handle = caf::typed_actor<
     // Handshakes, and the first packet of a link.
     caf::reacts_to<link_packet>, caf::reacts_to<enter_cluster>, caf::reacts_to<link_changed>,
     caf::reacts_to<gossip_heard>, caf::reacts_to<cluster_timer>,
+    // What registries and sessions of different nodes say to each other. The first comes this
+    // way so that it is behind the news of the link.
+    caf::reacts_to<clients_heard>, caf::reacts_to<say_to_node>,
     caf::replies_to<cluster_command>::with<cluster_status>,
     // Start: a node that this one forwards to.
     caf::replies_to<restore_node>::with<node_restored>,
@@ -221,6 +231,7 @@ TROUPE_LOCAL_MESSAGE(strangers_timer)
 TROUPE_LOCAL_MESSAGE(node_reached)
 TROUPE_LOCAL_MESSAGE(link_changed)
 TROUPE_LOCAL_MESSAGE(gossip_heard)
+TROUPE_LOCAL_MESSAGE(say_to_node)
 TROUPE_LOCAL_MESSAGE(cluster_timer)
 TROUPE_LOCAL_MESSAGE(enter_cluster)
 TROUPE_LOCAL_MESSAGE(cluster_command)

@@ -38,6 +38,25 @@ struct dismiss_all {
 };
 struct all_done {};
 
+/// The registry's answer to `ask_login`.
+struct login_decided {
+  std::string client_id;
+  bool granted = false;  ///< else another node has a later login
+  hybrid_stamp stamp = 0;
+  std::string previous;  ///< as in `attach_client`
+};
+/// The client of a session here has logged in at another node.
+struct session_displaced {
+  std::string client_id;
+  std::string by;
+};
+/// The session has become the end `number`, and is called accordingly.
+struct session_moved {
+  std::string client_id;
+  std::uint64_t number = 0;
+  session_handle who;
+};
+
 struct describe_directory {};
 struct directory_description {
   std::size_t sessions = 0;
@@ -65,6 +84,10 @@ using directory_handle = caf::typed_actor<
     caf::replies_to<ask_interests>::with<interests>,
     // A session wants to end.
     caf::reacts_to<retire>,
+    // One client id, one session in the cluster.
+    caf::reacts_to<login_decided>, caf::reacts_to<session_displaced>,
+    // Sessions that go to other nodes.
+    caf::reacts_to<session_said>, caf::reacts_to<session_moved>,
     // Shutdown, first step.
     caf::replies_to<stop_all_reading>::with<all_done>,
     // Shutdown, last step.
@@ -76,6 +99,9 @@ using directory_handle = caf::typed_actor<
 
 }  // namespace troupe
 
+TROUPE_LOCAL_MESSAGE(login_decided)
+TROUPE_LOCAL_MESSAGE(session_displaced)
+TROUPE_LOCAL_MESSAGE(session_moved)
 TROUPE_LOCAL_MESSAGE(retire_share)
 TROUPE_LOCAL_MESSAGE(claim)
 TROUPE_LOCAL_MESSAGE(retire)

@@ -2,6 +2,7 @@
 
 #include "actors/protocol/client.hpp"
 #include "actors/protocol/local_message.hpp"
+#include "actors/protocol/moves.hpp"
 #include "actors/protocol/subscriber.hpp"
 #include "libbroker/router/retained_store.hpp"
 #include "libbroker/session/session_effects.hpp"
@@ -16,6 +17,8 @@ namespace troupe {
 struct attach_client {
   client_ptr who;
   std::uint64_t attempt = 0;  ///< rises with each attach to this session
+  hybrid_stamp stamp = 0;     ///< of its claim; 0: there is no cluster
+  std::string previous;       ///< the node that had the session until now; empty: none, or this one
 };
 struct retained_read {
   request_number number = 0;
@@ -79,6 +82,9 @@ using session_handle =
         caf::reacts_to<dismiss>,
         // A share group has written down what became of its messages.
         caf::reacts_to<share_kept>,
+        // The client, or what was its session, is on another node.
+        caf::reacts_to<session_said>, caf::reacts_to<node_followed>, caf::reacts_to<displace>,
+        caf::reacts_to<move_timer>,
         // Will delay or session expiry.
         caf::reacts_to<session_timer>>;
 

@@ -68,6 +68,7 @@ struct subscriptions_added {
 struct subscriptions_removed {
   request_number number = 0;
   std::uint32_t epoch = 0;
+  log_offset through = 0;  ///< as in `subscriptions_added`; a share group does not set it
 };
 /// What was asked for of the log.
 struct log_read {

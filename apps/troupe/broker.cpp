@@ -7,6 +7,7 @@
 #include "actors/handshake_actor.hpp"
 #include "actors/inspector_actor.hpp"
 #include "actors/random_number.hpp"
+#include "actors/registry_actor.hpp"
 #include "actors/retention_actor.hpp"
 #include "actors/shard_actor.hpp"
 #include "actors/statistics_actor.hpp"
@@ -174,8 +175,10 @@ void broker::spawn_actors(const cluster_key& key) {
         node_.settings.durability_rules);
   }
   node_.authenticator = system_->spawn<authenticator_actor>();
-  if (!node_.settings.cluster.listen.empty())
+  if (!node_.settings.cluster.listen.empty()) {
+    node_.registry = system_->spawn<registry_actor>(node_);
     node_.cluster = system_->spawn<cluster_actor>(node_, key, homes_);
+  }
   node_.shards.resize(shards);
   for (std::size_t i = 0; i != shards; ++i)
     node_.shards[i] = spawn_at<shard_actor>(*system_, home(i), node_, static_cast<shard_index>(i));
@@ -300,6 +303,7 @@ void broker::stop() {
   end_now(retention_);
   end_now(inspector_);
   end_now(node_.authenticator);
+  end_now(node_.registry);
   for (const handshake_handle& each : handshakes_)
     end_now(each);
   for (const directory_handle& each : node_.directories)
@@ -317,6 +321,7 @@ void broker::stop() {
   handshakes_.clear();
   node_.authenticator = nullptr;
   node_.cluster = nullptr;
+  node_.registry = nullptr;
   node_.directories.clear();
   node_.shards.clear();
   node_.store = nullptr;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "libbroker/cluster/hybrid_clock.hpp"
 #include "libbroker/message/message_block.hpp"
 #include "libbroker/packet.hpp"
 #include "libbroker/shard_requests.hpp"
@@ -17,6 +18,9 @@ namespace troupe {
 /// How a session and its will are to go on.
 struct kept_login {
   std::uint32_t expiry = 0;  ///< seconds; 0xFFFFFFFF = never
+  /// Of the claim by which its client has it, in a cluster; 0: none.
+  hybrid_stamp stamp = 0;
+  bool began_clean = false;  ///< nothing that came before it counts
   bool connected = false;    ///< the two times below are still to be fixed
   std::optional<time_point> expires_at;
   std::optional<time_point> will_due;
@@ -51,12 +55,27 @@ struct kept_progress {
   std::vector<kept_in_flight> in_flight;  ///< in the order in which they were sent
 };
 
+/// What a session has left on a node that its client went from.
+struct session_end {
+  std::string node;          ///< its name
+  std::uint64_t number = 0;  ///< which of them there; not 0
+
+  friend bool operator==(const session_end&, const session_end&) = default;
+};
+
+/// Where else messages of the session are, and, of an end, up to where it has some here.
+struct kept_moves {
+  log_offset log_end = 0;  ///< 0: it is none, or that is not known yet
+  std::vector<session_end> ends;
+};
+
 struct kept_session {
   std::string client_id;
   kept_login login;
   std::vector<kept_subscription> subscriptions;
   std::vector<packet_id> inbound_qos2;  ///< received and not released
   kept_progress progress;
+  kept_moves moves;
 };
 
 // What changes of it.
@@ -75,9 +94,15 @@ struct dropped_session {
   std::vector<packet_id> inbound_qos2;
 };
 
+/// It has another name from now on, under which it is written anew.
+struct renamed_session {
+  std::string earlier_name;
+  dropped_session earlier;
+};
+
 using session_change =
     std::variant<kept_login, kept_subscription, dropped_subscription, kept_packet_id,
-                 dropped_packet_id, kept_progress, dropped_session>;
+                 dropped_packet_id, kept_progress, kept_moves, dropped_session, renamed_session>;
 
 /// Changes that are to be written together, in order.
 struct session_write {

@@ -8,6 +8,7 @@
 #include "libbroker/message/message_queue.hpp"
 #include "libbroker/output_queue.hpp"
 #include "libbroker/packet.hpp"
+#include "libbroker/session/moved_session.hpp"
 #include "libbroker/session/outbound_window.hpp"
 #include "libbroker/session/packet_id_set.hpp"
 #include "libbroker/session/replay.hpp"
@@ -23,6 +24,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -38,9 +40,10 @@ struct delivery_header;
 /// caller serialises the calls. Source: MQTT5 §3, §4; MQTT311 §3, §4.
 class session {
 public:
-  /// `number`: unique in this process. `settings` outlives the session, and so does
-  /// `log_head`, the last offset that is in the log; null: there is none.
-  session(std::string client_id, std::uint64_t number, std::uint32_t shards, const config& settings,
+  /// `name`: the client's identifier, or that of an end; see moved_session.hpp. `number`: unique in
+  /// this process. `settings` outlives the session, and so does `log_head`, the last offset that is
+  /// in the log; null: there is none.
+  session(std::string_view name, std::uint64_t number, std::uint32_t shards, const config& settings,
           const std::atomic<log_offset>* log_head = nullptr);
   ~session();
 
@@ -105,7 +108,9 @@ public:
   /// `with_retained`: positions of the filters that have retained messages there.
   void subscribed(shard_index shard, request_number number, std::uint64_t retained_sequence,
                   const std::vector<std::uint32_t>& with_retained, session_effects& effects);
-  void unsubscribed(request_number number, session_effects& effects);
+  /// `through`: what a shard sent before lies in the log at or below it.
+  void unsubscribed(request_number number, log_offset through, time_point now,
+                    session_effects& effects);
   /// The write `number` of `session_effects::write` is on the disk, or failed.
   void written(write_number number, bool done, time_point now, session_effects& effects);
   /// A shard left messages to the log.
@@ -129,11 +134,69 @@ public:
   void retained_read(request_number number, const retained_store::page& page, time_point now,
                      session_effects& effects);
 
+  // -- between nodes
+
+  /// The client logged in by the claim `stamp`; to be called before `attach`.
+  void claimed(hybrid_stamp stamp) noexcept { stamp_ = stamp; }
+  [[nodiscard]] hybrid_stamp stamp() const noexcept { return stamp_; }
+  /// What another node needs to go on with it. REQUIRES: exists(), !is_end().
+  [[nodiscard]] moved_session describe_move() const;
+  /// Another node goes on with it: what is left becomes the end `number`, with a name of its
+  /// own. REQUIRES: as above, !connected().
+  void hand_over(std::uint64_t number, time_point now, session_effects& effects);
+  /// Goes on with what becomes the end `from` on another node once `session_effects::adopted` says
+  /// so. REQUIRES: !is_end(), !is_adopting().
+  void adopt(const moved_session& moved, const session_end& from, session_effects& effects);
+  [[nodiscard]] bool is_adopting() const noexcept {
+    return moves_ != nullptr && moves_->adopting.has_value();
+  }
+  /// Nobody wants it any more: it ends, with its client if there is one.
+  void finish(time_point now, session_effects& effects);
+
+  /// The end whose messages come next, before the session's own; null: there is none.
+  [[nodiscard]] const session_end* next_end() const noexcept {
+    return moves_ == nullptr || moves_->ends.empty() ? nullptr : &moves_->ends.front();
+  }
+  /// Where else messages of it are, the oldest first.
+  [[nodiscard]] std::span<const session_end> ends() const noexcept {
+    return moves_ == nullptr ? std::span<const session_end>() : moves_->ends;
+  }
+  /// The node of the next end can be reached: nothing new is sent, and when the client has
+  /// acknowledged what was, `session_effects::open_relay` says so.
+  void want_relay() noexcept;
+  [[nodiscard]] relay_terms terms() const noexcept;
+  /// `packets`: output of the end, cut anywhere.
+  void relay(byte_view packets, time_point now, session_effects& effects);
+  /// The relay is gone, or cannot be had.
+  void end_relay(time_point now, session_effects& effects);
+  /// Nothing is left of the end.
+  void end_consumed(const session_end& which, time_point now, session_effects& effects);
+
+  /// An end: the node that has the client can be reached, and it does not expire.
+  void hold(session_effects& effects);
+  /// That node is lost.
+  void let_go(time_point now, session_effects& effects);
+
   // -- what the caller sends and shows
 
   [[nodiscard]] output_queue& output() noexcept { return output_; }
   [[nodiscard]] bool connected() const noexcept { return connected_; }
+  /// Whether there is state of a session to resume.
+  [[nodiscard]] bool exists() const noexcept { return exists_; }
+  /// Whether its client went on to another node.
+  [[nodiscard]] bool is_end() const noexcept {
+    return moves_ != nullptr && moves_->end_number != 0;
+  }
+  [[nodiscard]] std::uint64_t end_number() const noexcept {
+    return moves_ == nullptr ? 0 : moves_->end_number;
+  }
+  /// Whether its client wanted nothing of what came before.
+  [[nodiscard]] bool began_clean() const noexcept { return began_clean_; }
   [[nodiscard]] const std::string& client_id() const noexcept { return client_id_; }
+  /// Under which it is known on this node, and kept.
+  [[nodiscard]] std::string name() const {
+    return is_end() ? name_of_end(client_id_, moves_->end_number) : client_id_;
+  }
   [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
   /// Bumped when a clean start makes a new session of this one: what was sent
   /// for an earlier epoch does not concern it.
@@ -215,6 +278,36 @@ private:
     /// At QoS 2, of reports that groups have not written down yet.
     std::vector<done_message> unconfirmed;
   };
+  /// Whose messages the client is sent: another node's from `wanted` on, none of our own.
+  enum class relay_stage : std::uint8_t {
+    none,
+    wanted,  ///< as soon as nothing of our own is in flight
+    open
+  };
+  /// A session of another node is being subscribed here, and written.
+  struct adoption {
+    request_number number = 0;
+    std::uint32_t waiting_for = 0;  ///< shards, share groups, the write, and the call
+    write_number write = 0;         ///< 0: none
+    session_end from;
+  };
+  /// What a session that moves between nodes needs; most never have any.
+  struct moves_state {
+    // An end.
+    std::uint64_t end_number = 0;  ///< 0: it is none
+    request_number leaving = 0;    ///< number of the request to all shards
+    std::uint32_t unanswered = 0;  ///< shards and share groups
+    log_offset leaving_through = 0;
+    std::optional<log_offset> log_end;  ///< what lies above it is not the end's
+    bool is_read = false;               ///< up to there
+    bool is_held = false;               ///< it does not expire
+    // A session that came.
+    std::vector<session_end> ends;  ///< the oldest first
+    std::optional<adoption> adopting;
+    relay_stage relay = relay_stage::none;
+    packet_id_set relayed;  ///< that the client may know of what ends have sent
+    byte_buffer partial;    ///< start of a packet of the end
+  };
   struct will_state {
     message_block_ptr message;
     std::uint32_t delay = 0;  ///< seconds
@@ -237,6 +330,34 @@ private:
   void end_connection(time_point now, bool will_wanted, session_effects& effects);
   void publish_will(time_point now, session_effects& effects);
   void fail(const error& reason, time_point now, session_effects& effects);
+
+  // session_moves.cpp
+  moves_state& moves() {
+    if (moves_ == nullptr) moves_ = std::make_unique<moves_state>();
+    return *moves_;
+  }
+  void let_expire(time_point now) noexcept;
+  void leave_shards(session_effects& effects);
+  [[nodiscard]] bool is_leaving(request_number number) const noexcept {
+    return moves_ != nullptr && moves_->unanswered != 0 && moves_->leaving == number;
+  }
+  void left_shard(log_offset through, time_point now, session_effects& effects);
+  [[nodiscard]] bool is_consumed() const noexcept;
+  void adopt_subscriptions(const std::vector<kept_subscription>& moved, session_effects& effects);
+  void adopted_in_part(session_effects& effects);
+  void adoption_subscribed(request_number number, session_effects& effects);
+  void adoption_written(write_number number, bool done, session_effects& effects);
+  void follow_moves(session_effects& effects);
+  [[nodiscard]] bool is_relaying() const noexcept {
+    return moves_ != nullptr && moves_->relay != relay_stage::none;
+  }
+  /// Returns whether the packet is about something that an end has sent.
+  bool pass_acknowledgement(packet_type type, const publish_response& packet,
+                            session_effects& effects);
+  /// Room in the window, under an identifier that no end uses.
+  [[nodiscard]] outbound_window::place place_in_window();
+  void write_moves(session_effects& effects);
+  void restore_moves(const kept_moves& kept);
 
   // session_inbound.cpp
   bool handle(const frame& packet, std::size_t more, time_point now, session_effects& effects);
@@ -345,6 +466,7 @@ private:
   write_number write(session_change&& change, session_effects& effects);
   void write_login(session_effects& effects);
   void write_end(session_effects& effects);
+  [[nodiscard]] dropped_session everything_written() const;
   /// Answers once `change` is written; at once if nothing is kept.
   void respond_when_written(packet_type type, packet_id id, session_change&& change,
                             session_effects& effects);
@@ -460,6 +582,8 @@ private:
   std::unique_ptr<std::deque<unwritten_response>> unwritten_;
   std::unique_ptr<log_cursor> cursor_;        ///< null: it does not outlive the process
   std::unique_ptr<progress_state> progress_;  ///< null as `cursor_`
+  std::unique_ptr<moves_state> moves_;        ///< null: it was always here, alone
+  hybrid_stamp stamp_ = 0;                    ///< of the client's claim; 0: none
 
   // -- the connection
   output_queue output_;
@@ -475,6 +599,7 @@ private:
   protocol_version version_ = protocol_version::v3_1_1;
   bool connected_ = false;
   bool was_connected_ = false;  ///< when the process went down
+  bool began_clean_ = false;
   bool problem_information_ = true;
   bool expiry_was_zero_ = true;  ///< in CONNECT
 };

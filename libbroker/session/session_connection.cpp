@@ -58,13 +58,15 @@ message_block_ptr make_will(const will& last_words, const connect& request,
 
 }  // namespace
 
-session::session(std::string client_id, std::uint64_t number, std::uint32_t shards,
+session::session(std::string_view name, std::uint64_t number, std::uint32_t shards,
                  const config& settings, const std::atomic<log_offset>* log_head)
     : settings_(settings),
-      client_id_(std::move(client_id)),
+      client_id_(parse_session_name(name).client_id),
       number_(number),
       shards_(shards),
-      log_head_(log_head) {}
+      log_head_(log_head) {
+  if (const std::uint64_t end = parse_session_name(name).end; end != 0) moves().end_number = end;
+}
 
 session::~session() = default;
 
@@ -78,10 +80,14 @@ void session::attach(const connect& request, bool assigned_id, time_point now,
   exists_ = true;
 
   ++connection_epoch_;
-  if (!session_present) first_connection_ = connection_epoch_;
+  if (!session_present) {
+    first_connection_ = connection_epoch_;
+    began_clean_ = request.clean_start;
+  }
   connected_ = true;
   version_ = request.version;
-  keep_alive_ = effective_keep_alive(request, settings_.session);
+  // A relay ends with its link.
+  keep_alive_ = is_end() ? std::uint16_t{0} : effective_keep_alive(request, settings_.session);
   receive_maximum_ = send_quota_ = request.receive_maximum;  // [MQTT5-4.9.0-1]
   maximum_packet_size_ = request.maximum_packet_size;
   problem_information_ = request.request_problem_information;
@@ -98,6 +104,8 @@ void session::attach(const connect& request, bool assigned_id, time_point now,
     will_->delay = request.will->delay_interval;
   }
   unacknowledged_ = inbound_qos2_.size();
+  if (moves_ != nullptr) moves_->is_read = false;
+  want_relay();
   const std::uint16_t aliases =
       std::min(request.topic_alias_maximum, settings_.session.outbound_topic_aliases);
   // [MQTT5-3.1.2-26], [MQTT5-3.1.2-27], [MQTT5-3.3.2-11]
@@ -184,6 +192,10 @@ void session::discard_state(time_point now, session_effects& effects) {
   }
   return_shared(effects);
   write_end(effects);
+  if (moves_ != nullptr && !is_end()) {
+    effects.dropped_ends = std::move(moves_->ends);
+    moves_.reset();
+  }
   unwritten_.reset();
   cursor_.reset();
   progress_.reset();
@@ -234,6 +246,7 @@ void session::end_connection(time_point now, bool will_wanted, session_effects& 
   seal_publishes(now, effects);  // they come before the will
   // The client gets no packet any more [MQTT5-3.14.4-1].
   connected_ = false;
+  end_relay(now, effects);
   if (!will_wanted) will_.reset();  // [MQTT5-3.14.4-3], [MQTT311-3.14.4-3]
   if (will_ != nullptr) {
     // The will waits for its delay or the end of the session [MQTT5-3.1.2-8].
@@ -255,7 +268,7 @@ void session::end_connection(time_point now, bool will_wanted, session_effects& 
     effects.session_ended = true;
     return;
   }
-  if (expiry_ != never) expires_at_ = now + std::chrono::seconds(expiry_);
+  let_expire(now);
   effects.presence_changed = has_shared_subscriptions();
   inbound_qos2_.trim();
   accepted_qos2_.trim();

@@ -20,6 +20,8 @@ void session::write_login(session_effects& effects) {
   if (expiry_ == 0 && will_ == nullptr && !is_written_) return;
   is_written_ = true;
   write(kept_login{.expiry = expiry_,
+                   .stamp = stamp_,
+                   .began_clean = began_clean_,
                    .connected = connected_,
                    .expires_at = expires_at_,
                    .will_due = will_due_,
@@ -29,13 +31,16 @@ void session::write_login(session_effects& effects) {
 }
 
 void session::write_end(session_effects& effects) {
-  if (!std::exchange(is_written_, false)) return;
-  dropped_session gone{.filters = {}, .inbound_qos2 = inbound_qos2_.all()};
+  if (std::exchange(is_written_, false)) write(everything_written(), effects);
+}
+
+dropped_session session::everything_written() const {
+  dropped_session all{.filters = {}, .inbound_qos2 = inbound_qos2_.all()};
   for (const auto& [filter, state] : subscriptions_)
-    gone.filters.push_back(filter);
+    all.filters.push_back(filter);
   for (std::size_t i = 0; replays_ != nullptr && i != replays_->size(); ++i)
-    gone.filters.push_back((*replays_)[i].text);
-  write(std::move(gone), effects);
+    all.filters.push_back((*replays_)[i].text);
+  return all;
 }
 
 void session::respond_when_written(packet_type type, packet_id id, session_change&& change,
@@ -82,6 +87,7 @@ void session::written(write_number number, bool done, time_point now, session_ef
     unwritten_->pop_front();
   }
   if (unwritten_ != nullptr && unwritten_->empty()) unwritten_.reset();
+  adoption_written(number, done, effects);
   if (cursor_ != nullptr) progress_written(number, done, now, effects);
 }
 
@@ -91,6 +97,9 @@ void session::restore(const kept_session& kept, session_effects& effects) {
   exists_ = is_written_ = true;
   first_connection_ = ++connection_epoch_;
   expiry_ = kept.login.expiry;
+  stamp_ = kept.login.stamp;
+  began_clean_ = kept.login.began_clean;
+  restore_moves(kept.moves);
   if (kept.login.will != nullptr) {
     will_ = std::make_unique<will_state>();
     will_->delay = kept.login.will_delay;
@@ -113,6 +122,7 @@ void session::restore(const kept_session& kept, session_effects& effects) {
 
 void session::go_on(time_point now, session_effects& effects) {
   if (std::exchange(was_connected_, false)) return end_connection(now, true, effects);
+  if (is_end() && !expires_at_) let_expire(now);
   tick(now, effects);
 }
 
@@ -150,6 +160,7 @@ void session::restore_subscriptions(const std::vector<kept_subscription>& kept,
     if (!filter) continue;  // the rules have changed
     const auto [at, is_new] = subscriptions_.try_emplace(each.filter);
     at->second = {.options = each.options, .identifier = each.identifier, .begin = each.begin};
+    if (is_end()) continue;
     if (is_new && filter->is_shared()) ++shared_subscriptions_;
     (void)request_subscribe(
         {.filter = each.filter, .options = each.options, .identifier = each.identifier}, 0, parts,

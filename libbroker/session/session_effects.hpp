@@ -1,5 +1,6 @@
 #pragma once
 
+#include "libbroker/bytes.hpp"
 #include "libbroker/result.hpp"
 #include "libbroker/router/retained_store.hpp"
 #include "libbroker/session/kept_session.hpp"
@@ -52,6 +53,19 @@ struct session_effects {
   /// Nothing of the session is left to keep.
   bool session_ended = false;
 
+  /// What another node had is subscribed here, and written: it may go there.
+  std::optional<session_end> adopted;
+  /// The relay to the first of `session::next_end` is to be opened.
+  bool open_relay = false;
+  /// Acknowledgements of the client for the end whose relay is open.
+  byte_buffer relayed;
+  /// An end: no message comes any more.
+  bool has_left = false;
+  /// An end: the client has all of it.
+  bool nothing_left = false;
+  /// Ends on other nodes that nobody wants any more.
+  std::vector<session_end> dropped_ends;
+
   struct counters {
     std::uint64_t publishes_received = 0;
     std::uint64_t publishes_sent = 0;
@@ -73,6 +87,10 @@ struct session_effects {
     write.changes.clear();
     read_log.clear();
     close_connection = presence_changed = session_ended = false;
+    adopted.reset();
+    open_relay = has_left = nothing_left = false;
+    relayed.clear();
+    dropped_ends.clear();
     close_reason.reset();
     counted = {};
   }

@@ -101,7 +101,9 @@ void session::follow_log(time_point now, session_effects& effects) {
   }
   // A page waits while the client takes no more.
   if (queue_ != nullptr || !window_is_open() || !cursor_->may_read()) return;
-  const log_offset end = cursor_->end(log_head());
+  if (is_end() && !moves_->log_end) return;
+  log_offset end = cursor_->end(log_head());
+  if (is_end()) end = std::min(end, *moves_->log_end);
   log_query query{.filters = logged_filters(), .up_to = end, .most_messages = messages_per_page};
   if (query.filters.empty()) cursor_->skip_to(end);
   switch (cursor_->next_step(end)) {
@@ -110,7 +112,12 @@ void session::follow_log(time_point now, session_effects& effects) {
     cursor_->asked(++last_request_, end);
     return effects.read_log.push_back(
         {.number = last_request_, .page = std::move(query), .offsets = {}, .start = {}});
-  case log_cursor::step::join: return set_live(cursor_->join(), true, effects);
+  case log_cursor::step::join:
+    if (is_end())
+      moves_->is_read = true;
+    else
+      set_live(cursor_->join(), true, effects);
+    return;
   case log_cursor::step::become_live: return become_live(now, effects);
   }
 }
@@ -236,6 +243,7 @@ bool session::is_unkept(packet_id id) const noexcept {
 
 void session::keep_progress(time_point now, session_effects& effects) {
   send_reports(effects);
+  follow_moves(effects);
   if (cursor_ == nullptr) return;
   if (!progress_->wanted && !(progress_->due && now >= *progress_->due)) return;
   write_progress(effects);

@@ -135,7 +135,8 @@ bool session::send_or_queue(const message_block_ptr& block, std::uint32_t index,
 }
 
 bool session::window_is_open() const noexcept {
-  return may_send() && window_.size() < settings_.session.max_in_flight && !is_resending();
+  return may_send() && window_.size() < settings_.session.max_in_flight && !is_resending() &&
+         !is_relaying();
 }
 
 /// Asked before QoS 1 and 2 PUBLISH packets only [MQTT5-3.3.4-10], [MQTT5-4.9.0-3].
@@ -201,7 +202,7 @@ void session::send_first_time(const message_block_ptr& block, std::uint32_t inde
                               const delivery_options& options, time_point now,
                               session_effects& effects) {
   const message_entry& entry = (*block)[index];
-  const auto [id, sent] = window_.add();
+  const auto [id, sent] = place_in_window();
   sent.block = block;
   sent.offset = options.tracked || comes_from_log(entry, options) ? entry.log_offset : 0;
   sent.tracked = options.tracked;

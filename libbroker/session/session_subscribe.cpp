@@ -238,7 +238,7 @@ void session::subscribed(shard_index shard, request_number number, std::uint64_t
                          const std::vector<std::uint32_t>& with_retained,
                          session_effects& effects) {
   pending_request* const request = find_request(number);
-  if (request == nullptr) return;
+  if (request == nullptr) return adoption_subscribed(number, effects);
   for (const std::uint32_t position : with_retained) {
     const std::string& filter = request->wants_retained[position];
     if (filter.empty() || !subscriptions_.contains(filter)) continue;
@@ -249,7 +249,9 @@ void session::subscribed(shard_index shard, request_number number, std::uint64_t
   read_retained(effects);
 }
 
-void session::unsubscribed(request_number number, session_effects& effects) {
+void session::unsubscribed(request_number number, log_offset through, time_point now,
+                           session_effects& effects) {
+  if (is_leaving(number)) return left_shard(through, now, effects);
   pending_request* const request = find_request(number);
   if (request != nullptr) answered(*request, effects);
 }

@@ -37,6 +37,8 @@ cluster_handle::behavior_type members_in(cluster_handle::pointer self,
       [](const enter_cluster&) {},
       [](const link_changed&) {},
       [](const gossip_heard&) {},
+      [](const clients_heard&) {},
+      [](const say_to_node&) {},
       [](const cluster_timer&) {},
       [states](const cluster_command&) {
         cluster_status status;

@@ -144,6 +144,8 @@ private:
         [](const enter_cluster&) {},
         [told](const link_changed& event) { told->is_up = event.is_up; },
         [](const gossip_heard&) {},
+        [](const clients_heard&) {},
+        [](const say_to_node&) {},
         [](const cluster_timer&) {},
         [](const cluster_command&) { return cluster_status{}; },
         [](const restore_node&) { return node_restored{}; },

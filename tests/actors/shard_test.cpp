@@ -59,6 +59,10 @@ session_handle::behavior_type note_taker(std::shared_ptr<notes> into) {
       [](const dismiss&) {},
       [](const share_kept&) {},
       [](const session_timer&) {},
+      [](const session_said&) {},
+      [](const node_followed&) {},
+      [](const displace&) {},
+      [](const move_timer&) {},
       [](const flush&) {},
   };
 }

@@ -162,6 +162,12 @@ class traffic_goes_only_where_it_is_wanted(cluster_test):
         leaving.disconnect()
         self.wait_until_nothing_goes_to_c(watcher)
 
+    def test_session_that_follows_its_client_withdraws_its_routes(self):
+        self.client("c", "follower", session_expiry=100).subscribe(self.name("t"), self.name("+")).disconnect()
+        watcher = self.client("b", "follower", clean=False, session_expiry=100)
+        self.publish_200(self.name("t"), watcher)
+        self.wait_until_nothing_goes_to_c(watcher)
+
     def test_route_stays_as_long_as_somebody_wants_it(self):
         leaving, staying = (self.client("c").subscribe(self.name("t")) for _ in range(2))
         watcher = self.client("b").subscribe(self.name("t"))

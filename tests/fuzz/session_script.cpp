@@ -271,12 +271,12 @@ private:
         if ((choice >> (3 + i % 4) & 1) != 0) with_retained.push_back(p->filters[i].position);
       machine_.subscribed(shard, p->number, 1, with_retained, effects_);
     } else if (const auto* p = std::get_if<shard_unsubscribe>(&task.what); p && p->number != 0) {
-      machine_.unsubscribed(p->number, effects_);
+      machine_.unsubscribed(p->number, 0, now_, effects_);
     } else if (const auto* call = std::get_if<share_call>(&task.what)) {
       if (const auto* joins = std::get_if<share_join>(&call->what); joins && joins->number != 0)
         machine_.subscribed(0, joins->number, 0, {}, effects_);
       if (const auto* leaves = std::get_if<share_leave>(&call->what); leaves && leaves->number != 0)
-        machine_.unsubscribed(leaves->number, effects_);
+        machine_.unsubscribed(leaves->number, 0, now_, effects_);
     }
     collect();
   }

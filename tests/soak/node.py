@@ -13,6 +13,9 @@ import broker as brokers
 START_SECONDS = 30
 
 
+given = set()  # by steady_port
+
+
 def steady_port():
     """A free port that is not given to outgoing connections.
 
@@ -24,9 +27,12 @@ def steady_port():
     steady = [port for port in range(10000, 65536) if not low <= port <= high]
     while True:
         port = random.choice(steady) if steady else brokers.free_port()
+        if port in given:  # and not bound yet, perhaps
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
+                given.add(port)
                 return port
             except OSError:
                 pass

@@ -376,7 +376,8 @@ class client:
     def __init__(self, port, version=V5, sock=None):
         self.version = version
         self.socket = sock or socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.socket.family != socket.AF_UNIX:
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         self.inbox = []
         self.closed = False

@@ -31,6 +31,8 @@ struct kept {
   void operator()(const kept_packet_id& packet) { session.inbound_qos2.push_back(packet.id); }
   void operator()(const kept_progress& progress) { session.progress = progress; }
   void operator()(const dropped_packet_id& packet) { std::erase(session.inbound_qos2, packet.id); }
+  void operator()(const kept_moves& moves) { session.moves = moves; }
+  void operator()(const renamed_session& renamed) { (*this)(renamed.earlier); }
   void operator()(const dropped_session& gone) {
     for (const std::string& filter : gone.filters)
       (*this)(dropped_subscription{filter});

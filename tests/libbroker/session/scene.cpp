@@ -246,7 +246,7 @@ void scene::answer() {
     else if (const auto* p = std::get_if<shard_subscribe>(&next.what))
       machine.subscribed(p->shard, p->number, 0, {}, effects);
     else if (const auto* p = std::get_if<shard_unsubscribe>(&next.what); p && p->number != 0)
-      machine.unsubscribed(p->number, effects);
+      machine.unsubscribed(p->number, 0, now, effects);
     else if (const auto* p = std::get_if<share_call>(&next.what))
       answer(*p);
     collect();
@@ -257,7 +257,7 @@ void scene::answer(const share_call& call) {
   if (const auto* p = std::get_if<share_join>(&call.what); p && p->number != 0)
     machine.subscribed(0, p->number, 0, {}, effects);
   else if (const auto* p = std::get_if<share_leave>(&call.what); p && p->number != 0)
-    machine.unsubscribed(p->number, effects);
+    machine.unsubscribed(p->number, 0, now, effects);
 }
 
 void scene::write(bool done) {

@@ -1,0 +1,37 @@
+#pragma once
+
+#include "actors/protocol/local_message.hpp"
+#include "libbroker/cluster/session_wire.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+/// Sessions that follow their clients to other nodes.
+namespace troupe {
+
+/// A node says something of a client's session.
+struct session_said {
+  std::string from;
+  std::shared_ptr<const session_message> what;
+};
+/// There is, or there is no longer, a link with a node that the session asked about.
+struct node_followed {
+  std::string node;
+  bool is_linked = false;
+};
+/// The client has logged in at another node: it is not this session's any more.
+struct displace {
+  std::string by;  ///< a node
+};
+/// To itself: a node has not said what it has of the session.
+struct move_timer {
+  std::uint64_t number = 0;  ///< of the move
+};
+
+}  // namespace troupe
+
+TROUPE_LOCAL_MESSAGE(session_said)
+TROUPE_LOCAL_MESSAGE(node_followed)
+TROUPE_LOCAL_MESSAGE(displace)
+TROUPE_LOCAL_MESSAGE(move_timer)

@@ -1,0 +1,44 @@
+#pragma once
+
+#include "actors/node_context.hpp"
+#include "actors/protocol.hpp"
+#include "libbroker/cluster/client_registry.hpp"
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace troupe {
+
+/// Runs this node's `client_registry`, and tells sessions of the nodes they care for.
+class registry_actor final : public registry_handle::base {
+public:
+  registry_actor(caf::actor_config& config, const node_context& house);
+
+  const char* name() const override { return "registry"; }
+
+protected:
+  behavior_type make_behavior() override;
+  void on_exit() override;
+
+private:
+  void change_view(const std::vector<std::string>& names);
+  void follow(const follow_node& request);
+  void unfollow(const unfollow_node& request);
+  void hear(const clients_heard& message);
+  void carry_out();
+  void set_timer();
+  [[nodiscard]] wall_time wall() const;
+
+  const node_context& house_;
+  client_registry registry_;
+  registry_effects effects_;
+  std::set<std::string, std::less<>> linked_;
+  std::map<std::string, std::vector<session_handle>, std::less<>> followers_;  ///< by node
+  std::optional<time_point> timer_at_;
+};
+
+}  // namespace troupe

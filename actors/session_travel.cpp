@@ -1,0 +1,360 @@
+// How a session follows its client to another node: what the nodes say to each other, and the relay
+// to what was left behind. The rules are the machine's: libbroker/session/moved_session.hpp.
+
+#include "actors/log_text.hpp"
+#include "actors/refuse.hpp"
+#include "actors/relay_connection.hpp"
+#include "actors/session_actor.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <memory>
+#include <utility>
+
+namespace troupe {
+
+namespace {
+
+using verb = session_message::verb;
+
+/// A client is served after so long even if the node that had its session says nothing.
+constexpr std::chrono::seconds take_timeout{1};
+
+}  // namespace
+
+session_actor::travel_state& session_actor::travel() {
+  if (travel_ == nullptr) travel_ = std::make_unique<travel_state>();
+  return *travel_;
+}
+
+void session_actor::say(const std::string& node, session_message&& message) {
+  message.client_id = machine_.client_id();
+  send(house_.cluster, say_to_node{node, record_kind::session, encode(message)});
+}
+
+void session_actor::follow(const std::string& node) {
+  travel().followed.insert(node);
+  send(house_.registry, follow_node{node, self()});
+}
+
+void session_actor::unfollow_all() {
+  if (travel_ == nullptr) return;
+  for (const std::string& node : std::exchange(travel_->followed, {}))
+    caf::anon_send(house_.registry, unfollow_node{node, self()});
+}
+
+void session_actor::handle(const session_said& message) {
+  const session_message& said = *message.what;
+  if (is_for_end(said) && machine_.end_number() != said.number) {
+    if (said.what == verb::open || said.what == verb::keep)
+      say(message.from, {.what = verb::nothing_left, .number = said.number, .relay = said.relay});
+    return;
+  }
+  switch (said.what) {
+  case verb::take:
+  case verb::state:
+    // One node after the other.
+    if (machine_.is_adopting()) return travel().deferred.push_back(message);
+    return said.what == verb::take ? give(message.from, said) : take(message.from, said);
+  case verb::hand_over: return hand_over(message.from, said);
+  case verb::offer: return consider(message.from);
+  case verb::discard: return discard(said);
+  case verb::keep: return hold_for(message.from);
+  case verb::open: return relay_to(message.from, said);
+  case verb::output: return take_output(message.from, said);
+  case verb::nothing_left: return end_consumed({message.from, said.number});
+  case verb::input:
+  case verb::took:
+  case verb::close: return serve_relay(message.from, said);
+  }
+}
+
+void session_actor::handle(const node_followed& news) {
+  if (travel_ == nullptr) return;
+  const time_point now = current_time(*this);
+  if (news.is_linked)
+    node_linked(news.node);
+  else
+    node_lost(news.node, now);
+  carry_out(now);
+  schedule_timer(now);
+}
+
+void session_actor::node_linked(const std::string& node) {
+  if (machine_.is_end()) return;
+  if (travel_->given_to == node && machine_.exists()) say(node, {.what = verb::offer});
+  if (machine_.is_adopting()) return;  // it is one end more soon
+  for (const session_end& each : machine_.ends())
+    if (each.node == node) say(node, {.what = verb::keep, .number = each.number});
+  if (const session_end* const next = machine_.next_end(); next != nullptr && next->node == node)
+    machine_.want_relay();
+}
+
+void session_actor::node_lost(const std::string& node, time_point now) {
+  if (machine_.is_end()) {
+    if (travel_->reader == node) machine_.let_go(now, effects());
+    return;
+  }
+  if (travel_->taking_from == node) attach_waiting();
+  if (const session_end* const next = machine_.next_end(); next != nullptr && next->node == node)
+    machine_.end_relay(now, effects());
+}
+
+// -- the node that the client comes to ------------------------------------------------------
+
+void session_actor::handle(attach_client& request) {
+  // It became an end while the client was on its way: there will be another session.
+  if (machine_.is_end())
+    return send(house_.directory_of(machine_.client_id()), claim{std::move(request.who)});
+  machine_.claimed(request.stamp);
+  if (travel_ != nullptr) travel_->given_to.clear();
+  if (request.who->request.clean_start) {
+    // [MQTT5-3.1.2-4], [MQTT311-3.1.2-6]
+    if (is_taking()) say(travel_->taking_from, {.what = verb::discard, .count = request.stamp});
+    if (!request.previous.empty())
+      say(request.previous, {.what = verb::discard, .count = request.stamp});
+    stop_taking();
+  } else if (!request.previous.empty() && !is_taking()) {
+    begin_taking(request.previous, request.stamp);
+  }
+  if (!is_taking()) return attach(request);
+  refuse_waiting();
+  travel_->waiting = std::move(request);
+}
+
+bool session_actor::is_taking() const noexcept {
+  return travel_ != nullptr && travel_->taking != 0;
+}
+
+void session_actor::begin_taking(const std::string& node, std::uint64_t number) {
+  travel().taking = number;
+  travel_->taking_from = node;
+  say(node, {.what = verb::take, .number = number});
+  delayed_send(this, take_timeout, move_timer{number});
+  follow(node);
+}
+
+void session_actor::stop_taking() {
+  if (travel_ == nullptr) return;
+  travel_->taking = 0;
+  travel_->taking_from.clear();
+  refuse_waiting();
+}
+
+/// [MQTT5-3.1.4-3], [MQTT311-3.1.4-2]: a later one is there, and this one was told nothing yet.
+void session_actor::refuse_waiting() {
+  const client_ptr who = std::exchange(travel_->waiting, {}).who;
+  if (who) refuse(*who, who->request.version, reason_code::server_unavailable);
+}
+
+/// Goes on with what there is.
+void session_actor::attach_waiting() {
+  travel_->taking = 0;
+  travel_->taking_from.clear();
+  attach_client request = std::exchange(travel_->waiting, {});
+  if (request.who) attach(request);
+}
+
+void session_actor::handle(const move_timer& due) {
+  if (!is_taking() || travel_->taking != due.number) return;
+  spdlog::warn("event=session_not_taken client={} node={} reason=\"no answer\"",
+               log_text{machine_.client_id()}, travel_->taking_from);
+  attach_waiting();
+}
+
+void session_actor::take(const std::string& from, const session_message& said) {
+  if (!is_taking() || travel_->taking != said.number || travel_->taking_from != from) return;
+  const time_point now = current_time(*this);
+  const bool is_wanted = said.state && !machine_.is_end();
+  if (is_wanted) {
+    spdlog::info("event=session_moved client={} from={}", log_text{machine_.client_id()}, from);
+    machine_.adopt(*said.state, {from, said.number}, effects());
+  }
+  attach_waiting();
+  carry_out(now);
+}
+
+void session_actor::follow_ends() {
+  for (const session_end& each : machine_.ends())
+    follow(each.node);
+}
+
+/// What is subscribed here need not be there any more.
+void session_actor::adopted(const session_end& from) {
+  say(from.node, {.what = verb::hand_over, .number = from.number});
+  follow_ends();
+  for (const session_said& each : std::exchange(travel().deferred, {}))
+    send(self(), each);
+}
+
+/// A node has a session from before the client came here.
+void session_actor::consider(const std::string& from) {
+  if (is_taking() || machine_.is_adopting() || !machine_.exists()) return;
+  if (machine_.began_clean())
+    return say(from, {.what = verb::discard, .count = house_.clock.last()});
+  begin_taking(from, house_.clock.next(read_wall_clock(current_time(*this)).wall));
+}
+
+// -- the node that it goes from -------------------------------------------------------------
+
+void session_actor::handle(const displace& event) {
+  if (machine_.is_end()) return;
+  leave_client();
+  if (!machine_.exists()) return;
+  travel().given_to = event.by;
+  follow(event.by);  // with it the session is offered
+}
+
+/// [MQTT5-3.1.4-3], [MQTT311-3.1.4-2]
+void session_actor::leave_client() {
+  stop_taking();
+  if (!machine_.connected()) return;
+  const time_point now = current_time(*this);
+  machine_.dismiss(reason_code::session_taken_over, now, effects());
+  carry_out(now);
+}
+
+void session_actor::give(const std::string& from, const session_message& said) {
+  session_message answer{.what = verb::state, .number = said.number};
+  const bool is_later_here = machine_.stamp() > said.number;
+  if (!machine_.is_end() && !is_later_here) {
+    leave_client();
+    if (machine_.exists()) {
+      travel().given_to = from;
+      answer.state = machine_.describe_move();
+    }
+  }
+  say(from, std::move(answer));
+}
+
+void session_actor::hand_over(const std::string& from, const session_message& said) {
+  const bool is_given = travel_ != nullptr && travel_->given_to == from && machine_.exists() &&
+                        !machine_.is_end() && !machine_.connected() && !is_taking();
+  if (!is_given) return;
+  const time_point now = current_time(*this);
+  machine_.hand_over(said.number, now, effects());
+  travel_->given_to.clear();
+  send(house_.directory_of(machine_.client_id()),
+       session_moved{machine_.client_id(), said.number, self()});
+  carry_out(now);
+  schedule_timer(now);
+}
+
+void session_actor::discard(const session_message& said) {
+  const bool is_later_here = !machine_.is_end() && machine_.stamp() > said.count;
+  if (is_later_here) return;
+  leave_client();
+  if (!machine_.exists()) return;
+  const time_point now = current_time(*this);
+  machine_.finish(now, effects());
+  carry_out(now);
+}
+
+// -- the relay: the client's node -----------------------------------------------------------
+
+void session_actor::open_relay() {
+  const session_end& end = *machine_.next_end();
+  travel_state& here = travel();
+  here.relayed = end;
+  here.relay = house_.clock.next(read_wall_clock(current_time(*this)).wall);
+  here.owed = 0;
+  say(end.node,
+      {.what = verb::open, .number = end.number, .relay = here.relay, .terms = machine_.terms()});
+}
+
+void session_actor::close_relay() {
+  if (travel_ == nullptr || travel_->relay == 0) return;
+  say(travel_->relayed.node,
+      {.what = verb::close, .number = travel_->relayed.number, .relay = travel_->relay});
+  travel_->relay = 0;
+}
+
+void session_actor::pass_to_end(byte_view packets) {
+  say(travel_->relayed.node, {.what = verb::input,
+                              .number = travel_->relayed.number,
+                              .relay = travel_->relay,
+                              .bytes = std::string(as_text(packets))});
+}
+
+void session_actor::take_output(const std::string& from, const session_message& said) {
+  if (travel_ == nullptr || travel_->relay != said.relay || travel_->relayed.node != from) return;
+  const time_point now = current_time(*this);
+  machine_.relay(as_bytes(said.bytes), now, effects());
+  travel_->owed += said.bytes.size();
+  carry_out(now);
+  acknowledge_output();
+}
+
+/// Nothing is asked for ahead of what the client takes.
+void session_actor::acknowledge_output() {
+  if (travel_ == nullptr || travel_->owed == 0 || travel_->relay == 0 || is_owed_too_much()) return;
+  say(travel_->relayed.node, {.what = verb::took,
+                              .number = travel_->relayed.number,
+                              .relay = travel_->relay,
+                              .count = std::exchange(travel_->owed, 0)});
+}
+
+void session_actor::end_consumed(const session_end& which) {
+  if (travel_ != nullptr && travel_->relayed == which) travel_->relay = 0;
+  const time_point now = current_time(*this);
+  machine_.end_consumed(which, now, effects());
+  machine_.want_relay();  // to the next one
+  carry_out(now);
+  follow_ends();
+}
+
+// -- the relay: the end's node --------------------------------------------------------------
+
+void session_actor::relay_to(const std::string& from, const session_message& said) {
+  const time_point now = current_time(*this);
+  if (machine_.connected()) {
+    machine_.connection_lost(now, effects());
+    carry_out(now);
+  }
+  auto reader = std::make_shared<client>();
+  auto relay = std::make_unique<relay_connection>(
+      house_.cluster, relay_address{from, machine_.client_id(), machine_.end_number(), said.relay},
+      home());
+  travel().outgoing = relay.get();
+  reader->socket = std::move(relay);
+  reader->request = {.version = said.terms.version,
+                     .session_expiry_interval = said.terms.expiry,
+                     .receive_maximum = said.terms.receive_maximum,
+                     .maximum_packet_size = said.terms.maximum_packet_size,
+                     .request_problem_information = said.terms.problem_information};
+  hold_for(from);
+  attach_client request{.who = std::move(reader), .attempt = attempts_};
+  attach(request);
+}
+
+/// The node has the client, and may read what is here.
+void session_actor::hold_for(const std::string& node) {
+  travel().reader = node;
+  machine_.hold(effects());
+  carry_out(current_time(*this));
+  follow(node);
+}
+
+void session_actor::serve_relay(const std::string& from, const session_message& said) {
+  if (travel_ == nullptr || socket_ == nullptr || !machine_.is_end()) return;
+  relay_connection& relay = *travel_->outgoing;
+  if (relay.to().relay != said.relay || relay.to().node != from) return;
+  const time_point now = current_time(*this);
+  switch (said.what) {
+  case verb::input: relay.push(said.bytes); return read_input(now);
+  case verb::took:
+    if (relay.took(said.count) && write_blocked_) write_output(now);
+    return;
+  default: machine_.connection_lost(now, effects()); carry_out(now);
+  }
+}
+
+/// The client has everything.
+void session_actor::end_here(time_point now) {
+  const relay_address to = travel_->outgoing->to();
+  say(to.node, {.what = verb::nothing_left, .number = to.end, .relay = to.relay});
+  machine_.finish(now, effects());
+  carry_out(now);
+}
+
+}  // namespace troupe

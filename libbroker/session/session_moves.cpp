@@ -1,0 +1,327 @@
+// How a session goes to another node with its client, what it leaves behind, and how that is
+// relayed. See moved_session.hpp.
+
+#include "libbroker/codec/encode.hpp"
+#include "libbroker/session/session.hpp"
+#include "libbroker/topic.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace troupe {
+
+namespace {
+
+constexpr std::uint32_t never = 0xFFFFFFFF;
+
+bool is_publish_or_pubrel(packet_type type) noexcept {
+  return type == packet_type::publish || type == packet_type::pubrel;
+}
+
+/// The packet identifier of a PUBLISH; 0: it has none.
+packet_id identifier_of(const frame& publish) noexcept {
+  const unsigned level = (publish.flags >> 1) & 0x03U;
+  if (level == 0 || publish.body.size() < 2) return 0;
+  const auto at = [&](std::size_t i) { return std::to_integer<unsigned>(publish.body[i]); };
+  const std::size_t topic_size = at(0) << 8 | at(1);
+  if (publish.body.size() < topic_size + 4) return 0;
+  return static_cast<packet_id>(at(topic_size + 2) << 8 | at(topic_size + 3));
+}
+
+}  // namespace
+
+// -- the node that it goes from -------------------------------------------------------------
+
+moved_session session::describe_move() const {
+  moved_session state{.expiry = expiry_};
+  for (const auto& [filter, each] : subscriptions_)
+    state.subscriptions.push_back(
+        {.filter = filter, .options = each.options, .identifier = each.identifier});
+  for (std::size_t i = 0; replays_ != nullptr && i != replays_->size(); ++i) {
+    const replay& each = (*replays_)[i];
+    state.subscriptions.push_back(
+        {.filter = each.text, .options = each.options, .identifier = each.identifier});
+  }
+  state.inbound_qos2 = inbound_qos2_.all();
+  state.in_flight = window_.in_order();
+  if (moves_ != nullptr) state.ends = moves_->ends;
+  return state;
+}
+
+void session::hand_over(std::uint64_t number, time_point now, session_effects& effects) {
+  // The client has opened the session again [MQTT5-3.1.3-9].
+  will_.reset();
+  will_due_.reset();
+  if (is_written_) write(renamed_session{client_id_, everything_written()}, effects);
+  moves() = {};
+  moves_->end_number = number;
+  inbound_qos2_.clear();
+  accepted_qos2_.clear();
+  first_connection_ = connection_epoch_ + 1;  // what is still being routed is nobody's to answer
+  unwritten_.reset();
+  pulls_.reset();
+  replays_.reset();
+  extras_.reset();
+  leave_shards(effects);
+  let_expire(now);
+  write_login(effects);
+  if (cursor_ != nullptr) write_progress(effects);
+  for (const auto& [filter, each] : subscriptions_)
+    if (is_durable())
+      write(kept_subscription{filter, each.options, each.identifier, each.begin}, effects);
+  write_moves(effects);
+}
+
+/// Subscribes to nothing any more. What it has in the log is found by its filters all the same.
+void session::leave_shards(session_effects& effects) {
+  moves_state& moving = moves();
+  moving.leaving = ++last_request_;
+  shard_parts<shard_unsubscribe> parts(shards_);
+  for (auto at = subscriptions_.begin(); at != subscriptions_.end();) {
+    const auto next = std::next(at);
+    const std::string filter = at->first;
+    moving.unanswered += request_unsubscribe(filter, moving.leaving, parts, effects);
+    if (parse_topic_filter(filter)->is_shared()) {
+      leave_share(filter);
+      subscriptions_.erase(at);
+    }
+    at = next;
+  }
+  shared_subscriptions_ = 0;
+  moving.unanswered += parts.send(moving.leaving, effects);
+  if (moving.unanswered != 0) return;
+  moving.log_end = log_head();
+  effects.has_left = true;
+}
+
+/// A shard sends nothing more; what it did lies in the log at or below `through`.
+void session::left_shard(log_offset through, time_point now, session_effects& effects) {
+  moves_state& moving = *moves_;
+  moving.leaving_through = std::max(moving.leaving_through, through);
+  if (--moving.unanswered != 0) return;
+  moving.log_end = moving.leaving_through;
+  effects.has_left = true;
+  write_moves(effects);
+  send_queued(now, effects);
+}
+
+void session::let_expire(time_point now) noexcept {
+  expires_at_.reset();
+  const bool is_held = moves_ != nullptr && moves_->is_held;
+  if (expiry_ != never && !is_held) expires_at_ = now + std::chrono::seconds(expiry_);
+}
+
+void session::hold(session_effects& effects) {
+  if (std::exchange(moves().is_held, true)) return;
+  expires_at_.reset();
+  write_login(effects);
+}
+
+void session::let_go(time_point now, session_effects& effects) {
+  moves().is_held = false;
+  if (connected_) return connection_lost(now, effects);
+  let_expire(now);
+  write_login(effects);
+}
+
+bool session::is_consumed() const noexcept {
+  return connected_ && moves_->unanswered == 0 && window_.empty() && queue_ == nullptr &&
+         !is_resending() && (cursor_ == nullptr || moves_->is_read);
+}
+
+void session::finish(time_point now, session_effects& effects) {
+  expiry_ = 0;
+  if (connected_) return connection_lost(now, effects);
+  discard_state(now, effects);
+  effects.session_ended = true;
+}
+
+// -- the node that it comes to --------------------------------------------------------------
+
+void session::adopt(const moved_session& moved, const session_end& from, session_effects& effects) {
+  if (!exists_) {
+    exists_ = true;
+    first_connection_ = connection_epoch_ + 1;
+    expiry_ = moved.expiry;
+    if (expiry_ != 0 && !settings_.node.data_dir.empty()) {
+      cursor_ = std::make_unique<log_cursor>(shards_, std::vector<log_offset>(shards_, log_head()));
+      progress_ = std::make_unique<progress_state>();
+    }
+  }
+  for (const packet_id id : moved.inbound_qos2) {
+    if (inbound_qos2_.contains(id)) continue;
+    inbound_qos2_.insert(id);
+    accepted_qos2_.insert(id);
+    if (is_durable()) write(kept_packet_id{id}, effects);
+  }
+  moves_state& moving = moves();
+  for (const session_end& each : moved.ends)
+    if (std::ranges::find(moving.ends, each) == moving.ends.end()) moving.ends.push_back(each);
+  moving.ends.push_back(from);
+  for (const packet_id id : moved.in_flight)
+    if (!moving.relayed.contains(id)) moving.relayed.insert(id);
+  moving.adopting = adoption{.number = ++last_request_, .from = from};
+  adopt_subscriptions(moved.subscriptions, effects);
+  write_login(effects);
+  if (cursor_ != nullptr) write_progress(effects);
+  write_moves(effects);
+  moving.adopting->write = effects.write.number;
+  moving.adopting->waiting_for += (effects.write.number != 0 ? 1 : 0) + 1;
+  adopted_in_part(effects);
+}
+
+void session::adopt_subscriptions(const std::vector<kept_subscription>& moved,
+                                  session_effects& effects) {
+  adoption& adopting = *moves_->adopting;
+  shard_parts<shard_subscribe> parts(shards_, empty_request());
+  for (const kept_subscription& each : moved) {
+    kept_subscription here = each;
+    here.begin = 0;
+    if (is_replay(each.filter)) {
+      if (find_replay(each.filter) != nullptr || settings_.node.data_dir.empty()) continue;
+      restore_replay(here);
+    } else {
+      const auto filter = parse_topic_filter(each.filter);
+      if (!filter || subscriptions_.contains(each.filter)) continue;
+      here.begin = log_head();
+      subscriptions_.emplace(each.filter,
+                             subscription_state{each.options, each.identifier, here.begin});
+      if (filter->is_shared()) ++shared_subscriptions_;
+      adopting.waiting_for += request_subscribe(
+          {.filter = each.filter, .options = each.options, .identifier = each.identifier},
+          adopting.number, parts, effects);
+    }
+    if (is_durable()) write(std::move(here), effects);
+  }
+  adopting.waiting_for += parts.send(adopting.number, effects);
+}
+
+/// Every shard, the share groups and the disk are waited for.
+void session::adopted_in_part(session_effects& effects) {
+  adoption& adopting = *moves_->adopting;
+  if (--adopting.waiting_for != 0) return;
+  effects.adopted = std::move(adopting.from);
+  moves_->adopting.reset();
+}
+
+void session::adoption_subscribed(request_number number, session_effects& effects) {
+  if (is_adopting() && moves_->adopting->number == number) adopted_in_part(effects);
+}
+
+void session::adoption_written(write_number number, bool done, session_effects& effects) {
+  if (!is_adopting() || moves_->adopting->write != number) return;
+  if (done) return adopted_in_part(effects);
+  // It stays where it is, too, and is offered again.
+  std::erase(moves_->ends, moves_->adopting->from);
+  moves_->adopting.reset();
+}
+
+// -- the relay ------------------------------------------------------------------------------
+
+relay_terms session::terms() const noexcept {
+  return {.version = version_,
+          .expiry = expiry_,
+          .receive_maximum = receive_maximum_,
+          .maximum_packet_size = maximum_packet_size_,
+          .problem_information = problem_information_};
+}
+
+void session::want_relay() noexcept {
+  if (next_end() != nullptr && connected_ && moves_->relay == relay_stage::none)
+    moves_->relay = relay_stage::wanted;
+}
+
+void session::follow_moves(session_effects& effects) {
+  if (moves_ == nullptr) return;
+  if (is_end()) {
+    effects.nothing_left = is_consumed();
+    return;
+  }
+  // One sender at a time gives out packet identifiers: the end, once nothing of our own is in
+  // flight; and it is none before it has been told.
+  const bool is_next = moves_->relay == relay_stage::wanted && connected_ && window_.empty() &&
+                       !(is_adopting() && moves_->adopting->from == *next_end());
+  if (!is_next) return;
+  moves_->relay = relay_stage::open;
+  effects.open_relay = true;
+}
+
+void session::relay(byte_view packets, time_point now, session_effects& effects) {
+  if (!connected_ || !is_relaying()) return;
+  byte_buffer& partial = moves_->partial;
+  partial.append(packets);
+  std::size_t taken = 0;
+  for (;;) {
+    const auto scanned = scan_frame(partial.view().subspan(taken), 0);
+    if (!scanned) return end_relay(now, effects);  // the node there is broken
+    if (scanned->status == frame_scan::status::incomplete) break;
+    const byte_view whole = partial.view().subspan(taken, scanned->size);
+    taken += scanned->size;
+    if (!is_publish_or_pubrel(scanned->packet.type)) continue;
+    if (scanned->packet.type == packet_type::publish) {
+      const packet_id id = identifier_of(scanned->packet);
+      if (id != 0 && !moves_->relayed.contains(id)) moves_->relayed.insert(id);
+      ++effects.counted.publishes_sent;
+    }
+    ++effects.counted.packets_sent;
+    output_.tail().append(whole);
+  }
+  partial.erase_front(taken);
+}
+
+bool session::pass_acknowledgement(packet_type type, const publish_response& packet,
+                                   session_effects& effects) {
+  if (moves_ == nullptr || type == packet_type::pubrel) return false;
+  const bool is_relayed = moves_->relayed.contains(packet.id);
+  if (!is_relayed || window_.find(packet.id) != nullptr) return false;
+  const bool ends_exchange = type != packet_type::pubrec || is_error(packet.code);
+  if (ends_exchange) moves_->relayed.erase(packet.id);
+  // Without a relay the end asks again, with the next one.
+  if (moves_->relay == relay_stage::open)
+    encode(type, publish_response{.id = packet.id, .code = packet.code}, version_, effects.relayed);
+  return true;
+}
+
+void session::end_relay(time_point now, session_effects& effects) {
+  if (!is_relaying()) return;
+  moves_->relay = relay_stage::none;
+  moves_->partial = byte_buffer();
+  send_queued(now, effects);
+}
+
+void session::end_consumed(const session_end& which, time_point now, session_effects& effects) {
+  if (moves_ == nullptr || std::erase(moves_->ends, which) == 0) return;
+  if (moves_->ends.empty()) moves_->relayed.clear();
+  write_moves(effects);
+  end_relay(now, effects);
+}
+
+outbound_window::place session::place_in_window() {
+  if (moves_ == nullptr || moves_->relayed.size() == 0) return window_.add();
+  std::vector<packet_id> taken;  // by what another node has sent
+  for (;;) {
+    const outbound_window::place found = window_.add();
+    if (!moves_->relayed.contains(found.id)) {
+      const packet_id id = found.id;
+      for (const packet_id each : taken)
+        window_.complete(each);
+      return {id, *window_.find(id)};
+    }
+    taken.push_back(found.id);
+  }
+}
+
+// -- what is kept ---------------------------------------------------------------------------
+
+void session::write_moves(session_effects& effects) {
+  if (!is_written_ || moves_ == nullptr) return;
+  write(kept_moves{.log_end = moves_->log_end.value_or(0), .ends = moves_->ends}, effects);
+}
+
+void session::restore_moves(const kept_moves& kept) {
+  if (!is_end() && kept.ends.empty()) return;
+  moves().ends = kept.ends;
+  if (is_end()) moves_->log_end = kept.log_end != 0 ? kept.log_end : log_head();
+}
+
+}  // namespace troupe
