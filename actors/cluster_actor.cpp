@@ -31,7 +31,8 @@ handshake_nonce make_nonce() {
 
 membership_settings settings_of(const cluster_config& settings) {
   return {.connects = {.second_mover_delay = std::chrono::milliseconds(300)},
-          .dead_after = settings.dead_after};
+          .dead_after = settings.dead_after,
+          .client_address = settings.client_address};
 }
 
 }  // namespace
@@ -260,9 +261,9 @@ void cluster_actor::handle(const link_changed& event) {
 void cluster_actor::handle(const say_to_node& what) {
   // What a session left before it came back.
   if (what.node == house_.identity.name) return pass_on(what);
-  const auto link = links_.find(what.node);
-  if (link != links_.end() && link->second.session != 0)
-    send(link->second.peer, tell_node{what.kind, what.content});
+  for (const auto& [name, link] : links_)
+    if (link.session != 0 && (what.node.empty() || what.node == name))
+      send(link.peer, tell_node{what.kind, what.content});
 }
 
 void cluster_actor::pass_on(const say_to_node& to_ourselves) {
@@ -299,6 +300,7 @@ void cluster_actor::carry_out() {
       part_from(link->second);
   for (const connect_request& target : due.connects)
     connect(target);
+  tell_where_clients_go();
   if (due.records_changed && house_.store) send(house_.store, write_members{members_->records()});
   set_timer();
 }
@@ -380,11 +382,13 @@ caf::result<cluster_status> cluster_actor::handle(const cluster_command& command
   if (command.what == verb::join) {
     spdlog::info("event=cluster_joined address={}", log_text{command.address});
     members_->join(command.address, now, effects_);
+    drain(false, false);
   }
   if (command.what == verb::leave) {
     spdlog::info("event=cluster_left");
     members_->leave(now, effects_);
   }
+  if (command.what == verb::drain) drain(true, command.for_good);
   if (command.what == verb::forget) {
     refusal = members_->forget(command.name, now, effects_);
     if (refusal.empty()) spdlog::info("event=node_forgotten node={}", log_text{command.name});
@@ -394,6 +398,27 @@ caf::result<cluster_status> cluster_actor::handle(const cluster_command& command
     for (const auto& [name, link] : links_)
       part_from(link);
   return describe(std::move(refusal));
+}
+
+void cluster_actor::drain(bool on, bool for_good) {
+  if (draining_.is_draining != on) spdlog::info("event={}", on ? "drain_begun" : "drain_ended");
+  members_->drain(on, current_time(*this), effects_);
+  // Whatever it is, they are told.
+  draining_ = {.is_draining = on,
+               .code = for_good ? reason_code::server_moved : reason_code::use_another_server,
+               .servers = members_->client_addresses()};
+  for (const directory_handle& each : house_.directories)
+    send(each, draining_);
+}
+
+/// Nodes come and go while clients are sent away.
+void cluster_actor::tell_where_clients_go() {
+  if (!draining_.is_draining) return;
+  std::vector<std::string> servers = members_->client_addresses();
+  if (servers == draining_.servers) return;
+  draining_.servers = std::move(servers);
+  for (const directory_handle& each : house_.directories)
+    send(each, draining_);
 }
 
 caf::typed_response_promise<cluster_status> cluster_actor::describe(std::string refusal) {
@@ -411,6 +436,7 @@ caf::typed_response_promise<cluster_status> cluster_actor::describe(std::string 
   };
   auto state = std::make_shared<inquiry>();
   state->answer.refusal = std::move(refusal);
+  state->answer.clients = house_.counts.clients_online;
   state->promise = make_response_promise<cluster_status>();
   state->waiting_for += links_.size();
   for (const auto& [name, link] : links_)

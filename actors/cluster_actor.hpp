@@ -74,6 +74,8 @@ private:
   void handle(const say_to_node& what);
   void pass_on(const say_to_node& to_ourselves);
   void tell_registry();
+  void drain(bool on, bool for_good);
+  void tell_where_clients_go();
   void handle(const cluster_timer&);
   void end_old_handshakes(time_point now);
   void carry_out();
@@ -95,6 +97,7 @@ private:
   std::uint64_t last_initiation_ = 0;
   std::map<caf::actor_addr, response> responses_;  ///< by who asked
   std::optional<time_point> timer_at_;
+  drain_clients draining_;  ///< as directories were told
 };
 
 }  // namespace troupe

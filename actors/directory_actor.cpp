@@ -15,6 +15,10 @@ namespace troupe {
 
 namespace {
 
+/// Clients of one directory that are sent away at a time, and how often.
+constexpr std::size_t clients_per_round = 100;
+constexpr std::chrono::milliseconds drain_interval{50};
+
 constexpr auto normal = caf::message_priority::normal;
 constexpr auto high = caf::message_priority::high;
 
@@ -43,6 +47,8 @@ directory_actor::behavior_type directory_actor::make_behavior() {
       [this](const session_displaced& event) { handle(event); },
       [this](const session_said& message) { pass_on(message); },
       [this](const session_moved& event) { rename(event); },
+      [this](const drain_clients& request) { drain(request); },
+      [this](const drain_some&) { drain_some_more(); },
       [this](const stop_all_reading&) { return tell_everybody<high>(stop_reading{}); },
       [this](const dismiss_all& step) {
         dismissing_ = true;
@@ -73,6 +79,8 @@ void directory_actor::admit(const claim& request) {
   const client_ptr& who = request.who;
   // 0x8B is for DISCONNECT only [MQTT5-3.2.2-8].
   if (shutting_down_) return refuse(*who, who->request.version, reason_code::server_unavailable);
+  if (draining_.is_draining)
+    return refuse(*who, who->request.version, draining_.code, {}, servers_for(who->client_id));
   if (!house_.registry) return let_in(who, 0, {});
   asking_[who->client_id].push_back(who);
   send(house_.registry, ask_login{who->client_id});
@@ -95,6 +103,9 @@ void directory_actor::let_in(const client_ptr& who, hybrid_stamp stamp, std::str
   }
   entry& at = found->second;
   send(at.session, attach_client{who, ++at.attempts, stamp, std::move(previous)});
+  // It was let in before.
+  if (draining_.is_draining)
+    send(at.session, send_away{draining_.code, servers_for(who->client_id)});
 }
 
 // -- one session in the cluster ---------------------------------------------------------
@@ -145,6 +156,39 @@ void directory_actor::rename(const session_moved& event) {
   auto node = sessions_.extract(found);
   node.key() = name_of_end(event.client_id, event.number);
   sessions_.insert(std::move(node));
+}
+
+// -- clients that are to go to other nodes ------------------------------------------------
+
+void directory_actor::drain(const drain_clients& request) {
+  draining_ = request;
+  to_drain_.clear();
+  if (!draining_.is_draining) return;
+  for (const auto& [name, at] : sessions_)
+    to_drain_.push_back(name);
+  if (!drains_) drain_some_more();
+}
+
+/// Told again if the list changes meanwhile: who has gone takes no notice.
+void directory_actor::drain_some_more() {
+  drains_ = draining_.is_draining && !to_drain_.empty();
+  for (std::size_t left = clients_per_round; left != 0 && !to_drain_.empty(); --left) {
+    const std::string name = std::move(to_drain_.back());
+    to_drain_.pop_back();
+    if (const auto found = sessions_.find(name); found != sessions_.end())
+      send(found->second.session, send_away{draining_.code, servers_for(name)});
+  }
+  if (drains_) delayed_send(this, drain_interval, drain_some{});
+}
+
+/// All of them, each client another one first.
+std::string directory_actor::servers_for(std::string_view client_id) const {
+  const std::vector<std::string>& servers = draining_.servers;
+  std::string all;
+  const std::size_t first = servers.empty() ? 0 : hash_text(client_id) % servers.size();
+  for (std::size_t i = 0; i != servers.size(); ++i)
+    all += (i == 0 ? "" : " ") + servers[(first + i) % servers.size()];
+  return all;
 }
 
 // -- earlier lives, and the end -----------------------------------------------------------

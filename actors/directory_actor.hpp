@@ -7,6 +7,7 @@
 #include <deque>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 namespace troupe {
 
@@ -41,6 +42,9 @@ private:
   void pass_on(const session_said& message);
   void answer_for_none(const session_said& message);
   void rename(const session_moved& event);
+  void drain(const drain_clients& request);
+  void drain_some_more();
+  [[nodiscard]] std::string servers_for(std::string_view client_id) const;
   share_handle make_share(const std::string& share);
   void pass_on(to_share& request);
   void forget(const retire_share& request);
@@ -56,6 +60,9 @@ private:
   std::unordered_map<std::string, share_entry, text_hash, std::equal_to<>> shares_;
   /// Clients for whom the registry was asked, by identifier, in order.
   std::unordered_map<std::string, std::deque<client_ptr>, text_hash, std::equal_to<>> asking_;
+  drain_clients draining_;
+  std::vector<std::string> to_drain_;  ///< sessions whose clients are to be told still
+  bool drains_ = false;                ///< the next round is under way
   bool shutting_down_ = false;
   bool dismissing_ = false;   ///< the second of the two steps
   std::size_t not_done_ = 0;  ///< sessions that have not done the current step

@@ -32,6 +32,7 @@ struct node_context {
   store_handle store;               ///< null: everything is in memory
   log_reader_handle log_reader;     ///< for sessions that are behind; null as `store`
   log_reader_handle replay_reader;  ///< for replays; null as `store`
+  statistics_handle statistics;     ///< null: there is no `$SYS`
   cluster_handle cluster;           ///< null: this node is alone
   registry_handle registry;         ///< who has which client; null as `cluster`
 

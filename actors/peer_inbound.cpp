@@ -37,6 +37,9 @@ void peer_actor::take_record(std::uint64_t kind, std::string_view content) {
     return send(house_.cluster, gossip_heard{node_.node, std::string(content)});
   case record_kind::clients:
     return send(house_.cluster, clients_heard{name_, std::string(content)});
+  case record_kind::figures:
+    if (house_.statistics) send(house_.statistics, figures_heard{name_, std::string(content)});
+    return;
   case record_kind::session: return take_session_word(content);
   }
   // Of a later version: see docs/cluster_wire.md.

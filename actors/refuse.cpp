@@ -4,9 +4,10 @@
 
 namespace troupe {
 
-void refuse(client& who, protocol_version version, reason_code code, std::string_view why) {
+void refuse(client& who, protocol_version version, reason_code code, std::string_view why,
+            std::string_view servers) {
   byte_buffer answer;
-  encode(connack{.code = code, .reason_string = why}, version, answer);
+  encode(connack{.code = code, .reason_string = why, .server_reference = servers}, version, answer);
   const std::size_t limit = who.request.maximum_packet_size;
   if (limit != 0 && answer.size() > limit) {  // [MQTT5-3.2.2-19]
     answer.clear();

@@ -75,6 +75,7 @@ session_actor::behavior_type session_actor::make_behavior() {
       [](const node_followed& news) { running->handle(news); },
       [](const displace& event) { running->handle(event); },
       [](const move_timer& due) { running->handle(due); },
+      [](const send_away& request) { running->handle(request); },
       [](const ask_interest& question) {
         return interest{running->machine_.interest(question.head)};
       },

@@ -126,6 +126,7 @@ private:
   void handle(const node_followed& news);
   void handle(const displace& event);
   void handle(const move_timer& due);
+  void handle(const send_away& request);
   [[nodiscard]] travel_state& travel();
   void say(const std::string& node, session_message&& message);
   void follow(const std::string& node);

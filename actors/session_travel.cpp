@@ -205,6 +205,17 @@ void session_actor::handle(const displace& event) {
   follow(event.by);  // with it the session is offered
 }
 
+void session_actor::handle(const send_away& request) {
+  if (travel_ != nullptr && travel_->waiting.who) {
+    const client_ptr who = std::exchange(travel_->waiting, {}).who;
+    refuse(*who, who->request.version, request.code, {}, request.servers);
+  }
+  if (machine_.is_end() || !machine_.connected()) return;
+  const time_point now = current_time(*this);
+  machine_.dismiss(request.code, now, effects(), request.servers);
+  carry_out(now);
+}
+
 /// [MQTT5-3.1.4-3], [MQTT311-3.1.4-2]
 void session_actor::leave_client() {
   stop_taking();

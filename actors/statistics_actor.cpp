@@ -70,7 +70,15 @@ statistics_actor::behavior_type statistics_actor::make_behavior() {
                     spdlog::warn("event=no_statistics reason=\"{}\"", caf::to_string(reason));
                   });
       },
+      [this](const figures_heard& news) { handle(news); },
   };
+}
+
+void statistics_actor::handle(const figures_heard& news) {
+  if (auto record = decode_figures(news.content))
+    totals_.heard(news.from, *std::move(record), current_time(*this));
+  else
+    spdlog::error("event=bad_frame node={} reason=\"its figures are malformed\"", news.from);
 }
 
 void statistics_actor::on_exit() { inspector_ = nullptr; }
@@ -80,7 +88,9 @@ void statistics_actor::publish(const node_description& description) {
   node_figures figures = figures_of(house_, description);
   figures.uptime = now - started_;
   std::vector<message_block_builder> by_shard(house_.shards.size());
-  for (const auto& [topic, payload] : topics_.render(figures, now - last_))
+  std::vector<sys_message> messages = topics_.render(figures, now - last_);
+  if (house_.cluster) add_totals(figures, messages);
+  for (const auto& [topic, payload] : messages)
     by_shard[shard_of(topic, static_cast<std::uint32_t>(by_shard.size()))].add(
         {.retain = true, .topic = topic, .payload = as_bytes(payload)}, topic,
         protocol_version::v3_1_1);
@@ -88,6 +98,15 @@ void statistics_actor::publish(const node_description& description) {
   for (std::size_t shard = 0; shard != by_shard.size(); ++shard)
     if (!by_shard[shard].empty())
       send(house_.shards[shard], route{.block = by_shard[shard].seal({.received_at = now})});
+}
+
+void statistics_actor::add_totals(const node_figures& figures, std::vector<sys_message>& messages) {
+  figures_record own{.interval = house_.settings.sys.interval, .figures = {}};
+  for (const auto& [topic, value] : summable(figures))
+    own.figures.emplace_back(topic, value);
+  send(house_.cluster, say_to_node{{}, record_kind::figures, encode(own)});
+  for (sys_message& each : totals_.render(own, current_time(*this)))
+    messages.push_back(std::move(each));
 }
 
 }  // namespace troupe

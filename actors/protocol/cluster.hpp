@@ -147,9 +147,9 @@ struct gossip_heard {
   node_identity from;
   std::string bytes;
 };
-/// Say something to a node, if there is a link with it.
+/// Say something to a node, or to each, if there is a link with it.
 struct say_to_node {
-  std::string node;
+  std::string node;  ///< empty: to all
   record_kind kind{};
   std::string content;
 };
@@ -167,14 +167,17 @@ struct cluster_command {
     status,
     join,
     leave,
+    drain,
     forget
   };
   verb what = verb::status;
-  std::string address;  ///< of `join`
-  std::string name;     ///< of `forget`
+  std::string address;    ///< of `join`
+  std::string name;       ///< of `forget`
+  bool for_good = false;  ///< of `drain`: clients are not to come back
 };
 struct cluster_status {
-  std::string refusal;  ///< why what was said was not done; empty: it was
+  std::string refusal;      ///< why what was said was not done; empty: it was
+  std::size_t clients = 0;  ///< of this node, that are connected
   std::vector<membership::view> members;
   std::vector<peer_description> peers;
 };

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 /// Who is who: client identifiers and share groups.
 namespace troupe {
@@ -57,6 +58,16 @@ struct session_moved {
   session_handle who;
 };
 
+/// Clients are to go to other nodes, those that are here, at a pace that these can bear, and those
+/// that come.
+struct drain_clients {
+  bool is_draining = false;  ///< false: no longer
+  reason_code code = reason_code::use_another_server;
+  std::vector<std::string> servers;  ///< "host:port" of each
+};
+/// To itself: the next of them.
+struct drain_some {};
+
 struct describe_directory {};
 struct directory_description {
   std::size_t sessions = 0;
@@ -86,6 +97,8 @@ using directory_handle = caf::typed_actor<
     caf::reacts_to<retire>,
     // One client id, one session in the cluster.
     caf::reacts_to<login_decided>, caf::reacts_to<session_displaced>,
+    // Clients that are to go to other nodes.
+    caf::reacts_to<drain_clients>, caf::reacts_to<drain_some>,
     // Sessions that go to other nodes.
     caf::reacts_to<session_said>, caf::reacts_to<session_moved>,
     // Shutdown, first step.
@@ -99,6 +112,8 @@ using directory_handle = caf::typed_actor<
 
 }  // namespace troupe
 
+TROUPE_LOCAL_MESSAGE(drain_clients)
+TROUPE_LOCAL_MESSAGE(drain_some)
 TROUPE_LOCAL_MESSAGE(login_decided)
 TROUPE_LOCAL_MESSAGE(session_displaced)
 TROUPE_LOCAL_MESSAGE(session_moved)

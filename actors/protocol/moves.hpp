@@ -24,6 +24,11 @@ struct node_followed {
 struct displace {
   std::string by;  ///< a node
 };
+/// The client is to go to another node.
+struct send_away {
+  reason_code code = reason_code::use_another_server;
+  std::string servers;  ///< as in `session::dismiss`; may be empty
+};
 /// To itself: a node has not said what it has of the session.
 struct move_timer {
   std::uint64_t number = 0;  ///< of the move
@@ -34,4 +39,5 @@ struct move_timer {
 TROUPE_LOCAL_MESSAGE(session_said)
 TROUPE_LOCAL_MESSAGE(node_followed)
 TROUPE_LOCAL_MESSAGE(displace)
+TROUPE_LOCAL_MESSAGE(send_away)
 TROUPE_LOCAL_MESSAGE(move_timer)

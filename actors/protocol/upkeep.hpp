@@ -4,6 +4,7 @@
 #include "actors/protocol/shard.hpp"
 
 #include <cstddef>
+#include <string>
 
 /// What looks at the others from time to time.
 namespace troupe {
@@ -23,11 +24,18 @@ using inspector_handle = caf::typed_actor<
 
 /// Time to publish.
 struct publish_statistics {};
+/// What another node says of itself.
+struct figures_heard {
+  std::string from;
+  std::string content;
+};
 
 /// Publishes `$SYS`.
 using statistics_handle = caf::typed_actor<
     // To itself, every interval.
-    caf::reacts_to<publish_statistics>>;
+    caf::reacts_to<publish_statistics>,
+    // Sum it up.
+    caf::reacts_to<figures_heard>>;
 
 // -- retention ----------------------------------------------------------------------
 
@@ -45,3 +53,4 @@ TROUPE_LOCAL_MESSAGE(look_for_unneeded)
 TROUPE_LOCAL_MESSAGE(describe_node)
 TROUPE_LOCAL_MESSAGE(node_description)
 TROUPE_LOCAL_MESSAGE(publish_statistics)
+TROUPE_LOCAL_MESSAGE(figures_heard)

@@ -189,7 +189,7 @@ void broker::spawn_actors(const cluster_key& key) {
     handshakes_.push_back(spawn_at<handshake_actor>(*system_, worker, node_));
   inspector_ = system_->spawn<inspector_actor>(node_);
   if (node_.settings.sys.interval.count() != 0)
-    statistics_ = system_->spawn<statistics_actor>(node_, inspector_);
+    node_.statistics = system_->spawn<statistics_actor>(node_, inspector_);
 }
 
 void broker::restore() {
@@ -299,7 +299,7 @@ void broker::stop() {
   drain();
   if (node_.cluster) caf::anon_send(node_.cluster, stop_now{});
   end_now(connector_);
-  end_now(statistics_);
+  end_now(node_.statistics);
   end_now(retention_);
   end_now(inspector_);
   end_now(node_.authenticator);
@@ -313,7 +313,7 @@ void broker::stop() {
   end_now(node_.store);
   end_now(node_.log_reader);
   end_now(node_.replay_reader);
-  statistics_ = nullptr;
+  node_.statistics = nullptr;
   retention_ = nullptr;
   inspector_ = nullptr;
   connector_ = nullptr;

@@ -67,7 +67,6 @@ private:
   connector_handle connector_;  ///< null: this node is alone
   inspector_handle inspector_;
   retention_handle retention_;  ///< null as `store_`
-  statistics_handle statistics_;
   bool stopped_ = false;
 };
 

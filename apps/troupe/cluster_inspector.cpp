@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <string>
+#include <thread>
 #include <variant>
 
 namespace troupe {
@@ -17,6 +18,9 @@ namespace {
 
 /// Peers have a second to answer the cluster actor.
 constexpr std::chrono::seconds answer_timeout{3};
+
+/// How often a node that is drained is asked for its clients.
+constexpr std::chrono::milliseconds drain_poll{100};
 
 using verb = cluster_command::verb;
 
@@ -43,6 +47,8 @@ result<cluster_command, std::string> parse(const nlohmann::json& request) {
   const std::string name = text(request, "command").substr(family.size());
   if (name == "status") return cluster_command{};
   if (name == "leave") return cluster_command{.what = verb::leave};
+  if (name == "drain")
+    return cluster_command{.what = verb::drain, .for_good = request.value("for_good", false)};
   if (name == "forget") {
     cluster_command forget{.what = verb::forget, .name = text(request, "name")};
     if (!is_node_name(forget.name)) return std::string("that is no name of a node");
@@ -77,21 +83,34 @@ json_object link_of(const cluster_status& status, const std::string& name) {
           {"unhandled_bytes", found->unhandled_bytes}};
 }
 
+/// Until the last client has gone, or nobody waits for that any more.
+void wait_until_drained(caf::scoped_actor& self, const cluster_handle& cluster, line_sink& to,
+                        result<cluster_status, std::string>& status) {
+  while (status && status->clients != 0 && to.is_wanted()) {
+    std::this_thread::sleep_for(drain_poll);
+    status = ask(self, cluster, {});
+  }
+}
+
 }  // namespace
 
 json_object to_json(const cluster_status& status, const clock_reading& now) {
   json_object members = json_object::array();
-  json_object all{{"node", nullptr}, {"left", false}};
+  json_object all{
+      {"node", nullptr}, {"left", false}, {"draining", false}, {"clients", status.clients}};
   for (const membership::view& each : status.members) {
     const member_record& record = each.record;
     if (each.state == member_state::self) {
       all["node"] = record.node.name;
       all["left"] = record.left;
+      all["draining"] = record.is_draining;
     }
     members.push_back({{"name", record.node.name},
                        {"state", describe(each.state)},
                        {"since", to_rfc3339(now.to_wall(each.since))},
                        {"address", record.address},
+                       {"client_address", record.client_address},
+                       {"draining", record.is_draining},
                        {"incarnation", record.node.incarnation},
                        {"link", link_of(status, record.node.name)}});
   }
@@ -112,6 +131,7 @@ void cluster_inspector::answer(const nlohmann::json& request, line_sink& to) con
   if (!cluster_) return fail("this node takes part in no cluster: it has no cluster.listen");
   caf::scoped_actor self(system_);
   auto status = ask(self, cluster_, *command);
+  if (status && command->what == verb::drain) wait_until_drained(self, cluster_, to, status);
   // The links that a node leaves end behind that answer.
   if (status && command->what == verb::leave) status = ask(self, cluster_, {});
   if (!status) return fail(status.error());

@@ -28,6 +28,7 @@ struct arguments {
   std::string target;
   std::string address;
   std::string name;
+  bool for_good = false;
 };
 
 /// Adds a group of commands for a data directory, one of which is to be given.
@@ -123,6 +124,7 @@ void add_cluster_commands(CLI::App& app, arguments& given, command_line& outcome
       json_object asked{{"command", request}};
       if (!given.address.empty()) asked["address"] = given.address;
       if (!given.name.empty()) asked["name"] = given.name;
+      if (given.for_good) asked["for_good"] = true;
       outcome.request = to_text(asked);
       outcome.needs_broker = true;
       if (!given.json) outcome.show = presentation::cluster;
@@ -135,6 +137,9 @@ void add_cluster_commands(CLI::App& app, arguments& given, command_line& outcome
                    "Of a node's cluster port, as host:port; tried beside cluster.seeds until the "
                    "broker ends");
   command("leave", "End all links, and have none until it joins or is started again");
+  command("drain",
+          "Send all clients to other nodes, take no new ones, and wait until all have gone")
+      ->add_flag("--for-good", given.for_good, "They are not to come back (0x9D, not 0x9C)");
   command("forget", "Take a node that is dead and will not come back out of the cluster")
       ->add_option("NAME", given.name, "Of the node")
       ->required();

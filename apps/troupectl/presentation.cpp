@@ -100,8 +100,10 @@ std::string show_cluster(const json_object& status) {
   for (const json_object& each : status["members"]) {
     others += each["state"] != "self" ? 1 : 0;
     linked += each["state"] == "linked" ? 1 : 0;
-    rows.push_back({cell(each["name"]), cell(each["state"]), cell(each["since"]),
-                    cell(each["address"]), cell(each["incarnation"])});
+    const std::string state =
+        cell(each["state"]) + (each["draining"].get<bool>() ? ", draining" : "");
+    rows.push_back({cell(each["name"]), state, cell(each["since"]), cell(each["address"]),
+                    cell(each["incarnation"])});
     const json_object& link = each["link"];
     if (link.is_null()) {
       std::fill(rows.back().begin() + 5, rows.back().end(), "-");
@@ -114,8 +116,12 @@ std::string show_cluster(const json_object& status) {
     rows.back()[9] = bytes(link["unhandled_bytes"].get<std::uint64_t>());
   }
   const bool has_left = status["left"].get<bool>();
-  return fmt::format("node {}: {} other members, {} linked{}\n\n", cell(status["node"]), others,
-                     linked, has_left ? "; it has left the cluster" : "") +
+  const bool is_draining = status["draining"].get<bool>();
+  return fmt::format("node {}: {} other members, {} linked{}{}\n\n", cell(status["node"]), others,
+                     linked, has_left ? "; it has left the cluster" : "",
+                     is_draining ? fmt::format("; it is drained, and has {} clients",
+                                               cell(status["clients"]))
+                                 : "") +
          table(rows);
 }
 

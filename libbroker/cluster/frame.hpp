@@ -24,6 +24,7 @@ enum class record_kind : std::uint8_t {
   publishes = 4,         ///< messages that match what the other side wants
   retained = 5,          ///< what topics have as retained messages, not for subscribers
   retained_sync = 6,     ///< comparing them
+  figures = 7,           ///< how the sender does
   clients = 8,           ///< who has which client id
   session = 9,           ///< how one client's session goes to another node
 };

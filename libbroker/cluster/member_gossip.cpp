@@ -27,6 +27,8 @@ void append_gossip(std::span<const gossiped_member> members, std::string& out) {
       section.number(record.version);
       section.flag(record.left);
       section.flag(each.linked);
+      section.text(record.client_address);
+      section.flag(record.is_draining);
     });
 }
 
@@ -48,13 +50,20 @@ result<std::vector<gossiped_member>> read_gossip(std::string_view bytes) {
     record.version = section.number();
     record.left = section.flag();
     member.linked = section.flag();
+    std::string_view client_address;
+    if (!section.at_end()) {
+      client_address = section.text();
+      record.is_draining = section.flag();
+    }
     if (!reader.ok() || !section.ok()) return malformed("it ends within a member");
     if (!is_node_name(record.node.name)) return malformed("a name that is none");
-    if (address.size() > max_address_size) return malformed("an address is too long");
+    if (std::max(address.size(), client_address.size()) > max_address_size)
+      return malformed("an address is too long");
     if (record.version > max_member_version) return malformed("a version is too high");
     if (!members.empty() && record.node.name <= members.back().record.node.name)
       return malformed("names do not ascend");
     record.address = address;
+    record.client_address = client_address;
     members.push_back(std::move(member));
   }
   if (!reader.ok()) return malformed("it ends too early");

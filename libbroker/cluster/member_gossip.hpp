@@ -18,6 +18,8 @@ struct member_record {
   std::string address;        ///< "host:port" where others reach its cluster port; empty: unknown
   std::uint64_t version = 0;  ///< of what is known under this name, whoever had it
   bool left = false;          ///< it went for good; nobody is to connect to it
+  std::string client_address{};  ///< "host:port" where clients reach it; empty: unknown
+  bool is_draining = false;      ///< it sends its clients away, and takes no new ones
 
   friend bool operator==(const member_record&, const member_record&) = default;
 };
@@ -34,7 +36,10 @@ inline constexpr std::uint64_t max_member_version = std::uint64_t{1} << 62;
 
 /// Appends the wire form: the number of members, and for each a section
 ///
-///     name (text), home, incarnation, address (text), version, left (flag), linked (flag)
+///     name (text), home, incarnation, address (text), version, left (flag), linked (flag),
+///     client address (text), draining (flag)
+///
+/// of which the last two may be missing.
 ///
 /// What a later version appends to a section, or behind the last one, is skipped.
 /// REQUIRES: at most max_members, names strictly ascending.

@@ -22,7 +22,7 @@ membership::membership(node_identity self, std::string address,
                        const std::vector<std::string>& seeds, const membership_settings& settings,
                        std::uint64_t jitter, std::vector<member_record> remembered, time_point now)
     : settings_(settings),
-      self_{std::move(self), std::move(address), 1, false},
+      self_{std::move(self), std::move(address), 1, false, settings.client_address},
       self_since_(now),
       connects_(settings.connects, jitter),
       next_gossip_(now),
@@ -136,6 +136,14 @@ void membership::join(std::string_view address, time_point now, membership_effec
 
 void membership::leave(time_point now, membership_effects& effects) {
   if (!self_.left) set_left(true, effects);
+  settle(now, effects);
+}
+
+void membership::drain(bool on, time_point now, membership_effects& effects) {
+  if (self_.is_draining != on) {
+    self_.is_draining = on;
+    raise_version(self_.version + 1);
+  }
   settle(now, effects);
 }
 
@@ -458,6 +466,14 @@ std::optional<membership::view> membership::find(std::string_view name) const {
   const auto found = members_.find(name);
   if (found == members_.end() || found->second.forgotten) return std::nullopt;
   return view{found->second.record, found->second.state, found->second.since};
+}
+
+std::vector<std::string> membership::client_addresses() const {
+  std::vector<std::string> found;
+  for (const auto& [name, each] : members_)
+    if (each.linked && !each.record.is_draining && !each.record.client_address.empty())
+      found.push_back(each.record.client_address);
+  return found;
 }
 
 std::vector<member_record> membership::records() const {

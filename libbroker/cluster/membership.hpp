@@ -25,6 +25,7 @@ struct membership_settings {
   std::chrono::milliseconds dead_after{10'000};
   std::chrono::milliseconds forget_left_after{std::chrono::hours(1)};
   std::chrono::milliseconds forget_dead_after{0};  ///< 0 = never
+  std::string client_address{};                    ///< of this node, as in `member_record`
 };
 
 /// Whether a node may have a link with this one.
@@ -89,6 +90,9 @@ public:
   /// and nobody is missed. Those that are up the caller ends when it has no more use for them.
   void leave(time_point now, membership_effects& effects);
 
+  /// Says, or no longer says, that this node's clients are to go to others.
+  void drain(bool on, time_point now, membership_effects& effects);
+
   /// Takes a member that is dead out of the cluster: for all nodes it has left, and should it come
   /// back it joins again. Returns why not, one phrase for a person; empty: it is done, or was.
   [[nodiscard]] std::string_view forget(std::string_view name, time_point now,
@@ -114,6 +118,8 @@ public:
   [[nodiscard]] std::optional<view> find(std::string_view name) const;
   /// What to remember in the data directory.
   [[nodiscard]] std::vector<member_record> records() const;
+  /// Where clients of this node may go: to linked nodes that say how, and are not drained.
+  [[nodiscard]] std::vector<std::string> client_addresses() const;
 
 private:
   struct member {

@@ -167,6 +167,8 @@ struct cluster_tls_config {
 struct cluster_config {
   std::string listen;     ///< "host:port" of the cluster port, 0 = any free one; empty = no cluster
   std::string advertise;  ///< "host:port" under which other nodes reach it; empty = `listen`
+  /// "host:port" under which clients of other nodes can reach this one; empty = they are not told
+  std::string client_address;
   std::vector<std::string> seeds;            ///< "host:port" of some members
   std::string secret;                        ///< shared by all nodes; never printed
   std::string secret_file;                   ///< path of a file that holds it

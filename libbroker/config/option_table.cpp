@@ -295,6 +295,9 @@ constexpr std::array option_table{
            "a cluster."},
     option{"cluster", "advertise", &member<cluster, &cluster_config::advertise>, "", 0, 0,
            "host:port under which other nodes reach this one. Empty: as in listen."},
+    option{"cluster", "client-address", &member<cluster, &cluster_config::client_address>, "", 0, 0,
+           "host:port under which clients reach this node; what clients of a node that is drained "
+           "are told. Empty: none."},
     option{"cluster", "seeds", &member<cluster, &cluster_config::seeds>, "", 0, 0,
            "Some members of the cluster, each as host:port; it is enough that one of them "
            "answers. Empty: this node waits for others."},

@@ -21,6 +21,7 @@ constexpr std::size_t shortest_secret = 16;
 constexpr std::string_view name = "node.name";
 constexpr std::string_view listen = "cluster.listen";
 constexpr std::string_view advertise = "cluster.advertise";
+constexpr std::string_view client_address = "cluster.client-address";
 constexpr std::string_view seeds = "cluster.seeds";
 constexpr std::string_view secret = "cluster.secret";
 constexpr std::string_view secret_file = "cluster.secret-file";
@@ -38,6 +39,7 @@ public:
     const auto bound = parse(listen, cluster_.listen);
     const auto reached = parse(advertise, cluster_.advertise);
     check_advertised(bound, reached);
+    check_client_address(parse(client_address, cluster_.client_address));
     check_seeds();
     check_secret();
     check_tls();
@@ -82,6 +84,12 @@ private:
                        " stands for every interface; say in cluster.advertise under which address "
                        "other nodes reach this one");
     }
+  }
+
+  void check_client_address(const std::optional<host_port>& reached) {
+    if (reached && is_wildcard_host(reached->host))
+      fail(client_address, quoted(cluster_.client_address) +
+                               " stands for every interface; clients need one address of this one");
   }
 
   void check_seeds() {

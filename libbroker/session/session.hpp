@@ -61,8 +61,10 @@ public:
   void attach(const connect& request, bool assigned_id, time_point now, session_effects& effects);
 
   /// Sends the client away because of `code`, by DISCONNECT if it speaks 5.0;
-  /// does nothing when there is none. Used for take-over (0x8E) and shutdown (0x8B).
-  void dismiss(reason_code code, time_point now, session_effects& effects);
+  /// does nothing when there is none. Used for take-over (0x8E), shutdown (0x8B), and 0x9C and 0x9D
+  /// with `servers`, which it may go to: "host:port" of each, with blanks between.
+  void dismiss(reason_code code, time_point now, session_effects& effects,
+               std::string_view servers = {});
 
   /// The connection is gone without a DISCONNECT.
   void connection_lost(time_point now, session_effects& effects);

@@ -212,10 +212,12 @@ void session::discard_state(time_point now, session_effects& effects) {
   extras_.reset();
 }
 
-void session::dismiss(reason_code code, time_point now, session_effects& effects) {
+void session::dismiss(reason_code code, time_point now, session_effects& effects,
+                      std::string_view servers) {
   if (!connected_) return;
   if (version_ == protocol_version::v5) {  // [MQTT5-3.14.2-2], [MQTT5-3.14.2-4]
-    encode(disconnect{.code = code}, version_, output_.tail());
+    encode(disconnect{.code = code, .server_reference = reason_that_fits(servers, 4)}, version_,
+           output_.tail());
     ++effects.counted.packets_sent;
   }
   effects.close_connection = true;

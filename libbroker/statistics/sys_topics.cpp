@@ -8,15 +8,14 @@ namespace troupe {
 
 namespace {
 
-struct figure {
-  std::string_view topic;
-  std::uint64_t value;
-};
-
 struct load {
   std::string_view topic;
   std::uint64_t total;
 };
+
+std::size_t offline(const node_figures& figures) noexcept {
+  return figures.clients_total - std::min(figures.clients_total, figures.clients_connected);
+}
 
 std::string two_decimals(double value) {
   std::array<char, 64> text{};
@@ -43,17 +42,11 @@ void add_cluster(const cluster_figures& figures, const std::string& root,
 
 }  // namespace
 
-std::vector<sys_message> sys_topics::render(const node_figures& figures,
-                                            std::chrono::milliseconds elapsed) {
-  const std::size_t offline =
-      figures.clients_total - std::min(figures.clients_total, figures.clients_connected);
-  const figure plain[] = {
+std::vector<figure> summable(const node_figures& figures) {
+  return {
       {"clients/total", figures.clients_total},
       {"clients/connected", figures.clients_connected},
-      {"clients/active", figures.clients_connected},
-      {"clients/disconnected", offline},
-      {"clients/inactive", offline},
-      {"clients/maximum", figures.clients_maximum},
+      {"clients/disconnected", offline(figures)},
       {"messages/received", figures.packets_received},
       {"messages/sent", figures.packets_sent},
       {"publish/messages/received", figures.publishes_received},
@@ -64,6 +57,15 @@ std::vector<sys_message> sys_topics::render(const node_figures& figures,
       {"bytes/received", figures.bytes_received},
       {"bytes/sent", figures.bytes_sent},
       {"subscriptions/count", figures.subscriptions},
+  };
+}
+
+std::vector<sys_message> sys_topics::render(const node_figures& figures,
+                                            std::chrono::milliseconds elapsed) {
+  const figure plain[] = {
+      {"clients/active", figures.clients_connected},
+      {"clients/inactive", offline(figures)},
+      {"clients/maximum", figures.clients_maximum},
       {"retained messages/count", figures.retained_messages},
       {"store/messages/count", figures.retained_messages},
       {"store/messages/bytes", figures.retained_bytes},
@@ -86,6 +88,8 @@ std::vector<sys_message> sys_topics::render(const node_figures& figures,
       {root + "version", "troupe version " + version_},
       {root + "uptime", std::to_string(seconds) + " seconds"},
   };
+  for (const auto& [topic, value] : summable(figures))
+    messages.push_back({root + std::string(topic), std::to_string(value)});
   for (const auto& [topic, value] : plain)
     messages.push_back({root + std::string(topic), std::to_string(value)});
   if (figures.cluster) add_cluster(*figures.cluster, root + "cluster/", messages);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace troupe {
@@ -45,6 +46,14 @@ struct node_figures {
   std::size_t retained_bytes = 0;
   std::optional<cluster_figures> cluster;  ///< nothing if it takes part in none
 };
+
+/// A figure that is under `$SYS/broker/` and, summed up, under `$SYS/broker/cluster/total/`.
+struct figure {
+  std::string_view topic;  ///< without the root
+  std::uint64_t value = 0;
+};
+/// Those of which the sum over all nodes means something.
+[[nodiscard]] std::vector<figure> summable(const node_figures& figures);
 
 /// One message of `$SYS`.
 struct sys_message {

@@ -63,6 +63,7 @@ session_handle::behavior_type note_taker(std::shared_ptr<notes> into) {
       [](const node_followed&) {},
       [](const displace&) {},
       [](const move_timer&) {},
+      [](const send_away&) {},
       [](const flush&) {},
   };
 }

@@ -318,7 +318,8 @@ class figures(troupectl_base):
 
         def last():
             root = "$SYS/broker/cluster/"
-            return {one.topic.removeprefix(root): int(one.payload) for one in list(watcher.messages)}
+            return {one.topic.removeprefix(root): int(one.payload) for one in list(watcher.messages)
+                    if not one.topic.startswith(root + "total/")}
         wanted = {"nodes/known": 2, "nodes/linked": 2, "messages/forwarded": 5, "messages/received": 0,
                   "messages/dropped": 0, "announcements/late": 0, "links/refused": 0,
                   "retained/refused": 0, "retained/forgotten": 0}
@@ -327,3 +328,19 @@ class figures(troupectl_base):
         until(lambda: (last()["nodes/known"], last()["nodes/linked"]) == (2, 1), TIMEOUT, "a node is gone")
         self.ask("b", "leave")
         until(lambda: (last()["nodes/known"], last()["nodes/linked"]) == (1, 0), TIMEOUT, "another one has left")
+
+    def test_sys_topics_sum_up_the_cluster(self):
+        self.make("abc", options=("sys.interval=1s",))
+        for node in "abbccc":
+            self.client(node).subscribe(self.name(node))
+        watchers = [self.client(node).subscribe("$SYS/broker/cluster/total/#") for node in "abc"]
+
+        def last(watcher, topic):
+            root = "$SYS/broker/cluster/total/"
+            return [one.payload for one in list(watcher.messages) if one.topic == root + topic][-1:]
+        for watcher in watchers:
+            for topic, value in (("nodes", b"3"), ("clients/connected", b"9"), ("subscriptions/count", b"9")):
+                until(lambda: last(watcher, topic) == [value], TIMEOUT, lambda: f"{topic}: {last(watcher, topic)}")
+        self.cluster["c"].kill()
+        until(lambda: last(watchers[0], "nodes") == [b"2"], TIMEOUT, "a node is gone")
+        self.assertEqual(last(watchers[0], "clients/connected"), [b"5"])
