@@ -20,6 +20,8 @@ constexpr std::chrono::seconds connect_timeout{10};
 constexpr std::chrono::seconds answer_timeout{1};
 /// Handshakes that others have begun at a time; one more ends the oldest.
 constexpr std::size_t most_responses = 64;
+/// What is to be said to a node that is away.
+constexpr std::size_t most_waiting = 10'000;
 
 handshake_nonce make_nonce() {
   handshake_nonce nonce;
@@ -242,6 +244,8 @@ void cluster_actor::handle(const link_changed& event) {
   const std::string dialed = session == sessions_.end() ? std::string() : session->second.dialed;
   if (event.is_up) {
     link->second.session = event.session;
+    for (tell_node& each : std::exchange(link->second.waiting, {}))
+      send(link->second.peer, std::move(each));
     tell_registry();
     members_->link_up(event.node.node, event.node.address, dialed, now, effects_);
     if (connector_) send(connector_, trust_node{event.session_node});
@@ -261,9 +265,13 @@ void cluster_actor::handle(const link_changed& event) {
 void cluster_actor::handle(const say_to_node& what) {
   // What a session left before it came back.
   if (what.node == house_.identity.name) return pass_on(what);
-  for (const auto& [name, link] : links_)
-    if (link.session != 0 && (what.node.empty() || what.node == name))
+  for (auto& [name, link] : links_) {
+    if (!what.node.empty() && what.node != name) continue;
+    if (link.session != 0)
       send(link.peer, tell_node{what.kind, what.content});
+    else if (what.waits && link.waiting.size() < most_waiting)
+      link.waiting.push_back({what.kind, what.content});
+  }
 }
 
 void cluster_actor::pass_on(const say_to_node& to_ourselves) {

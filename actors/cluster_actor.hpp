@@ -45,6 +45,7 @@ private:
   struct member_link {
     peer_handle peer;
     std::uint64_t session = 0;  ///< that is up; 0: none
+    std::vector<tell_node> waiting;
   };
   struct open_session {
     std::string name;    ///< whose link it is

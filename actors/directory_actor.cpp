@@ -45,6 +45,10 @@ directory_actor::behavior_type directory_actor::make_behavior() {
       [this](const retire& request) { forget(request); },
       [this](login_decided& answer) { handle(answer); },
       [this](const session_displaced& event) { handle(event); },
+      [this](attach_elsewhere& back) {
+        attach_client& request = back.request;
+        let_in(request.who, request.stamp, std::move(request.previous));
+      },
       [this](const session_said& message) { pass_on(message); },
       [this](const session_moved& event) { rename(event); },
       [this](const drain_clients& request) { drain(request); },
@@ -143,6 +147,7 @@ void directory_actor::answer_for_none(const session_said& message) {
   session_message answer{.client_id = message.what->client_id, .number = message.what->number};
   switch (message.what->what) {
   case verb::take: answer.what = verb::state; break;
+  case verb::offer: answer.what = verb::unwanted; break;
   case verb::open:
   case verb::keep: answer.what = verb::nothing_left; break;
   default: return;

@@ -33,6 +33,11 @@ registry_actor::behavior_type registry_actor::make_behavior() {
       [this](const session_known& earlier) {
         registry_.restored(earlier.client_id, std::max(earlier.stamp, oldest_stamp), wall());
       },
+      [this](const session_left_over& session) {
+        registry_.reclaim(session.client_id, std::max(session.stamp, oldest_stamp), wall(),
+                          current_time(*this), effects_);
+        carry_out();
+      },
       [this](const nodes_linked& view) { change_view(view.names); },
       [this](const node_gone& event) { registry_.forget_node(event.name); },
       [this](const clients_heard& message) { hear(message); },
@@ -66,8 +71,7 @@ void registry_actor::change_view(const std::vector<std::string>& names) {
 }
 
 void registry_actor::follow(const follow_node& request) {
-  std::vector<session_handle>& of = followers_[request.node];
-  if (std::ranges::find(of, request.who) == of.end()) of.push_back(request.who);
+  followers_[request.node].insert(request.who);
   const bool is_reached = request.node == house_.identity.name || linked_.contains(request.node);
   send(request.who, node_followed{request.node, is_reached});
 }
@@ -75,7 +79,7 @@ void registry_actor::follow(const follow_node& request) {
 void registry_actor::unfollow(const unfollow_node& request) {
   const auto found = followers_.find(request.node);
   if (found == followers_.end()) return;
-  std::erase(found->second, request.who);
+  found->second.erase(request.who);
   if (found->second.empty()) followers_.erase(found);
 }
 

@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 namespace troupe {
@@ -37,7 +38,7 @@ private:
   client_registry registry_;
   registry_effects effects_;
   std::set<std::string, std::less<>> linked_;
-  std::map<std::string, std::vector<session_handle>, std::less<>> followers_;  ///< by node
+  std::map<std::string, std::unordered_set<session_handle>, std::less<>> followers_;  ///< by node
   std::optional<time_point> timer_at_;
 };
 

@@ -122,6 +122,10 @@ void session_actor::attach(attach_client& request) {
   machine_.attach(arrived.request, arrived.assigned_id, now, effects());
   deadline_.reset();
   carry_out(now);
+  if (machine_.next_end() != nullptr && house_.registry)
+    follow_ends();
+  else
+    machine_.end_relay(now, effects());
   if (!arrived.unread.empty() && socket_ != nullptr) take_input(arrived.unread.view(), now);
   if (socket_ != nullptr) read_input(now);
 }
@@ -153,7 +157,6 @@ void session_actor::close_connection(time_point now) {
   socket_.reset();
   partial_ = byte_buffer();
   if (held_ != nullptr) leave_behind();
-  close_relay();
   if (!machine_.is_end()) --house_.counts.clients_online;
 }
 
@@ -382,10 +385,20 @@ void session_actor::carry_out_moves() {
     spdlog::info("event=session_left client={} end={}", log_text{machine_.client_id()},
                  machine_.end_number());
   if (wanted.adopted) adopted(*wanted.adopted);
+  // The machine knows when it ends.
+  if (travel_ != nullptr && travel_->relay != 0 && (!machine_.has_relay() || wanted.open_relay))
+    close_relay();
   if (wanted.open_relay) open_relay();
   if (!wanted.relayed.empty()) pass_to_end(wanted.relayed.view());
   for (const session_end& each : wanted.dropped_ends)
     say(each.node, {.what = session_message::verb::discard, .number = each.number});
+  if (!wanted.dropped_at.empty())
+    say(wanted.dropped_at, {.what = session_message::verb::discard, .count = machine_.stamp()});
+  if (travel_ == nullptr) return;
+  if (!machine_.is_adopting())
+    for (const session_said& each : std::exchange(travel_->deferred, {}))
+      send(self(), each);
+  unfollow_unneeded();
 }
 
 void session_actor::read_log_for(log_request&& what, time_point now) {
@@ -605,6 +618,7 @@ void session_actor::handle(const go_on&) {
   const time_point now = current_time(*this);
   machine_.go_on(now, effects());
   carry_out(now);
+  if (house_.registry && machine_.exists()) follow_ends();
   schedule_timer(now);
 }
 

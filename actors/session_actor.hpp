@@ -48,6 +48,8 @@ private:
     std::uint64_t taking = 0;  ///< number of the move; 0: nothing is asked for
     std::vector<session_said> deferred;  ///< until what was taken before is settled
     std::string given_to;                ///< the node that has the client now
+    std::string handed_to;               ///< the node that went on with the session
+    std::uint64_t offers = 0;            ///< number of the last one
     std::set<std::string> followed;      ///< nodes
     // The relay to an end of this session.
     session_end relayed;
@@ -131,6 +133,9 @@ private:
   void say(const std::string& node, session_message&& message);
   void follow(const std::string& node);
   void unfollow_all();
+  void unfollow_unneeded();
+  void offer();
+  void retire_if_empty();
   void node_linked(const std::string& node);
   void node_lost(const std::string& node, time_point now);
   void follow_ends();
@@ -142,6 +147,7 @@ private:
   void take(const std::string& from, const session_message& said);
   void adopted(const session_end& from);
   void consider(const std::string& from);
+  void left_over();
   void leave_client();
   void give(const std::string& from, const session_message& said);
   void hand_over(const std::string& from, const session_message& said);

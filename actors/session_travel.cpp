@@ -8,6 +8,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -20,6 +21,9 @@ using verb = session_message::verb;
 /// A client is served after so long even if the node that had its session says nothing.
 constexpr std::chrono::seconds take_timeout{1};
 
+/// What was offered and not taken is offered again.
+constexpr std::chrono::seconds offer_interval{5};
+
 }  // namespace
 
 session_actor::travel_state& session_actor::travel() {
@@ -29,7 +33,9 @@ session_actor::travel_state& session_actor::travel() {
 
 void session_actor::say(const std::string& node, session_message&& message) {
   message.client_id = machine_.client_id();
-  send(house_.cluster, say_to_node{node, record_kind::session, encode(message)});
+  // What nobody wants would lie there for long.
+  const bool waits = message.what == verb::discard;
+  send(house_.cluster, say_to_node{node, record_kind::session, encode(message), waits});
 }
 
 void session_actor::follow(const std::string& node) {
@@ -43,9 +49,21 @@ void session_actor::unfollow_all() {
     caf::anon_send(house_.registry, unfollow_node{node, self()});
 }
 
+void session_actor::unfollow_unneeded() {
+  if (travel_ == nullptr) return;
+  std::erase_if(travel_->followed, [&](const std::string& node) {
+    const bool is_needed =
+        node == travel_->taking_from || node == travel_->given_to ||
+        (machine_.is_end() && node == travel_->reader) ||
+        std::ranges::find(machine_.ends(), node, &session_end::node) != machine_.ends().end();
+    if (!is_needed) send(house_.registry, unfollow_node{node, self()});
+    return !is_needed;
+  });
+}
+
 void session_actor::handle(const session_said& message) {
   const session_message& said = *message.what;
-  if (is_for_end(said) && machine_.end_number() != said.number) {
+  if (is_for_end(said) && (machine_.end_number() != said.number || !machine_.exists())) {
     if (said.what == verb::open || said.what == verb::keep)
       say(message.from, {.what = verb::nothing_left, .number = said.number, .relay = said.relay});
     return;
@@ -53,10 +71,13 @@ void session_actor::handle(const session_said& message) {
   switch (said.what) {
   case verb::take:
   case verb::state:
+  case verb::hand_over:
     // One node after the other.
     if (machine_.is_adopting()) return travel().deferred.push_back(message);
-    return said.what == verb::take ? give(message.from, said) : take(message.from, said);
-  case verb::hand_over: return hand_over(message.from, said);
+    if (said.what == verb::take) return give(message.from, said);
+    if (said.what == verb::state) return take(message.from, said);
+    return hand_over(message.from, said);
+  case verb::unwanted: return left_over();
   case verb::offer: return consider(message.from);
   case verb::discard: return discard(said);
   case verb::keep: return hold_for(message.from);
@@ -82,12 +103,12 @@ void session_actor::handle(const node_followed& news) {
 
 void session_actor::node_linked(const std::string& node) {
   if (machine_.is_end()) return;
-  if (travel_->given_to == node && machine_.exists()) say(node, {.what = verb::offer});
+  if (travel_->given_to == node) offer();
   if (machine_.is_adopting()) return;  // it is one end more soon
   for (const session_end& each : machine_.ends())
     if (each.node == node) say(node, {.what = verb::keep, .number = each.number});
-  if (const session_end* const next = machine_.next_end(); next != nullptr && next->node == node)
-    machine_.want_relay();
+  const session_end* const next = machine_.next_end();
+  if (next != nullptr && next->node == node) machine_.want_relay();
 }
 
 void session_actor::node_lost(const std::string& node, time_point now) {
@@ -103,9 +124,12 @@ void session_actor::node_lost(const std::string& node, time_point now) {
 // -- the node that the client comes to ------------------------------------------------------
 
 void session_actor::handle(attach_client& request) {
-  // It became an end while the client was on its way: there will be another session.
-  if (machine_.is_end())
-    return send(house_.directory_of(machine_.client_id()), claim{std::move(request.who)});
+  // It became an end while the client was on its way.
+  if (machine_.is_end()) {
+    attempts_ = request.attempt;
+    if (request.previous.empty() && travel_ != nullptr) request.previous = travel_->handed_to;
+    return send(house_.directory_of(machine_.client_id()), attach_elsewhere{std::move(request)});
+  }
   machine_.claimed(request.stamp);
   if (travel_ != nullptr) travel_->given_to.clear();
   if (request.who->request.clean_start) {
@@ -141,10 +165,19 @@ void session_actor::stop_taking() {
   refuse_waiting();
 }
 
+/// There never was a session, and its client is gone.
+void session_actor::retire_if_empty() {
+  if (machine_.exists() || is_taking()) return;
+  ending_ = true;
+  retire_when_done();
+}
+
 /// [MQTT5-3.1.4-3], [MQTT311-3.1.4-2]: a later one is there, and this one was told nothing yet.
 void session_actor::refuse_waiting() {
-  const client_ptr who = std::exchange(travel_->waiting, {}).who;
-  if (who) refuse(*who, who->request.version, reason_code::server_unavailable);
+  const attach_client before = std::exchange(travel_->waiting, {});
+  if (!before.who) return;
+  attempts_ = before.attempt;
+  refuse(*before.who, before.who->request.version, reason_code::server_unavailable);
 }
 
 /// Goes on with what there is.
@@ -156,6 +189,10 @@ void session_actor::attach_waiting() {
 }
 
 void session_actor::handle(const move_timer& due) {
+  if (due.is_of_offer) {
+    if (travel_ != nullptr && travel_->offers == due.number) offer();
+    return;
+  }
   if (!is_taking() || travel_->taking != due.number) return;
   spdlog::warn("event=session_not_taken client={} node={} reason=\"no answer\"",
                log_text{machine_.client_id()}, travel_->taking_from);
@@ -163,15 +200,18 @@ void session_actor::handle(const move_timer& due) {
 }
 
 void session_actor::take(const std::string& from, const session_message& said) {
-  if (!is_taking() || travel_->taking != said.number || travel_->taking_from != from) return;
+  const bool is_asked =
+      is_taking() && travel_->taking == said.number && travel_->taking_from == from;
+  if (!is_asked && said.state) return consider(from);  // it comes too late
+  if (!is_asked) return;
   const time_point now = current_time(*this);
-  const bool is_wanted = said.state && !machine_.is_end();
+  const bool is_wanted = said.state && (machine_.exists() || travel_->waiting.who);
   if (is_wanted) {
     spdlog::info("event=session_moved client={} from={}", log_text{machine_.client_id()}, from);
     machine_.adopt(*said.state, {from, said.number}, effects());
   }
   attach_waiting();
-  carry_out(now);
+  if (is_wanted) carry_out(now);
 }
 
 void session_actor::follow_ends() {
@@ -183,16 +223,16 @@ void session_actor::follow_ends() {
 void session_actor::adopted(const session_end& from) {
   say(from.node, {.what = verb::hand_over, .number = from.number});
   follow_ends();
-  for (const session_said& each : std::exchange(travel().deferred, {}))
-    send(self(), each);
 }
 
-/// A node has a session from before the client came here.
+/// A node has a session from before the client came here. It offers it again if that is ignored.
 void session_actor::consider(const std::string& from) {
-  if (is_taking() || machine_.is_adopting() || !machine_.exists()) return;
-  if (machine_.began_clean())
-    return say(from, {.what = verb::discard, .count = house_.clock.last()});
-  begin_taking(from, house_.clock.next(read_wall_clock(current_time(*this)).wall));
+  const bool is_given = travel_ != nullptr && !travel_->given_to.empty();
+  if (is_taking() || is_given || machine_.is_adopting()) return;
+  if (!machine_.exists()) return say(from, {.what = verb::unwanted});
+  if (machine_.began_clean()) return say(from, {.what = verb::discard, .count = machine_.stamp()});
+  const hybrid_stamp next = house_.clock.next(read_wall_clock(current_time(*this)).wall);
+  begin_taking(from, std::max(next, machine_.stamp() + 1));
 }
 
 // -- the node that it goes from -------------------------------------------------------------
@@ -202,7 +242,23 @@ void session_actor::handle(const displace& event) {
   leave_client();
   if (!machine_.exists()) return;
   travel().given_to = event.by;
-  follow(event.by);  // with it the session is offered
+  follow(event.by);  // when it is linked, the session is offered
+}
+
+/// Until it is taken, or its client is back.
+void session_actor::offer() {
+  if (machine_.is_end() || !machine_.exists() || travel_->given_to.empty()) return;
+  say(travel_->given_to, {.what = verb::offer});
+  delayed_send(this, offer_interval, move_timer{.number = ++travel_->offers, .is_of_offer = true});
+}
+
+/// The node that has the client, as we heard, has no session for it: who has one?
+void session_actor::left_over() {
+  const bool is_ours = travel_ != nullptr && !travel_->given_to.empty() && machine_.exists() &&
+                       !machine_.is_end() && !machine_.connected();
+  if (!is_ours) return;
+  travel_->given_to.clear();
+  send(house_.registry, session_left_over{machine_.client_id(), machine_.stamp()});
 }
 
 void session_actor::handle(const send_away& request) {
@@ -219,10 +275,13 @@ void session_actor::handle(const send_away& request) {
 /// [MQTT5-3.1.4-3], [MQTT311-3.1.4-2]
 void session_actor::leave_client() {
   stop_taking();
-  if (!machine_.connected()) return;
   const time_point now = current_time(*this);
-  machine_.dismiss(reason_code::session_taken_over, now, effects());
-  carry_out(now);
+  if (machine_.connected()) {
+    machine_.dismiss(reason_code::session_taken_over, now, effects());
+    carry_out(now);
+  } else {
+    retire_if_empty();
+  }
 }
 
 void session_actor::give(const std::string& from, const session_message& said) {
@@ -245,6 +304,8 @@ void session_actor::hand_over(const std::string& from, const session_message& sa
   const time_point now = current_time(*this);
   machine_.hand_over(said.number, now, effects());
   travel_->given_to.clear();
+  travel_->handed_to = from;
+  hold_for(from);
   send(house_.directory_of(machine_.client_id()),
        session_moved{machine_.client_id(), said.number, self()});
   carry_out(now);
@@ -306,12 +367,10 @@ void session_actor::acknowledge_output() {
 }
 
 void session_actor::end_consumed(const session_end& which) {
-  if (travel_ != nullptr && travel_->relayed == which) travel_->relay = 0;
   const time_point now = current_time(*this);
   machine_.end_consumed(which, now, effects());
-  machine_.want_relay();  // to the next one
   carry_out(now);
-  follow_ends();
+  follow_ends();  // and have a relay to the next one
 }
 
 // -- the relay: the end's node --------------------------------------------------------------
@@ -334,7 +393,7 @@ void session_actor::relay_to(const std::string& from, const session_message& sai
                      .maximum_packet_size = said.terms.maximum_packet_size,
                      .request_problem_information = said.terms.problem_information};
   hold_for(from);
-  attach_client request{.who = std::move(reader), .attempt = attempts_};
+  attach_client request{.who = std::move(reader), .attempt = attempts_, .stamp = machine_.stamp()};
   attach(request);
 }
 

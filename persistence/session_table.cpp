@@ -33,8 +33,9 @@ constexpr std::uint8_t began_clean_bit = 0x10;
 
 // Places in where else messages are.
 constexpr std::size_t log_end_at = 1;
-constexpr std::size_t ends_at = 9;  // each a number, and the name of a node behind its length
-constexpr std::size_t end_size = 10;
+constexpr std::size_t relayed_count_at = 9;
+constexpr std::size_t relayed_at = 11;  // so many identifiers, and behind them the ends
+constexpr std::size_t end_size = 10;    // a number and the length of the name that follows
 
 // Places in a subscription.
 constexpr std::size_t options_at = 1;
@@ -97,7 +98,8 @@ std::optional<kept_login> decode_login(std::string_view value, const clock_readi
   if (value.size() < first_login_size) return std::nullopt;
   const auto format = static_cast<std::uint8_t>(value[0]);
   const std::size_t size = format == first_login_format ? first_login_size : login_size;
-  if (format > login_format || value.size() < size) return std::nullopt;
+  const bool is_known = format == first_login_format || format == login_format;
+  if (!is_known || value.size() < size) return std::nullopt;
   const auto flags = static_cast<std::uint8_t>(value[flags_at]);
   kept_login login;
   login.connected = (flags & connected_bit) != 0;
@@ -212,6 +214,9 @@ std::string encode(const kept_moves& moves) {
   std::string value;
   value += static_cast<char>(moves_format);
   append_big_endian(moves.log_end, value);
+  append_big_endian(static_cast<std::uint16_t>(moves.relayed.size()), value);
+  for (const packet_id id : moves.relayed)
+    append_big_endian(id, value);
   for (const session_end& each : moves.ends) {
     append_big_endian(each.number, value);
     append_big_endian(static_cast<std::uint16_t>(each.node.size()), value);
@@ -221,9 +226,16 @@ std::string encode(const kept_moves& moves) {
 }
 
 std::optional<kept_moves> decode_moves(std::string_view value) {
-  if (value.size() < ends_at || static_cast<std::uint8_t>(value[0]) != moves_format)
+  if (value.size() < relayed_at || static_cast<std::uint8_t>(value[0]) != moves_format)
     return std::nullopt;
-  kept_moves moves{.log_end = get_big_endian<log_offset>(value.substr(log_end_at)), .ends = {}};
+  const std::size_t relayed = get_big_endian<std::uint16_t>(value.substr(relayed_count_at));
+  const std::size_t ends_at = relayed_at + relayed * sizeof(packet_id);
+  if (value.size() < ends_at) return std::nullopt;
+  kept_moves moves{.log_end = get_big_endian<log_offset>(value.substr(log_end_at))};
+  for (std::size_t at = relayed_at; at != ends_at; at += sizeof(packet_id)) {
+    moves.relayed.push_back(get_big_endian<packet_id>(value.substr(at)));
+    if (moves.relayed.back() == 0) return std::nullopt;
+  }
   for (std::string_view rest = value.substr(ends_at); !rest.empty();) {
     if (rest.size() < end_size) return std::nullopt;
     const auto number = get_big_endian<std::uint64_t>(rest);

@@ -152,6 +152,7 @@ struct say_to_node {
   std::string node;  ///< empty: to all
   record_kind kind{};
   std::string content;
+  bool waits = false;  ///< for the link, if there is none, as long as this process lives
 };
 /// To itself: something of membership is due.
 struct cluster_timer {};

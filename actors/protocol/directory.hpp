@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/protocol/local_message.hpp"
+#include "actors/protocol/session.hpp"
 #include "actors/protocol/share.hpp"
 
 #include <cstddef>
@@ -45,6 +46,10 @@ struct login_decided {
   bool granted = false;  ///< else another node has a later login
   hybrid_stamp stamp = 0;
   std::string previous;  ///< as in `attach_client`
+};
+/// A client that came to a session which had gone meanwhile: there is to be another one.
+struct attach_elsewhere {
+  attach_client request;
 };
 /// The client of a session here has logged in at another node.
 struct session_displaced {
@@ -97,6 +102,7 @@ using directory_handle = caf::typed_actor<
     caf::reacts_to<retire>,
     // One client id, one session in the cluster.
     caf::reacts_to<login_decided>, caf::reacts_to<session_displaced>,
+    caf::reacts_to<attach_elsewhere>,
     // Clients that are to go to other nodes.
     caf::reacts_to<drain_clients>, caf::reacts_to<drain_some>,
     // Sessions that go to other nodes.
@@ -114,6 +120,7 @@ using directory_handle = caf::typed_actor<
 
 TROUPE_LOCAL_MESSAGE(drain_clients)
 TROUPE_LOCAL_MESSAGE(drain_some)
+TROUPE_LOCAL_MESSAGE(attach_elsewhere)
 TROUPE_LOCAL_MESSAGE(login_decided)
 TROUPE_LOCAL_MESSAGE(session_displaced)
 TROUPE_LOCAL_MESSAGE(session_moved)

@@ -29,9 +29,10 @@ struct send_away {
   reason_code code = reason_code::use_another_server;
   std::string servers;  ///< as in `session::dismiss`; may be empty
 };
-/// To itself: a node has not said what it has of the session.
+/// To itself: a node has not said what it has of the session, or has not taken it.
 struct move_timer {
-  std::uint64_t number = 0;  ///< of the move
+  std::uint64_t number = 0;  ///< of the move, or of the offer
+  bool is_of_offer = false;
 };
 
 }  // namespace troupe

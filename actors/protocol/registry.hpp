@@ -25,6 +25,11 @@ struct session_known {
   std::string client_id;
   hybrid_stamp stamp = 0;  ///< 0: it was not kept
 };
+/// A session that was displaced is here still, and the node that displaced it does not want it.
+struct session_left_over {
+  std::string client_id;
+  hybrid_stamp stamp = 0;
+};
 /// These nodes have a link with this one now.
 struct nodes_linked {
   std::vector<std::string> names;
@@ -57,7 +62,7 @@ using registry_handle = caf::typed_actor<
     // May the client be served here?
     caf::reacts_to<ask_login>,
     // A session is gone; one was there before.
-    caf::reacts_to<session_over>, caf::reacts_to<session_known>,
+    caf::reacts_to<session_over>, caf::reacts_to<session_known>, caf::reacts_to<session_left_over>,
     // Other nodes.
     caf::reacts_to<nodes_linked>, caf::reacts_to<node_gone>, caf::reacts_to<clients_heard>,
     // Sessions that have something on other nodes.
@@ -70,6 +75,7 @@ using registry_handle = caf::typed_actor<
 TROUPE_LOCAL_MESSAGE(ask_login)
 TROUPE_LOCAL_MESSAGE(session_over)
 TROUPE_LOCAL_MESSAGE(session_known)
+TROUPE_LOCAL_MESSAGE(session_left_over)
 TROUPE_LOCAL_MESSAGE(nodes_linked)
 TROUPE_LOCAL_MESSAGE(node_gone)
 TROUPE_LOCAL_MESSAGE(clients_heard)

@@ -53,6 +53,21 @@ void client_registry::restored(std::string_view id, hybrid_stamp stamp, wall_tim
   own_.insert_or_assign(std::string(id), session{.stamp = stamp});
 }
 
+void client_registry::reclaim(std::string_view id, hybrid_stamp stamp, wall_time wall,
+                              time_point now, registry_effects& effects) {
+  if (own_.contains(id) || pending_.has(id)) return;
+  if (const auto at = owners_.find(id); at != owners_.end() && is_live(at->second)) {
+    const client_claim owner = claim_of(at->second);
+    if (owner > client_claim{stamp, name()}) {
+      effects.outcomes.emplace_back(
+          registry_effects::displaced{std::string(id), std::string(owner.node), owner.stamp});
+      return;
+    }
+  }
+  restored(id, stamp, wall);
+  registering_.start(now);
+}
+
 std::optional<hybrid_stamp> client_registry::stamp_of(std::string_view id) const {
   const auto at = own_.find(id);
   if (at == own_.end()) return std::nullopt;

@@ -96,8 +96,12 @@ public:
   /// The session is over, and not because it was displaced.
   void session_ended(std::string_view id, registry_effects& effects);
   /// A session of an earlier life, whose stamp was kept. One too far ahead becomes the present.
-  /// REQUIRES: nothing else was done with the registry.
+  /// REQUIRES: there is no claim of this node for the id.
   void restored(std::string_view id, hybrid_stamp stamp, wall_time wall);
+  /// A session that was displaced, but which nobody has taken, is claimed again with the stamp that
+  /// it had: it is displaced again if there is a greater claim.
+  void reclaim(std::string_view id, hybrid_stamp stamp, wall_time wall, time_point now,
+               registry_effects& effects);
   /// That of the session here; nothing if there is none.
   [[nodiscard]] std::optional<hybrid_stamp> stamp_of(std::string_view id) const;
   [[nodiscard]] std::size_t sessions() const noexcept { return own_.size(); }

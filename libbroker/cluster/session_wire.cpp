@@ -12,6 +12,9 @@ constexpr std::uint64_t no_local_bit = 0x04;
 constexpr std::uint64_t retain_as_published_bit = 0x08;
 constexpr unsigned retain_handling_shift = 4;
 
+/// Of a subscription (MQTT5 §3.8.2.1.2).
+constexpr std::uint32_t largest_identifier = 268'435'455;
+
 /// As in SUBSCRIBE (MQTT5 §3.8.3.1).
 std::uint64_t bits_of(const subscription_options& options) noexcept {
   return static_cast<std::uint64_t>(options.qos) | (options.no_local ? no_local_bit : 0) |
@@ -49,6 +52,7 @@ std::vector<packet_id> read_ids(wire_reader& in) {
 
 void append(wire_writer& out, const moved_session& state) {
   out.number(state.expiry);
+  out.flag(state.began_clean);
   out.number(state.subscriptions.size());
   for (const kept_subscription& each : state.subscriptions)
     out.section([&](wire_writer& one) {
@@ -69,12 +73,13 @@ void append(wire_writer& out, const moved_session& state) {
 moved_session read_state(wire_reader& in) {
   moved_session state;
   state.expiry = in.number<std::uint32_t>();
+  state.began_clean = in.flag();
   for (std::uint64_t left = in.number(); left != 0 && in.ok(); --left) {
     wire_reader one = in.section();
     const std::string_view filter = one.text();
     const auto options = options_of(one.number());
     const auto identifier = one.number<std::uint32_t>();
-    if (!one.ok() || !options) in.fail();
+    if (!one.ok() || !options || identifier > largest_identifier) in.fail();
     if (!in.ok()) break;
     state.subscriptions.push_back(
         {.filter = std::string(filter), .options = *options, .identifier = identifier});
@@ -155,13 +160,15 @@ std::optional<session_message> decode_session_message(std::string_view content) 
   wire_reader in(content);
   const std::uint64_t what = in.number();
   if (what < static_cast<std::uint64_t>(verb::take) ||
-      what > static_cast<std::uint64_t>(verb::keep))
+      what > static_cast<std::uint64_t>(verb::unwanted))
     return std::nullopt;
   session_message message{.what = static_cast<verb>(what)};
   message.client_id = in.text();
   message.number = in.number();
   message.relay = in.number();
-  if (message.client_id.empty()) return std::nullopt;
+  const bool needs_number = message.what != verb::offer && message.what != verb::unwanted &&
+                            message.what != verb::discard;
+  if (message.client_id.empty() || (needs_number && message.number == 0)) return std::nullopt;
   switch (message.what) {
   case verb::state: {
     wire_reader inside = in.section();

@@ -24,7 +24,8 @@ struct session_message {
     nothing_left = 9,  ///< the end is consumed, or there is none
     discard = 10,      ///< the end, or for number 0 the session, is not wanted any more
     offer = 11,        ///< we have a session of this client, from before it came to you
-    keep = 12          ///< the end is still wanted, as long as the link is up
+    keep = 12,         ///< the end is still wanted, as long as the link is up
+    unwanted = 13      ///< answers an offer: there is no session of the client here
   };
   verb what = verb::take;
   std::string client_id;

@@ -67,6 +67,7 @@ struct session_end {
 struct kept_moves {
   log_offset log_end = 0;  ///< 0: it is none, or that is not known yet
   std::vector<session_end> ends;
+  std::vector<packet_id> relayed;  ///< that the client may know of what ends have sent
 };
 
 struct kept_session {

@@ -164,8 +164,12 @@ public:
     return moves_ == nullptr ? std::span<const session_end>() : moves_->ends;
   }
   /// The node of the next end can be reached: nothing new is sent, and when the client has
-  /// acknowledged what was, `session_effects::open_relay` says so.
+  /// acknowledged what was, `session_effects::open_relay` says so. From `attach` on this or
+  /// `end_relay` is waited for.
   void want_relay() noexcept;
+  [[nodiscard]] bool has_relay() const noexcept {
+    return moves_ != nullptr && moves_->relay == relay_stage::open;
+  }
   [[nodiscard]] relay_terms terms() const noexcept;
   /// `packets`: output of the end, cut anywhere.
   void relay(byte_view packets, time_point now, session_effects& effects);
@@ -283,7 +287,8 @@ private:
   /// Whose messages the client is sent: another node's from `wanted` on, none of our own.
   enum class relay_stage : std::uint8_t {
     none,
-    wanted,  ///< as soon as nothing of our own is in flight
+    expected,  ///< if the end's node can be reached, which is not known
+    wanted,    ///< as soon as nothing of our own is in flight
     open
   };
   /// A session of another node is being subscribed here, and written.
@@ -308,7 +313,10 @@ private:
     std::optional<adoption> adopting;
     relay_stage relay = relay_stage::none;
     packet_id_set relayed;  ///< that the client may know of what ends have sent
-    byte_buffer partial;    ///< start of a packet of the end
+    // Of these, over this connection and not completed.
+    packet_id_set sent;
+    packet_id_set received;  ///< PUBREC came
+    byte_buffer partial;     ///< start of a packet of the end
   };
   struct will_state {
     message_block_ptr message;
@@ -347,8 +355,9 @@ private:
   [[nodiscard]] bool is_consumed() const noexcept;
   void adopt_subscriptions(const std::vector<kept_subscription>& moved, session_effects& effects);
   void adopted_in_part(session_effects& effects);
+  void relay_packet(const frame& packet, byte_view whole, session_effects& effects);
   void adoption_subscribed(request_number number, session_effects& effects);
-  void adoption_written(write_number number, bool done, session_effects& effects);
+  void adoption_written(write_number number, bool done, time_point now, session_effects& effects);
   void follow_moves(session_effects& effects);
   [[nodiscard]] bool is_relaying() const noexcept {
     return moves_ != nullptr && moves_->relay != relay_stage::none;
@@ -356,6 +365,10 @@ private:
   /// Returns whether the packet is about something that an end has sent.
   bool pass_acknowledgement(packet_type type, const publish_response& packet,
                             session_effects& effects);
+  /// Whether one is left for a message of our own.
+  [[nodiscard]] bool has_identifiers() const noexcept {
+    return moves_ == nullptr || window_.size() + moves_->relayed.size() < 0xFFFF;
+  }
   /// Room in the window, under an identifier that no end uses.
   [[nodiscard]] outbound_window::place place_in_window();
   void write_moves(session_effects& effects);

@@ -96,6 +96,7 @@ void session::attach(const connect& request, bool assigned_id, time_point now,
   last_received_ = now;
   tidy_due_ = now + tidy_interval;
   expires_at_.reset();
+  was_connected_ = false;
   will_due_.reset();  // [MQTT5-3.1.3-9]
   will_.reset();
   if (request.will) {  // [MQTT5-3.1.2-7], [MQTT311-3.1.2-8]
@@ -104,8 +105,13 @@ void session::attach(const connect& request, bool assigned_id, time_point now,
     will_->delay = request.will->delay_interval;
   }
   unacknowledged_ = inbound_qos2_.size();
-  if (moves_ != nullptr) moves_->is_read = false;
-  want_relay();
+  if (moves_ != nullptr) {
+    moves_->is_read = false;
+    moves_->relay = moves_->ends.empty() ? relay_stage::none : relay_stage::expected;
+    moves_->partial.clear();
+    moves_->sent.clear();
+    moves_->received.clear();
+  }
   const std::uint16_t aliases =
       std::min(request.topic_alias_maximum, settings_.session.outbound_topic_aliases);
   // [MQTT5-3.1.2-26], [MQTT5-3.1.2-27], [MQTT5-3.3.2-11]
@@ -193,6 +199,11 @@ void session::discard_state(time_point now, session_effects& effects) {
   return_shared(effects);
   write_end(effects);
   if (moves_ != nullptr && !is_end()) {
+    // That is none yet.
+    if (is_adopting()) {
+      std::erase(moves_->ends, moves_->adopting->from);
+      effects.dropped_at = moves_->adopting->from.node;
+    }
     effects.dropped_ends = std::move(moves_->ends);
     moves_.reset();
   }

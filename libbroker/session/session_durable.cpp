@@ -87,7 +87,7 @@ void session::written(write_number number, bool done, time_point now, session_ef
     unwritten_->pop_front();
   }
   if (unwritten_ != nullptr && unwritten_->empty()) unwritten_.reset();
-  adoption_written(number, done, effects);
+  adoption_written(number, done, now, effects);
   if (cursor_ != nullptr) progress_written(number, done, now, effects);
 }
 

@@ -65,6 +65,8 @@ struct session_effects {
   bool nothing_left = false;
   /// Ends on other nodes that nobody wants any more.
   std::vector<session_end> dropped_ends;
+  /// A node whose session was being adopted, and is not wanted any more; empty: none.
+  std::string dropped_at;
 
   struct counters {
     std::uint64_t publishes_received = 0;
@@ -91,6 +93,7 @@ struct session_effects {
     open_relay = has_left = nothing_left = false;
     relayed.clear();
     dropped_ends.clear();
+    dropped_at.clear();
     close_reason.reset();
     counted = {};
   }

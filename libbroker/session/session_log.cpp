@@ -267,7 +267,8 @@ std::optional<log_interest> session::interest(log_offset head) {
   log_interest needed;
   const std::vector<log_offset> reached = positions();
   needed.after = *std::min_element(reached.begin(), reached.end());
-  if (needed.after < head) needed.filters = logged_filters();
+  const log_offset end = is_end() ? std::min(head, moves_->log_end.value_or(head)) : head;
+  if (needed.after < end) needed.filters = logged_filters();
   for (const packet_id id : window_.in_order())
     if (const outbound_window::message& sent = *window_.find(id);
         sent.offset != 0 && sent.stage == outbound_window::stage::published)
@@ -295,6 +296,7 @@ void session::write_progress(session_effects& effects) {
                                   .share = has_group ? sent.details->share : std::string()});
   }
   const write_number number = write(std::move(progress), effects);
+  if (moves_ != nullptr && moves_->relayed.size() != 0) write_moves(effects);
   write_replays(effects);
   for (unkept_message& each : progress_->unkept)
     if (each.number == 0) each.number = number;

@@ -14,18 +14,16 @@ namespace {
 
 constexpr std::uint32_t never = 0xFFFFFFFF;
 
-bool is_publish_or_pubrel(packet_type type) noexcept {
-  return type == packet_type::publish || type == packet_type::pubrel;
-}
-
-/// The packet identifier of a PUBLISH; 0: it has none.
-packet_id identifier_of(const frame& publish) noexcept {
-  const unsigned level = (publish.flags >> 1) & 0x03U;
-  if (level == 0 || publish.body.size() < 2) return 0;
-  const auto at = [&](std::size_t i) { return std::to_integer<unsigned>(publish.body[i]); };
-  const std::size_t topic_size = at(0) << 8 | at(1);
-  if (publish.body.size() < topic_size + 4) return 0;
-  return static_cast<packet_id>(at(topic_size + 2) << 8 | at(topic_size + 3));
+/// The packet identifier of a PUBLISH or PUBREL; 0: it has none.
+packet_id identifier_of(const frame& packet) noexcept {
+  const auto number_at = [&](std::size_t i) {
+    if (packet.body.size() < i + 2) return 0U;
+    return std::to_integer<unsigned>(packet.body[i]) << 8 |
+           std::to_integer<unsigned>(packet.body[i + 1]);
+  };
+  if (packet.type == packet_type::pubrel) return static_cast<packet_id>(number_at(0));
+  const unsigned level = (packet.flags >> 1) & 0x03U;
+  return level == 0 ? packet_id{0} : static_cast<packet_id>(number_at(number_at(0) + 2));
 }
 
 }  // namespace
@@ -33,7 +31,7 @@ packet_id identifier_of(const frame& publish) noexcept {
 // -- the node that it goes from -------------------------------------------------------------
 
 moved_session session::describe_move() const {
-  moved_session state{.expiry = expiry_};
+  moved_session state{.expiry = expiry_, .began_clean = began_clean_};
   for (const auto& [filter, each] : subscriptions_)
     state.subscriptions.push_back(
         {.filter = filter, .options = each.options, .identifier = each.identifier});
@@ -44,7 +42,10 @@ moved_session session::describe_move() const {
   }
   state.inbound_qos2 = inbound_qos2_.all();
   state.in_flight = window_.in_order();
-  if (moves_ != nullptr) state.ends = moves_->ends;
+  if (moves_ == nullptr) return state;
+  state.ends = moves_->ends;
+  const std::vector<packet_id> relayed = moves_->relayed.all();
+  state.in_flight.insert(state.in_flight.end(), relayed.begin(), relayed.end());
   return state;
 }
 
@@ -143,16 +144,17 @@ void session::adopt(const moved_session& moved, const session_end& from, session
     exists_ = true;
     first_connection_ = connection_epoch_ + 1;
     expiry_ = moved.expiry;
+    began_clean_ = moved.began_clean;
     if (expiry_ != 0 && !settings_.node.data_dir.empty()) {
       cursor_ = std::make_unique<log_cursor>(shards_, std::vector<log_offset>(shards_, log_head()));
       progress_ = std::make_unique<progress_state>();
     }
-  }
-  for (const packet_id id : moved.inbound_qos2) {
-    if (inbound_qos2_.contains(id)) continue;
-    inbound_qos2_.insert(id);
-    accepted_qos2_.insert(id);
-    if (is_durable()) write(kept_packet_id{id}, effects);
+    // Else the client was told of a session that knows of none of these.
+    for (const packet_id id : moved.inbound_qos2) {
+      inbound_qos2_.insert(id);
+      accepted_qos2_.insert(id);
+      if (is_durable()) write(kept_packet_id{id}, effects);
+    }
   }
   moves_state& moving = moves();
   for (const session_end& each : moved.ends)
@@ -184,6 +186,7 @@ void session::adopt_subscriptions(const std::vector<kept_subscription>& moved,
       const auto filter = parse_topic_filter(each.filter);
       if (!filter || subscriptions_.contains(each.filter)) continue;
       here.begin = log_head();
+      here.options.qos = std::min(here.options.qos, settings_.features.max_qos);
       subscriptions_.emplace(each.filter,
                              subscription_state{each.options, each.identifier, here.begin});
       if (filter->is_shared()) ++shared_subscriptions_;
@@ -208,12 +211,14 @@ void session::adoption_subscribed(request_number number, session_effects& effect
   if (is_adopting() && moves_->adopting->number == number) adopted_in_part(effects);
 }
 
-void session::adoption_written(write_number number, bool done, session_effects& effects) {
+void session::adoption_written(write_number number, bool done, time_point now,
+                               session_effects& effects) {
   if (!is_adopting() || moves_->adopting->write != number) return;
   if (done) return adopted_in_part(effects);
   // It stays where it is, too, and is offered again.
   std::erase(moves_->ends, moves_->adopting->from);
   moves_->adopting.reset();
+  end_relay(now, effects);
 }
 
 // -- the relay ------------------------------------------------------------------------------
@@ -227,7 +232,7 @@ relay_terms session::terms() const noexcept {
 }
 
 void session::want_relay() noexcept {
-  if (next_end() != nullptr && connected_ && moves_->relay == relay_stage::none)
+  if (next_end() != nullptr && connected_ && moves_->relay != relay_stage::open)
     moves_->relay = relay_stage::wanted;
 }
 
@@ -240,6 +245,7 @@ void session::follow_moves(session_effects& effects) {
   // One sender at a time gives out packet identifiers: the end, once nothing of our own is in
   // flight; and it is none before it has been told.
   const bool is_next = moves_->relay == relay_stage::wanted && connected_ && window_.empty() &&
+                       next_end() != nullptr &&
                        !(is_adopting() && moves_->adopting->from == *next_end());
   if (!is_next) return;
   moves_->relay = relay_stage::open;
@@ -247,7 +253,7 @@ void session::follow_moves(session_effects& effects) {
 }
 
 void session::relay(byte_view packets, time_point now, session_effects& effects) {
-  if (!connected_ || !is_relaying()) return;
+  if (!connected_ || !has_relay()) return;
   byte_buffer& partial = moves_->partial;
   partial.append(packets);
   std::size_t taken = 0;
@@ -255,18 +261,31 @@ void session::relay(byte_view packets, time_point now, session_effects& effects)
     const auto scanned = scan_frame(partial.view().subspan(taken), 0);
     if (!scanned) return end_relay(now, effects);  // the node there is broken
     if (scanned->status == frame_scan::status::incomplete) break;
-    const byte_view whole = partial.view().subspan(taken, scanned->size);
+    relay_packet(scanned->packet, partial.view().subspan(taken, scanned->size), effects);
     taken += scanned->size;
-    if (!is_publish_or_pubrel(scanned->packet.type)) continue;
-    if (scanned->packet.type == packet_type::publish) {
-      const packet_id id = identifier_of(scanned->packet);
-      if (id != 0 && !moves_->relayed.contains(id)) moves_->relayed.insert(id);
-      ++effects.counted.publishes_sent;
-    }
-    ++effects.counted.packets_sent;
-    output_.tail().append(whole);
   }
   partial.erase_front(taken);
+}
+
+void session::relay_packet(const frame& packet, byte_view whole, session_effects& effects) {
+  if (packet.type != packet_type::publish && packet.type != packet_type::pubrel) return;
+  moves_state& moving = *moves_;
+  const packet_id id = identifier_of(packet);
+  if (id == 0) return;  // QoS 0 does not wait at an end
+  if (!moving.relayed.contains(id)) moving.relayed.insert(id);
+  if (packet.type == packet_type::publish) {
+    if (moving.sent.contains(id)) {
+      // The relay is another one, the connection is not: nothing is sent again [MQTT5-4.4.0-1].
+      if (moving.received.contains(id))
+        encode(packet_type::pubrec, publish_response{.id = id}, version_, effects.relayed);
+      return;
+    }
+    moving.sent.insert(id);
+    if (send_quota_ != 0) --send_quota_;
+    ++effects.counted.publishes_sent;
+  }
+  ++effects.counted.packets_sent;
+  output_.tail().append(whole);
 }
 
 bool session::pass_acknowledgement(packet_type type, const publish_response& packet,
@@ -275,9 +294,15 @@ bool session::pass_acknowledgement(packet_type type, const publish_response& pac
   const bool is_relayed = moves_->relayed.contains(packet.id);
   if (!is_relayed || window_.find(packet.id) != nullptr) return false;
   const bool ends_exchange = type != packet_type::pubrec || is_error(packet.code);
-  if (ends_exchange) moves_->relayed.erase(packet.id);
+  if (ends_exchange) {
+    moves_->relayed.erase(packet.id);
+    moves_->received.erase(packet.id);
+    if (moves_->sent.erase(packet.id)) ++send_quota_;
+  } else if (moves_->sent.contains(packet.id) && !moves_->received.contains(packet.id)) {
+    moves_->received.insert(packet.id);
+  }
   // Without a relay the end asks again, with the next one.
-  if (moves_->relay == relay_stage::open)
+  if (has_relay())
     encode(type, publish_response{.id = packet.id, .code = packet.code}, version_, effects.relayed);
   return true;
 }
@@ -290,10 +315,12 @@ void session::end_relay(time_point now, session_effects& effects) {
 }
 
 void session::end_consumed(const session_end& which, time_point now, session_effects& effects) {
-  if (moves_ == nullptr || std::erase(moves_->ends, which) == 0) return;
+  if (next_end() == nullptr) return;
+  const bool was_next = *next_end() == which;
+  if (std::erase(moves_->ends, which) == 0) return;
   if (moves_->ends.empty()) moves_->relayed.clear();
   write_moves(effects);
-  end_relay(now, effects);
+  if (was_next) end_relay(now, effects);
 }
 
 outbound_window::place session::place_in_window() {
@@ -315,12 +342,17 @@ outbound_window::place session::place_in_window() {
 
 void session::write_moves(session_effects& effects) {
   if (!is_written_ || moves_ == nullptr) return;
-  write(kept_moves{.log_end = moves_->log_end.value_or(0), .ends = moves_->ends}, effects);
+  write(kept_moves{.log_end = moves_->log_end.value_or(0),
+                   .ends = moves_->ends,
+                   .relayed = moves_->relayed.all()},
+        effects);
 }
 
 void session::restore_moves(const kept_moves& kept) {
   if (!is_end() && kept.ends.empty()) return;
   moves().ends = kept.ends;
+  for (const packet_id id : kept.relayed)
+    if (!moves_->relayed.contains(id)) moves_->relayed.insert(id);
   if (is_end()) moves_->log_end = kept.log_end != 0 ? kept.log_end : log_head();
 }
 

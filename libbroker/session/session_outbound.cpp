@@ -136,7 +136,7 @@ bool session::send_or_queue(const message_block_ptr& block, std::uint32_t index,
 
 bool session::window_is_open() const noexcept {
   return may_send() && window_.size() < settings_.session.max_in_flight && !is_resending() &&
-         !is_relaying();
+         !is_relaying() && has_identifiers();
 }
 
 /// Asked before QoS 1 and 2 PUBLISH packets only [MQTT5-3.3.4-10], [MQTT5-4.9.0-3].
