@@ -57,6 +57,7 @@ cluster_actor::behavior_type cluster_actor::make_behavior() {
       },
       [this](const say_to_node& what) { handle(what); },
       [this](const clients_heard& message) { send(house_.registry, message); },
+      [this](const wills_heard& message) { send(house_.registry, message); },
       [this](const cluster_timer& due) { handle(due); },
       [this](const cluster_command& command) { return handle(command); },
       [this](const restore_node& kept) -> caf::result<node_restored> {
@@ -334,6 +335,7 @@ void cluster_actor::report(const member_event& event) {
   case kind::dead:
     spdlog::warn("event=node_dead node={}", event.node.name);
     if (link != links_.end()) send(link->second.peer, node_died{});
+    send(house_.registry, node_dead{event.node.name});
     return;
   case kind::left:
   case kind::forgotten:

@@ -45,6 +45,10 @@ directory_actor::behavior_type directory_actor::make_behavior() {
       [this](const retire& request) { forget(request); },
       [this](login_decided& answer) { handle(answer); },
       [this](const session_displaced& event) { handle(event); },
+      [this](const will_published& news) {
+        const auto found = sessions_.find(news.client_id);
+        if (found != sessions_.end()) send(found->second.session, news);
+      },
       [this](attach_elsewhere& back) {
         attach_client& request = back.request;
         let_in(request.who, request.stamp, std::move(request.previous));

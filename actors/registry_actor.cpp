@@ -1,6 +1,8 @@
 #include "actors/registry_actor.hpp"
 
 #include "actors/log_text.hpp"
+#include "actors/random_number.hpp"
+#include "libbroker/topic.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -18,7 +20,11 @@ constexpr hybrid_stamp oldest_stamp = 1;
 }  // namespace
 
 registry_actor::registry_actor(caf::actor_config& config, const node_context& house)
-    : registry_handle::base(config), house_(house), registry_(house.identity.name, {}) {}
+    : registry_handle::base(config),
+      house_(house),
+      registry_(house.identity.name, {}),
+      wills_(house.identity.name, random_number()),
+      number_(++house.last_session_number) {}
 
 registry_actor::behavior_type registry_actor::make_behavior() {
   return {
@@ -41,12 +47,21 @@ registry_actor::behavior_type registry_actor::make_behavior() {
       [this](const nodes_linked& view) { change_view(view.names); },
       [this](const node_gone& event) { registry_.forget_node(event.name); },
       [this](const clients_heard& message) { hear(message); },
+      [this](const will_changed& news) { handle(news); },
+      [this](const node_dead& event) {
+        wills_.node_died(event.name, current_time(*this));
+        carry_out_wills();
+      },
+      [this](const wills_heard& message) { hear(message); },
+      [](const settle&) { return settled{}; },
       [this](const follow_node& request) { follow(request); },
       [this](const unfollow_node& request) { unfollow(request); },
       [this](const registry_timer&) {
         timer_at_.reset();
         registry_.tick(current_time(*this), effects_);
+        wills_.tick(current_time(*this), will_effects_);
         carry_out();
+        carry_out_wills();
       },
   };
 }
@@ -62,6 +77,8 @@ void registry_actor::change_view(const std::vector<std::string>& names) {
   linked_ = std::move(now);
   registry_.view_changed(names, wall(), current_time(*this), effects_);
   carry_out();
+  wills_.view_changed(names, current_time(*this), will_effects_);
+  carry_out_wills();
   for (const std::string& node : changed) {
     const auto found = followers_.find(node);
     if (found == followers_.end()) continue;
@@ -122,8 +139,62 @@ void registry_actor::carry_out() {
   set_timer();
 }
 
+// -- wills ------------------------------------------------------------------------------
+
+void registry_actor::handle(const will_changed& news) {
+  constexpr std::uint32_t never = 0xFFFFFFFF;
+  if (news.will == nullptr || news.delay == never) {
+    wills_.clear(news.client_id, will_effects_);
+  } else {
+    guarded_will will{.delay = news.delay, .message = {}};
+    encode_run({news.will, 0, 1}, false, news.will->received_at(), will.message);
+    wills_.set(news.client_id, std::move(will), will_effects_);
+  }
+  carry_out_wills();
+}
+
+void registry_actor::hear(const wills_heard& message) {
+  if (!wills_.receive(message.from, message.bytes, current_time(*this), will_effects_))
+    spdlog::error("event=bad_wills node={} reason=\"malformed\"", log_text{message.from});
+  carry_out_wills();
+}
+
+void registry_actor::carry_out_wills() {
+  for (will_effects::message& each : will_effects_.messages)
+    send(house_.cluster,
+         say_to_node{std::move(each.to), record_kind::wills, std::move(each.bytes)});
+  for (const will_effects::due_will& each : will_effects_.due)
+    publish(each);
+  for (const std::string& each : will_effects_.published)
+    send(house_.directory_of(each), will_published{each});
+  will_effects_.clear();
+  set_timer();
+}
+
+void registry_actor::publish(const will_effects::due_will& due) {
+  // The client is back, before the delay was over [MQTT5-3.1.3-9].
+  const auto owner = registry_.owner_of(due.client_id);
+  if (due.will.delay != 0 && owner && owner->node != due.owner) return;
+  const time_point now = current_time(*this);
+  publishes_reader in(due.will.message, now);
+  const auto found = in.next();
+  if (!found) {
+    spdlog::error("event=bad_wills node={} reason=\"a message is malformed\"", due.owner);
+    return;
+  }
+  spdlog::info("event=will_published client={} node={}", log_text{due.client_id}, due.owner);
+  message_block_builder builder;
+  builder.add(found->entry, found->wire, found->version);
+  message_block_ptr block = builder.seal({.publisher = number_, .received_at = now});
+  const shard_index shard =
+      shard_of(block->topic((*block)[0]), static_cast<std::uint32_t>(house_.shards.size()));
+  send(house_.shards[shard], route{.block = std::move(block)});
+}
+
 void registry_actor::set_timer() {
-  const auto due = registry_.deadline();
+  auto due = registry_.deadline();
+  const auto will_due = wills_.deadline();
+  if (will_due && (!due || *will_due < *due)) due = will_due;
   if (!due || (timer_at_ && *timer_at_ <= *due)) return;
   timer_at_ = due;
   const time_point now = current_time(*this);

@@ -3,6 +3,7 @@
 #include "actors/node_context.hpp"
 #include "actors/protocol.hpp"
 #include "libbroker/cluster/client_registry.hpp"
+#include "libbroker/cluster/will_guard.hpp"
 
 #include <map>
 #include <optional>
@@ -14,7 +15,8 @@
 
 namespace troupe {
 
-/// Runs this node's `client_registry`, and tells sessions of the nodes they care for.
+/// Runs this node's `client_registry` and `will_guard`, and tells sessions of the nodes they care
+/// for.
 class registry_actor final : public registry_handle::base {
 public:
   registry_actor(caf::actor_config& config, const node_context& house);
@@ -31,12 +33,19 @@ private:
   void unfollow(const unfollow_node& request);
   void hear(const clients_heard& message);
   void carry_out();
+  void handle(const will_changed& news);
+  void hear(const wills_heard& message);
+  void carry_out_wills();
+  void publish(const will_effects::due_will& due);
   void set_timer();
   [[nodiscard]] wall_time wall() const;
 
   const node_context& house_;
   client_registry registry_;
   registry_effects effects_;
+  will_guard wills_;
+  will_effects will_effects_;
+  const std::uint64_t number_;  ///< as the publisher of wills
   std::set<std::string, std::less<>> linked_;
   std::map<std::string, std::unordered_set<session_handle>, std::less<>> followers_;  ///< by node
   std::optional<time_point> timer_at_;

@@ -76,6 +76,7 @@ session_actor::behavior_type session_actor::make_behavior() {
       [](const displace& event) { running->handle(event); },
       [](const move_timer& due) { running->handle(due); },
       [](const send_away& request) { running->handle(request); },
+      [](const will_published& news) { running->handle(news); },
       [](const ask_interest& question) {
         return interest{running->machine_.interest(question.head)};
       },
@@ -359,6 +360,7 @@ void session_actor::apply_effects(time_point now) {
   for (share_call& each : wanted.reports)
     send_request(each);
   carry_out_moves();
+  tell_will();
   const bool close = wanted.close_connection;
   const bool ended = wanted.session_ended;
   const bool is_consumed = wanted.nothing_left;
@@ -616,7 +618,10 @@ session_restored session_actor::handle(const restore_session& kept) {
 
 void session_actor::handle(const go_on&) {
   const time_point now = current_time(*this);
-  machine_.go_on(now, effects());
+  // Other nodes may have published the will, and say so when they are linked.
+  const auto will_grace =
+      house_.registry ? house_.settings.cluster.dead_after / 2 : std::chrono::milliseconds(0);
+  machine_.go_on(now, effects(), will_grace);
   carry_out(now);
   if (house_.registry && machine_.exists()) follow_ends();
   schedule_timer(now);

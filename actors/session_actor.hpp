@@ -129,6 +129,8 @@ private:
   void handle(const displace& event);
   void handle(const move_timer& due);
   void handle(const send_away& request);
+  void handle(const will_published& news);
+  void tell_will();
   [[nodiscard]] travel_state& travel();
   void say(const std::string& node, session_message&& message);
   void follow(const std::string& node);
@@ -174,6 +176,7 @@ private:
   byte_buffer partial_;  ///< start of a packet that has not arrived whole
   std::unique_ptr<held_requests> held_;
   std::unique_ptr<travel_state> travel_;
+  message_block_ptr told_will_;         ///< that other nodes know, in a cluster
   session_flow_ptr flow_;               ///< null: nothing was ever under way
   shard_index last_published_ = 0;      ///< where the last block went
   std::optional<time_point> deadline_;  ///< as the socket knows it

@@ -322,6 +322,23 @@ void session_actor::discard(const session_message& said) {
   carry_out(now);
 }
 
+// -- the will -------------------------------------------------------------------------------
+
+void session_actor::tell_will() {
+  if (!house_.registry) return;
+  const message_block_ptr& will = machine_.will();
+  if (will == told_will_) return;
+  told_will_ = will;
+  send(house_.registry, will_changed{machine_.client_id(), will, machine_.will_delay()});
+}
+
+void session_actor::handle(const will_published&) {
+  const time_point now = current_time(*this);
+  machine_.forget_will(now, effects());
+  carry_out(now);
+  schedule_timer(now);
+}
+
 // -- the relay: the client's node -----------------------------------------------------------
 
 void session_actor::open_relay() {

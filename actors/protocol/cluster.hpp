@@ -188,9 +188,9 @@ using cluster_handle = caf::typed_actor<
     // Handshakes, and the first packet of a link.
     caf::reacts_to<link_packet>, caf::reacts_to<enter_cluster>, caf::reacts_to<link_changed>,
     caf::reacts_to<gossip_heard>, caf::reacts_to<cluster_timer>,
-    // What registries and sessions of different nodes say to each other. The first comes this
-    // way so that it is behind the news of the link.
-    caf::reacts_to<clients_heard>, caf::reacts_to<say_to_node>,
+    // What registries and sessions of different nodes say to each other. The first two come this
+    // way so that they are behind the news of the link.
+    caf::reacts_to<clients_heard>, caf::reacts_to<wills_heard>, caf::reacts_to<say_to_node>,
     caf::replies_to<cluster_command>::with<cluster_status>,
     // Start: a node that this one forwards to.
     caf::replies_to<restore_node>::with<node_restored>,

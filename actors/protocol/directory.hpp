@@ -102,7 +102,7 @@ using directory_handle = caf::typed_actor<
     caf::reacts_to<retire>,
     // One client id, one session in the cluster.
     caf::reacts_to<login_decided>, caf::reacts_to<session_displaced>,
-    caf::reacts_to<attach_elsewhere>,
+    caf::reacts_to<attach_elsewhere>, caf::reacts_to<will_published>,
     // Clients that are to go to other nodes.
     caf::reacts_to<drain_clients>, caf::reacts_to<drain_some>,
     // Sessions that go to other nodes.

@@ -24,6 +24,10 @@ struct node_followed {
 struct displace {
   std::string by;  ///< a node
 };
+/// Another node has published the will, as it took this one for dead.
+struct will_published {
+  std::string client_id;
+};
 /// The client is to go to another node.
 struct send_away {
   reason_code code = reason_code::use_another_server;
@@ -41,4 +45,5 @@ TROUPE_LOCAL_MESSAGE(session_said)
 TROUPE_LOCAL_MESSAGE(node_followed)
 TROUPE_LOCAL_MESSAGE(displace)
 TROUPE_LOCAL_MESSAGE(send_away)
+TROUPE_LOCAL_MESSAGE(will_published)
 TROUPE_LOCAL_MESSAGE(move_timer)

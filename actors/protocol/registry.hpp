@@ -43,6 +43,21 @@ struct clients_heard {
   std::string from;
   std::string bytes;
 };
+/// The will of a client here; null: there is none any more.
+struct will_changed {
+  std::string client_id;
+  message_block_ptr will;   ///< alone in its block
+  std::uint32_t delay = 0;  ///< seconds
+};
+/// The node is dead: what its clients left is due.
+struct node_dead {
+  std::string name;
+};
+/// Another node says something of wills.
+struct wills_heard {
+  std::string from;
+  std::string bytes;
+};
 /// The session wants to know when there is a link with the node, beginning with now. Answered with
 /// `node_followed`, and again with each change.
 struct follow_node {
@@ -65,6 +80,10 @@ using registry_handle = caf::typed_actor<
     caf::reacts_to<session_over>, caf::reacts_to<session_known>, caf::reacts_to<session_left_over>,
     // Other nodes.
     caf::reacts_to<nodes_linked>, caf::reacts_to<node_gone>, caf::reacts_to<clients_heard>,
+    // Wills that others are to publish.
+    caf::reacts_to<will_changed>, caf::reacts_to<node_dead>, caf::reacts_to<wills_heard>,
+    // Shutdown: a barrier.
+    caf::replies_to<settle>::with<settled>,
     // Sessions that have something on other nodes.
     caf::reacts_to<follow_node>, caf::reacts_to<unfollow_node>,
     // Claims that were not answered.
@@ -79,6 +98,9 @@ TROUPE_LOCAL_MESSAGE(session_left_over)
 TROUPE_LOCAL_MESSAGE(nodes_linked)
 TROUPE_LOCAL_MESSAGE(node_gone)
 TROUPE_LOCAL_MESSAGE(clients_heard)
+TROUPE_LOCAL_MESSAGE(will_changed)
+TROUPE_LOCAL_MESSAGE(node_dead)
+TROUPE_LOCAL_MESSAGE(wills_heard)
 TROUPE_LOCAL_MESSAGE(follow_node)
 TROUPE_LOCAL_MESSAGE(unfollow_node)
 TROUPE_LOCAL_MESSAGE(registry_timer)

@@ -349,6 +349,7 @@ void broker::drain() {
     ask_all<troupe::settled>(self, node_.directories, settle{}, dismissed_by);
     ask_all<troupe::settled>(self, std::vector{node_.store}, settle{}, dismissed_by);
   }
+  ask_all<troupe::settled>(self, std::vector{node_.registry}, settle{}, dismissed_by);
   // The last ones: of what is to be on the disk here nothing waits for other nodes.
   ask_all<troupe::settled>(self, std::vector{node_.cluster}, settle{}, dismissed_by);
 }

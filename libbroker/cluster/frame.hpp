@@ -27,6 +27,7 @@ enum class record_kind : std::uint8_t {
   figures = 7,           ///< how the sender does
   clients = 8,           ///< who has which client id
   session = 9,           ///< how one client's session goes to another node
+  wills = 10,            ///< of clients whose node may die
 };
 
 /// Collects records.

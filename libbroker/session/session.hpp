@@ -18,6 +18,7 @@
 #include "libbroker/session/topic_aliases.hpp"
 #include "libbroker/topic.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <deque>
@@ -50,8 +51,9 @@ public:
   /// Becomes a session of an earlier life of the process, whose client is away.
   /// REQUIRES: nothing was done with this one.
   void restore(const kept_session& kept, session_effects& effects);
-  /// Does what was due while the process was down. REQUIRES: restored, not attached to yet.
-  void go_on(time_point now, session_effects& effects);
+  /// Does what was due while the process was down; a will after `will_grace`, if it is still there.
+  /// REQUIRES: restored, not attached to yet.
+  void go_on(time_point now, session_effects& effects, std::chrono::milliseconds will_grace = {});
 
   // -- the connection
 
@@ -137,6 +139,19 @@ public:
                      session_effects& effects);
 
   // -- between nodes
+
+  /// What is published if the client is lost, alone in its block; null: nothing.
+  [[nodiscard]] const message_block_ptr& will() const noexcept {
+    static const message_block_ptr none;
+    return will_ == nullptr ? none : will_->message;
+  }
+  /// How long after that, in seconds; 0xFFFFFFFF: never.
+  [[nodiscard]] std::uint32_t will_delay() const noexcept {
+    return will_ == nullptr ? 0 : std::min(will_->delay, expiry_);
+  }
+  /// Another node has published it, as this one was taken for dead. Does nothing if the client is
+  /// there.
+  void forget_will(time_point now, session_effects& effects);
 
   /// The client logged in by the claim `stamp`; to be called before `attach`.
   void claimed(hybrid_stamp stamp) noexcept { stamp_ = stamp; }

@@ -263,7 +263,7 @@ void session::end_connection(time_point now, bool will_wanted, session_effects& 
   if (!will_wanted) will_.reset();  // [MQTT5-3.14.4-3], [MQTT311-3.14.4-3]
   if (will_ != nullptr) {
     // The will waits for its delay or the end of the session [MQTT5-3.1.2-8].
-    const std::uint32_t delay = std::min(will_->delay, expiry_);
+    const std::uint32_t delay = will_delay();
     if (delay == 0)
       publish_will(now, effects);
     else if (delay != never)
@@ -305,6 +305,14 @@ void session::publish_will(time_point now, session_effects& effects) {
   effects.requests.push_back(shard_publish{shard, std::move(block)});  // [MQTT5-3.1.2-8]
 }
 
+void session::forget_will(time_point now, session_effects& effects) {
+  if (connected_ || will_ == nullptr) return;
+  will_.reset();
+  will_due_.reset();
+  if (std::exchange(was_connected_, false)) return end_connection(now, false, effects);
+  write_login(effects);
+}
+
 void session::tick(time_point now, session_effects& effects) {
   if (connected_) {
     if (tidy_due_ && now >= *tidy_due_) tidy(now);
@@ -314,6 +322,8 @@ void session::tick(time_point now, session_effects& effects) {
     return;
   }
   const bool will_is_due = will_due_ && now >= *will_due_;
+  if (will_is_due && std::exchange(was_connected_, false))
+    return end_connection(now, true, effects);
   if (will_is_due) publish_will(now, effects);
   if (expires_at_ && now >= *expires_at_) {  // [MQTT5-4.1.0-2]
     expires_at_.reset();

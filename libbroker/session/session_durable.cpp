@@ -120,7 +120,13 @@ void session::restore(const kept_session& kept, session_effects& effects) {
   will_due_ = kept.login.will_due;
 }
 
-void session::go_on(time_point now, session_effects& effects) {
+void session::go_on(time_point now, session_effects& effects,
+                    std::chrono::milliseconds will_grace) {
+  if (will_ != nullptr && will_grace.count() != 0) {
+    will_due_ = std::max(will_due_.value_or(now), now + will_grace);
+    if (expires_at_) expires_at_ = std::max(*expires_at_, *will_due_);
+    return;
+  }
   if (std::exchange(was_connected_, false)) return end_connection(now, true, effects);
   if (is_end() && !expires_at_) let_expire(now);
   tick(now, effects);

@@ -38,6 +38,7 @@ cluster_handle::behavior_type members_in(cluster_handle::pointer self,
       [](const link_changed&) {},
       [](const gossip_heard&) {},
       [](const clients_heard&) {},
+      [](const wills_heard&) {},
       [](const say_to_node&) {},
       [](const cluster_timer&) {},
       [states](const cluster_command&) {

@@ -145,6 +145,7 @@ private:
         [told](const link_changed& event) { told->is_up = event.is_up; },
         [](const gossip_heard&) {},
         [](const clients_heard&) {},
+        [](const wills_heard&) {},
         [](const say_to_node&) {},
         [](const cluster_timer&) {},
         [](const cluster_command&) { return cluster_status{}; },

@@ -64,6 +64,7 @@ session_handle::behavior_type note_taker(std::shared_ptr<notes> into) {
       [](const displace&) {},
       [](const move_timer&) {},
       [](const send_away&) {},
+      [](const will_published&) {},
       [](const flush&) {},
   };
 }
