@@ -2,6 +2,7 @@
 
 #include "actors/log_text.hpp"
 #include "actors/random_number.hpp"
+#include "libbroker/cluster/log_publisher.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -33,7 +34,7 @@ peer_actor::peer_actor(caf::actor_config& config, const node_context& house, std
       house_(house),
       name_(std::move(name)),
       number_(++house.last_session_number),
-      flow_(std::make_shared<session_flow>("node:" + name_)),
+      flow_(std::make_shared<session_flow>(publisher_of_node(name_))),
       link_(make_stream_number(), settings_of(house.settings.cluster)),
       retained_(retained_settings(house, name_)),
       inbound_(static_cast<std::uint32_t>(house.shards.size())),

@@ -17,7 +17,6 @@
 #include <set>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 namespace troupe {
@@ -163,8 +162,9 @@ private:
   forward_effects log_effects_;
   std::vector<log_offset> kept_positions_;  ///< as written down last
   time_point kept_at_{};
-  std::size_t counted_waiting_ = 0;              ///< bytes that wait for the log, in `flow_`
-  std::unordered_set<std::string> kept_routes_;  ///< filters that are to be written down
+  std::size_t counted_waiting_ = 0;  ///< bytes that wait for the log, in `flow_`
+  /// Filters that are to be written down, and where they begin in the log.
+  std::unordered_map<std::string, log_offset> kept_routes_;
   std::unordered_map<std::uint64_t, pending_write> writes_;  ///< that the store has, by number
   std::uint64_t last_write_ = 0;
   pending_write unwritten_;  ///< as the disk failed

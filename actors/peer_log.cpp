@@ -126,7 +126,7 @@ bool peer_actor::keep_routes(const std::vector<route_change>& changes, std::uint
   for (const route_change& change : changes) {
     log_->change_route(change, log_head());
     const bool is_lasting = change.interest == route_interest::lasting;
-    if (is_lasting ? kept_routes_.insert(change.filter).second
+    if (is_lasting ? kept_routes_.try_emplace(change.filter, log_head()).second
                    : kept_routes_.erase(change.filter) != 0)
       write.filters.push_back(change.filter);
   }
@@ -138,9 +138,12 @@ bool peer_actor::keep_routes(const std::vector<route_change>& changes, std::uint
 
 void peer_actor::write_down(pending_write&& what) {
   node_write change{.name = name_, .forgets = what.forgets};
-  for (const std::string& filter : what.filters)
-    change.routes.push_back(
-        {filter, kept_routes_.contains(filter) ? route_interest::lasting : route_interest::none});
+  for (const std::string& filter : what.filters) {
+    const auto kept = kept_routes_.find(filter);
+    change.routes.push_back(kept == kept_routes_.end()
+                                ? kept_route{filter, route_interest::none}
+                                : kept_route{filter, route_interest::lasting, kept->second});
+  }
   send(house_.store, write_node{.change = std::move(change),
                                 .reply_to = caf::actor_cast<peer_handle>(this),
                                 .ticket = ++last_write_});
@@ -188,16 +191,17 @@ node_restored peer_actor::handle(const restore_node& kept) {
     log_ = std::make_unique<forward_log>(static_cast<std::uint32_t>(house_.shards.size()),
                                          earlier.handled);
   kept_positions_ = earlier.handled;
-  for (const route_change& each : earlier.routes)
-    kept_routes_.insert(each.filter);
+  for (const kept_route& each : earlier.routes)
+    kept_routes_.emplace(each.filter, each.begin);
   watch_shards(0);
   if (log_ != nullptr && !log_->is_live()) set_live(false);
   for (const shard_handle& shard : house_.shards)
     send(shard, unwatch_routes{number_});
-  if (log_ != nullptr)
-    for (const route_change& each : earlier.routes)
-      log_->change_route(each, 0);  // it was known before all that the node has yet to get
-  std::vector<route_change> routes = earlier.routes;
+  std::vector<route_change> routes;
+  for (const kept_route& each : earlier.routes) {
+    routes.push_back({each.filter, each.interest});
+    if (log_ != nullptr) log_->change_route(routes.back(), each.begin);
+  }
   routes_.apply(routes);
   install(routes, 0);
   return {};

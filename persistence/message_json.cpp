@@ -1,6 +1,7 @@
 #include "persistence/message_json.hpp"
 
 #include "libbroker/base64.hpp"
+#include "libbroker/cluster/log_publisher.hpp"
 #include "libbroker/codec/properties.hpp"
 #include "libbroker/rfc3339.hpp"
 #include "libbroker/utf8.hpp"
@@ -39,7 +40,7 @@ std::string to_json_line(const log_run& run, const message_entry& entry) {
   json_object line{{"offset", entry.log_offset},
                    {"timestamp", to_rfc3339(run.received_at)},
                    {"topic", block.topic(entry)},
-                   {"publisher", run.publisher},
+                   {"publisher", shown_publisher(run.publisher)},
                    {"qos", static_cast<unsigned>(entry.qos)},
                    {"retain", entry.retain},
                    {"protocol", static_cast<unsigned>(block.version())}};

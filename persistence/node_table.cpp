@@ -13,7 +13,9 @@ namespace troupe {
 
 namespace {
 
-// The values are offsets, 8 bytes each, and the interest in a filter, one byte.
+// The values are offsets, 8 bytes each, and of a filter the interest in it, one byte, and the
+// offset where it begins, which an earlier version did not write.
+constexpr std::size_t route_size = 1 + sizeof(log_offset);
 
 std::optional<std::vector<log_offset>> decode_offsets(std::string_view value) {
   if (value.empty() || value.size() % sizeof(log_offset) != 0 ||
@@ -27,7 +29,7 @@ std::optional<std::vector<log_offset>> decode_offsets(std::string_view value) {
 
 bool is_whole_route(std::string_view filter, std::string_view value) {
   const auto parsed = parse_topic_filter(filter);
-  return parsed && !parsed->is_shared() && value.size() == 1 &&
+  return parsed && !parsed->is_shared() && (value.size() == 1 || value.size() == route_size) &&
          value[0] == static_cast<char>(route_interest::lasting);
 }
 
@@ -47,12 +49,15 @@ void node_table::apply(const node_write& change) {
       append_big_endian(each, value);
     store_.put(keys::node_progress(change.name), value);
   }
-  for (const route_change& each : change.routes) {
+  for (const kept_route& each : change.routes) {
     const std::string key = keys::node_route(change.name, each.filter);
-    if (each.interest == route_interest::lasting)
-      store_.put(key, std::string(1, static_cast<char>(each.interest)));
-    else
+    if (each.interest == route_interest::lasting) {
+      std::string value(1, static_cast<char>(each.interest));
+      append_big_endian(each.begin, value);
+      store_.put(key, value);
+    } else {
       store_.remove(key);
+    }
   }
 }
 
@@ -88,7 +93,9 @@ node_table::figures node_table::load(const std::function<void(kept_node&&)>& tak
     if (part.part == keys::node_progress_part)
       current.handled = *decode_offsets(value);
     else
-      current.routes.push_back({std::string(part.rest), route_interest::lasting});
+      current.routes.push_back(
+          {std::string(part.rest), route_interest::lasting,
+           value.size() == route_size ? get_big_endian<log_offset>(value.substr(1)) : 0});
   }
   finish();
   if (!scan->status().ok()) ++found.damaged;

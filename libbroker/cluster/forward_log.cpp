@@ -1,5 +1,6 @@
 #include "libbroker/cluster/forward_log.hpp"
 
+#include "libbroker/cluster/log_publisher.hpp"
 #include "libbroker/topic.hpp"
 
 #include <algorithm>
@@ -197,6 +198,8 @@ void forward_log::live_set(shard_index from, request_number number, log_offset t
 // -- reading --------------------------------------------------------------------------
 
 bool forward_log::is_wanted(const page_reader::message& message) {
+  // It went from there to all who want it.
+  if (is_node_publisher(message.run.publisher)) return false;
   if (looked_at_ != message.run.block) {
     looked_at_ = message.run.block;
     wanted_.find_messages(

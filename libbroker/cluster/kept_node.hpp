@@ -28,19 +28,28 @@ struct origin_progress {
   std::vector<mark> marks;
 };
 
+/// A filter that a node wants lasting, or no longer.
+struct kept_route {
+  std::string filter;
+  route_interest interest = route_interest::none;
+  log_offset begin = 0;  ///< it gets what lies above it in the log here
+
+  friend bool operator==(const kept_route&, const kept_route&) = default;
+};
+
 /// Of a node that this one forwards to.
 struct kept_node {
   std::string name;
-  std::vector<log_offset> handled;   ///< there, by shard or partition of the log here
-  std::vector<route_change> routes;  ///< that it wants lasting
+  std::vector<log_offset> handled;  ///< there, by shard or partition of the log here
+  std::vector<kept_route> routes;   ///< that it wants lasting
 };
 
 /// What has changed of that.
 struct node_write {
   std::string name;
-  std::vector<log_offset> handled;   ///< empty: as it was
-  std::vector<route_change> routes;  ///< not lasting: no longer kept
-  bool forgets = false;              ///< nothing is kept of the node any more
+  std::vector<log_offset> handled;  ///< empty: as it was
+  std::vector<kept_route> routes;   ///< not lasting: no longer kept
+  bool forgets = false;             ///< nothing is kept of the node any more
 };
 
 }  // namespace troupe

@@ -199,7 +199,7 @@ BOOST_AUTO_TEST_CASE(a_route_is_confirmed_when_it_is_written_and_those_behind_it
   here.wait(1100ms);
   BOOST_REQUIRE(disk.asked.size() == 1U);
   BOOST_TEST(
-      (disk.asked[0].change.routes == std::vector<route_change>{{"a", route_interest::lasting}}));
+      (disk.asked[0].change.routes == std::vector<kept_route>{{"a", route_interest::lasting}}));
   other.pass();
   BOOST_TEST(other.confirmed == 0U);
   disk.answer(true);
@@ -220,8 +220,7 @@ BOOST_AUTO_TEST_CASE(what_is_written_again_is_what_the_node_wants_by_then) {
   disk.answer(true);
   here.wait(1100ms);
   BOOST_REQUIRE(disk.asked.size() == 1U);
-  BOOST_TEST(
-      (disk.asked[0].change.routes == std::vector<route_change>{{"a", route_interest::none}}));
+  BOOST_TEST((disk.asked[0].change.routes == std::vector<kept_route>{{"a", route_interest::none}}));
 }
 
 BOOST_AUTO_TEST_CASE(a_node_that_handles_nothing_of_what_it_is_told_loses_the_link) {

@@ -203,6 +203,24 @@ class leaving(cluster_test):
         back.wait_for_numbers(self.name("t"), 200)
         self.assertEqual(sorted(set(back.numbers(self.name("t")))), list(range(200)))
 
+    def test_node_that_returns_does_not_pass_on_what_it_had_from_others(self):
+        self.make(data=True)
+        for node in "ab":
+            self.client(node, f"lasting at {node}", session_expiry=1000).subscribe(self.name("t"))
+        publisher = self.client("c")
+        publisher.finish(publisher.publish_numbers(self.name("t"), range(20), 1))
+        at_b = self.clients[1]
+        at_b.wait_for(20)
+        for end in (self.cluster["a"].terminate, self.cluster["a"].kill):
+            end()
+            self.cluster["a"].start()
+            self.cluster.wait_for_links()
+            self.client("a").publish(self.name("t"), b"20", 1)
+            at_b.wait_for(21)
+            self.quiet(at_b)
+            at_b.messages.pop()
+        self.check_numbers(at_b, self.name("t"), 20)
+
     def test_all_terminated_at_once_end_in_time(self):
         self.make("abc")
         for one in self.cluster:

@@ -30,14 +30,14 @@ BOOST_AUTO_TEST_CASE(what_was_kept_of_a_node_comes_back) {
   node_table nodes(*store);
   nodes.apply({.name = "b", .handled = {5, 6}, .routes = {{"x/#", route_interest::lasting}}});
   nodes.apply({.name = "a", .handled = {7}, .routes = {}});
-  nodes.apply({.name = "b", .handled = {}, .routes = {{"y", route_interest::lasting}}});
+  nodes.apply({.name = "b", .handled = {}, .routes = {{"y", route_interest::lasting, 9}}});
   BOOST_REQUIRE(store->commit(true));
   const auto found = loaded(*store);
   BOOST_REQUIRE(found.size() == 2U);
   BOOST_TEST(found[0].name == "a");
   BOOST_TEST((found[1].handled == std::vector<log_offset>{5, 6}));
-  BOOST_TEST((found[1].routes == std::vector<route_change>{{"x/#", route_interest::lasting},
-                                                           {"y", route_interest::lasting}}));
+  BOOST_TEST((found[1].routes == std::vector<kept_route>{{"x/#", route_interest::lasting},
+                                                         {"y", route_interest::lasting, 9}}));
 }
 
 BOOST_AUTO_TEST_CASE(a_route_that_is_lasting_no_longer_goes_and_a_node_that_left_does) {

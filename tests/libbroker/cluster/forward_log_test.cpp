@@ -1,6 +1,7 @@
 #include "libbroker/cluster/forward_log.hpp"
 
 #include "libbroker/cluster/kept_node.hpp"
+#include "libbroker/cluster/log_publisher.hpp"
 #include "libbroker/topic.hpp"
 #include "tests/libbroker/message/make_block.hpp"
 #include "tests/support/seed.hpp"
@@ -12,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -60,6 +62,7 @@ struct world {
   std::mt19937_64 random;
   std::uint32_t shards;
   std::vector<message_block_ptr> records;  ///< by offset, less one
+  std::set<log_offset> from_nodes;         ///< of these, what other nodes have sent
   unsigned published = 0;
   std::vector<bool> is_live;
   std::vector<bool> caught_up;
@@ -104,6 +107,12 @@ struct world {
     auto batch = intrusive_ptr<delivery>::adopt(new delivery());
     batch->add(block, 0);
     from_shard[shard].emplace_back(handed_out{delivery_ptr(std::move(batch)), passed[shard]});
+  }
+
+  /// Another node has forwarded it, to this one and to whoever else wants it.
+  void take_from_node() {
+    publish(100);
+    from_nodes.insert(head());
   }
 
   void collect() {
@@ -168,7 +177,10 @@ struct world {
     const bool failed = chance(5);
     while (!failed && page.reached < request.page.up_to && page.messages < 5) {
       const message_block_ptr& block = records[page.reached++];
-      page.runs.push_back({.publisher = {}, .received_at = {}, .block = block});
+      const bool is_foreign = from_nodes.contains(page.reached);
+      page.runs.push_back({.publisher = is_foreign ? publisher_of_node("c") : "client",
+                           .received_at = {},
+                           .block = block});
       ++page.messages;
     }
     log->log_read(request.number, std::move(page), failed, bounds(), effects);
@@ -298,6 +310,18 @@ BOOST_AUTO_TEST_CASE(a_cluster_that_only_partitions_loses_nothing) {
                                               << all.published);
     BOOST_REQUIRE(all.log->waiting_bytes() == 0U);
   }
+}
+
+BOOST_AUTO_TEST_CASE(what_other_nodes_have_sent_is_not_passed_on) {
+  world all(1, 1);
+  all.cut();
+  for (int i = 0; i != 100; ++i)
+    i % 3 == 0 ? all.publish(100) : all.take_from_node();
+  all.crash();
+  all.settle();
+  BOOST_TEST(all.got.size() == 34U);
+  for (const world::message& each : all.got)
+    BOOST_TEST(!all.from_nodes.contains(each.offset));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_handled_is_needed_no_more) {
