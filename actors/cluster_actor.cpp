@@ -18,6 +18,8 @@ constexpr std::chrono::seconds handshake_timeout{2};
 constexpr std::chrono::milliseconds repeat_after{500};
 constexpr std::chrono::seconds connect_timeout{10};
 constexpr std::chrono::seconds answer_timeout{1};
+/// A session that went to another node waits for what nodes had for it here, but not for ever.
+constexpr std::chrono::seconds fence_timeout{10};
 /// Handshakes that others have begun at a time; one more ends the oldest.
 constexpr std::size_t most_responses = 64;
 /// What is to be said to a node that is away.
@@ -56,6 +58,7 @@ cluster_actor::behavior_type cluster_actor::make_behavior() {
         carry_out();
       },
       [this](const say_to_node& what) { handle(what); },
+      [this](const fence_session& request) { fence_peers(request); },
       [this](const clients_heard& message) { send(house_.registry, message); },
       [this](const wills_heard& message) { send(house_.registry, message); },
       [this](const cluster_timer& due) { handle(due); },
@@ -281,6 +284,24 @@ void cluster_actor::pass_on(const say_to_node& to_ourselves) {
   auto shared = std::make_shared<const session_message>(*std::move(message));
   const directory_handle& directory = house_.directory_of(shared->client_id);
   send(directory, session_said{to_ourselves.node, std::move(shared)});
+}
+
+void cluster_actor::fence_peers(const fence_session& asked) {
+  struct barrier {
+    std::size_t waiting_for = 1;
+  };
+  auto state = std::make_shared<barrier>();
+  const auto one_done = [this, state, asked] {
+    if (--state->waiting_for == 0) send(asked.who, session_fenced{asked.end});
+  };
+  for (const auto& [name, link] : links_) {
+    if (link.session == 0) continue;
+    ++state->waiting_for;
+    request(link.peer, fence_timeout, fence{})
+        .then([one_done](const fenced&) { one_done(); },
+              [one_done](const caf::error&) { one_done(); });
+  }
+  one_done();
 }
 
 void cluster_actor::tell_registry() {

@@ -74,6 +74,7 @@ private:
   [[nodiscard]] caf::typed_response_promise<settled> settle_peers();
   void handle(const say_to_node& what);
   void pass_on(const say_to_node& to_ourselves);
+  void fence_peers(const fence_session& request);
   void tell_registry();
   void drain(bool on, bool for_good);
   void tell_where_clients_go();

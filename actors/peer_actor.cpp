@@ -60,6 +60,7 @@ peer_actor::behavior_type peer_actor::make_behavior() {
       [this](const link_broken& event) { handle(event); },
       [this](const node_died& event) { handle(event); },
       [this](const settle&) { return settle_link(); },
+      [this](const fence&) { return ask_for_fence(); },
       [this](const stop_now&) { quit(); },
       [this](const describe_peer&) {
         return peer_description{.name = name_,
@@ -87,6 +88,7 @@ void peer_actor::on_exit() {
   waiting_.clear();
   watched_.clear();
   settling_.clear();
+  fencing_.clear();
 }
 
 // -- connections ----------------------------------------------------------------------
@@ -192,6 +194,33 @@ caf::result<settled> peer_actor::settle_link() {
   return settling_.back();
 }
 
+caf::result<fenced> peer_actor::ask_for_fence() {
+  if (link_.now() != node_link::phase::up) return fenced{};
+  std::string content;
+  wire_writer(content).number(++last_fence_);
+  add_record(record_kind::fence, content);
+  request_flush();
+  auto promise = make_response_promise<fenced>();
+  fencing_.emplace(last_fence_, promise);
+  return promise;
+}
+
+/// Once the node has what was for it when it asked.
+void peer_actor::answer_fences() {
+  if (fences_.empty() || !waiting_.empty() || (log_ != nullptr && !log_->is_live())) return;
+  for (const std::uint64_t each : std::exchange(fences_, {})) {
+    std::string content;
+    wire_writer(content).number(each);
+    add_record(record_kind::fenced, content);
+  }
+  request_flush();
+}
+
+void peer_actor::take_fenced(std::string_view content) {
+  auto found = fencing_.extract(wire_reader(content).number());
+  if (!found.empty()) found.mapped().deliver(fenced{});
+}
+
 void peer_actor::answer_settled() {
   if (settling_.empty() || !is_settled()) return;
   for (auto& each : std::exchange(settling_, {}))
@@ -222,6 +251,7 @@ void peer_actor::carry_out() {
   if (!effects_.packets.empty()) return carry_out();
   if (!waiting_.empty() && takes_messages()) forward_waiting();
   if (has_room()) follow_log();
+  answer_fences();
   keep_progress();
   write_again();
   answer_settled();
@@ -264,6 +294,9 @@ void peer_actor::watch_shards(std::uint32_t snapshot) {
 
 void peer_actor::went_down(std::string_view why) {
   other_ = nullptr;
+  fences_.clear();
+  for (auto& [number, promise] : std::exchange(fencing_, {}))
+    promise.deliver(fenced{});
   answer_settled();
   retained_.link_down();
   send(house_.cluster, link_changed{node_, link_.connection().id, false});

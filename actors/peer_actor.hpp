@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -47,6 +48,9 @@ private:
   void forget_stream();
   void reset_stream();
   [[nodiscard]] caf::result<settled> settle_link();
+  [[nodiscard]] caf::result<fenced> ask_for_fence();
+  void take_fenced(std::string_view content);
+  void answer_fences();
   [[nodiscard]] bool is_settled() const noexcept;
   void answer_settled();
   void transmit(link_packet&& packet);
@@ -187,6 +191,9 @@ private:
   std::uint64_t last_ticket_ = 0;
 
   std::vector<caf::typed_response_promise<settled>> settling_;
+  std::map<std::uint64_t, caf::typed_response_promise<fenced>> fencing_;  ///< asked for, by number
+  std::uint64_t last_fence_ = 0;
+  std::vector<std::uint64_t> fences_;  ///< that the node has asked for
 
   std::uint64_t messages_forwarded_ = 0;
   std::uint64_t messages_received_ = 0;

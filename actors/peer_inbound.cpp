@@ -40,6 +40,11 @@ void peer_actor::take_record(std::uint64_t kind, std::string_view content) {
   case record_kind::figures:
     if (house_.statistics) send(house_.statistics, figures_heard{name_, std::string(content)});
     return;
+  case record_kind::fence: {
+    fences_.push_back(wire_reader(content).number());
+    return answer_fences();
+  }
+  case record_kind::fenced: return take_fenced(content);
   case record_kind::wills: return send(house_.cluster, wills_heard{name_, std::string(content)});
   case record_kind::session: return take_session_word(content);
   }

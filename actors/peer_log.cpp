@@ -43,6 +43,7 @@ void peer_actor::carry_out_log(bool had_room) {
   if (due.has_caught_up)
     for (const shard_handle& shard : house_.shards)
       send(shard, node_caught_up{number_});
+  if (due.has_caught_up && !due.messages) answer_fences();
   for (const shard_set_live& each : due.requests)
     send(house_.shards[each.shard],
          troupe::set_live{each, caf::actor_cast<subscriber_handle>(this), number_, 0});

@@ -77,6 +77,7 @@ session_actor::behavior_type session_actor::make_behavior() {
       [](const move_timer& due) { running->handle(due); },
       [](const send_away& request) { running->handle(request); },
       [](const will_published& news) { running->handle(news); },
+      [](const session_fenced& news) { running->handle(news); },
       [](const ask_interest& question) {
         return interest{running->machine_.interest(question.head)};
       },

@@ -130,6 +130,7 @@ private:
   void handle(const move_timer& due);
   void handle(const send_away& request);
   void handle(const will_published& news);
+  void handle(const session_fenced& news);
   void tell_will();
   [[nodiscard]] travel_state& travel();
   void say(const std::string& node, session_message&& message);

@@ -303,6 +303,7 @@ void session_actor::hand_over(const std::string& from, const session_message& sa
   if (!is_given) return;
   const time_point now = current_time(*this);
   machine_.hand_over(said.number, now, effects());
+  send(house_.cluster, fence_session{self(), said.number});
   travel_->given_to.clear();
   travel_->handed_to = from;
   hold_for(from);
@@ -310,6 +311,13 @@ void session_actor::hand_over(const std::string& from, const session_message& sa
        session_moved{machine_.client_id(), said.number, self()});
   carry_out(now);
   schedule_timer(now);
+}
+
+void session_actor::handle(const session_fenced& news) {
+  if (!machine_.is_end() || machine_.end_number() != news.end || !machine_.exists()) return;
+  const time_point now = current_time(*this);
+  machine_.leave(now, effects());
+  carry_out(now);
 }
 
 void session_actor::discard(const session_message& said) {

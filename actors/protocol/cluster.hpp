@@ -69,6 +69,9 @@ struct restore_node {
   std::shared_ptr<const kept_node> earlier;
 };
 struct node_restored {};
+/// Answered, with `fenced`, when the node has sent everything that this one wanted before.
+struct fence {};
+struct fenced {};
 /// For the inspector, `troupectl` and the tests.
 struct describe_peer {};
 struct peer_description {
@@ -101,6 +104,8 @@ using peer_handle = subscriber_handle::extend_with<publisher_handle>::extend<
     caf::reacts_to<link_timer>,
     // Shutdown: a barrier behind all that is not in the log, if the link is up; the end.
     caf::replies_to<settle>::with<settled>, caf::reacts_to<stop_now>,
+    // A barrier behind what the node has for this one.
+    caf::replies_to<fence>::with<fenced>,
     // Start: messages are kept for the node.
     caf::replies_to<restore_node>::with<node_restored>,
     // What it does.
@@ -147,6 +152,11 @@ struct gossip_heard {
   node_identity from;
   std::string bytes;
 };
+/// Answered with `session_fenced` behind what all nodes with a link have for this one.
+struct fence_session {
+  session_handle who;
+  std::uint64_t end = 0;  ///< number of the session's end
+};
 /// Say something to a node, or to each, if there is a link with it.
 struct say_to_node {
   std::string node;  ///< empty: to all
@@ -192,6 +202,8 @@ using cluster_handle = caf::typed_actor<
     // way so that they are behind the news of the link.
     caf::reacts_to<clients_heard>, caf::reacts_to<wills_heard>, caf::reacts_to<say_to_node>,
     caf::replies_to<cluster_command>::with<cluster_status>,
+    // A barrier behind what all nodes with a link have for this one.
+    caf::reacts_to<fence_session>,
     // Start: a node that this one forwards to.
     caf::replies_to<restore_node>::with<node_restored>,
     // What do other nodes need of the log?
@@ -226,6 +238,8 @@ TROUPE_LOCAL_MESSAGE(routes_installed)
 TROUPE_LOCAL_MESSAGE(node_written)
 TROUPE_LOCAL_MESSAGE(retained_answered)
 TROUPE_LOCAL_MESSAGE(link_timer)
+TROUPE_LOCAL_MESSAGE(fence)
+TROUPE_LOCAL_MESSAGE(fenced)
 TROUPE_LOCAL_MESSAGE(describe_peer)
 TROUPE_LOCAL_MESSAGE(peer_description)
 TROUPE_LOCAL_MESSAGE(connect_node)
@@ -235,6 +249,7 @@ TROUPE_LOCAL_MESSAGE(strangers_timer)
 TROUPE_LOCAL_MESSAGE(node_reached)
 TROUPE_LOCAL_MESSAGE(link_changed)
 TROUPE_LOCAL_MESSAGE(gossip_heard)
+TROUPE_LOCAL_MESSAGE(fence_session)
 TROUPE_LOCAL_MESSAGE(say_to_node)
 TROUPE_LOCAL_MESSAGE(cluster_timer)
 TROUPE_LOCAL_MESSAGE(enter_cluster)

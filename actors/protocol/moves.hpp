@@ -24,6 +24,10 @@ struct node_followed {
 struct displace {
   std::string by;  ///< a node
 };
+/// What other nodes had for the session, before another node went on with it, is here.
+struct session_fenced {
+  std::uint64_t end = 0;  ///< its number
+};
 /// Another node has published the will, as it took this one for dead.
 struct will_published {
   std::string client_id;
@@ -44,6 +48,7 @@ struct move_timer {
 TROUPE_LOCAL_MESSAGE(session_said)
 TROUPE_LOCAL_MESSAGE(node_followed)
 TROUPE_LOCAL_MESSAGE(displace)
+TROUPE_LOCAL_MESSAGE(session_fenced)
 TROUPE_LOCAL_MESSAGE(send_away)
 TROUPE_LOCAL_MESSAGE(will_published)
 TROUPE_LOCAL_MESSAGE(move_timer)

@@ -85,6 +85,7 @@ using session_handle =
         // The client, or what was its session, is on another node.
         caf::reacts_to<session_said>, caf::reacts_to<node_followed>, caf::reacts_to<displace>,
         caf::reacts_to<move_timer>, caf::reacts_to<send_away>, caf::reacts_to<will_published>,
+        caf::reacts_to<session_fenced>,
         // Will delay or session expiry.
         caf::reacts_to<session_timer>>;
 

@@ -28,6 +28,8 @@ enum class record_kind : std::uint8_t {
   clients = 8,           ///< who has which client id
   session = 9,           ///< how one client's session goes to another node
   wills = 10,            ///< of clients whose node may die
+  fence = 11,            ///< asks for a `fenced`
+  fenced = 12,           ///< what the other side wanted before it asked is behind it
 };
 
 /// Collects records.

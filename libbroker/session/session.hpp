@@ -164,6 +164,8 @@ public:
   /// Goes on with what becomes the end `from` on another node once `session_effects::adopted` says
   /// so. REQUIRES: !is_end(), !is_adopting().
   void adopt(const moved_session& moved, const session_end& from, session_effects& effects);
+  /// What other nodes had for the end is here: it subscribes to nothing any more.
+  void leave(time_point now, session_effects& effects);
   [[nodiscard]] bool is_adopting() const noexcept {
     return moves_ != nullptr && moves_->adopting.has_value();
   }
@@ -362,7 +364,6 @@ private:
     return *moves_;
   }
   void let_expire(time_point now) noexcept;
-  void leave_shards(session_effects& effects);
   [[nodiscard]] bool is_leaving(request_number number) const noexcept {
     return moves_ != nullptr && moves_->unanswered != 0 && moves_->leaving == number;
   }

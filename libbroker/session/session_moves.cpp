@@ -63,7 +63,6 @@ void session::hand_over(std::uint64_t number, time_point now, session_effects& e
   pulls_.reset();
   replays_.reset();
   extras_.reset();
-  leave_shards(effects);
   let_expire(now);
   write_login(effects);
   if (cursor_ != nullptr) write_progress(effects);
@@ -73,9 +72,10 @@ void session::hand_over(std::uint64_t number, time_point now, session_effects& e
   write_moves(effects);
 }
 
-/// Subscribes to nothing any more. What it has in the log is found by its filters all the same.
-void session::leave_shards(session_effects& effects) {
+/// What it has in the log is found by its filters all the same.
+void session::leave(time_point now, session_effects& effects) {
   moves_state& moving = moves();
+  if (moving.log_end || moving.leaving != 0) return;
   moving.leaving = ++last_request_;
   shard_parts<shard_unsubscribe> parts(shards_);
   for (auto at = subscriptions_.begin(); at != subscriptions_.end();) {
@@ -93,6 +93,8 @@ void session::leave_shards(session_effects& effects) {
   if (moving.unanswered != 0) return;
   moving.log_end = log_head();
   effects.has_left = true;
+  write_moves(effects);
+  send_queued(now, effects);
 }
 
 /// A shard sends nothing more; what it did lies in the log at or below `through`.
@@ -126,8 +128,8 @@ void session::let_go(time_point now, session_effects& effects) {
 }
 
 bool session::is_consumed() const noexcept {
-  return connected_ && moves_->unanswered == 0 && window_.empty() && queue_ == nullptr &&
-         !is_resending() && (cursor_ == nullptr || moves_->is_read);
+  return connected_ && moves_->log_end && window_.empty() && queue_ == nullptr && !is_resending() &&
+         (cursor_ == nullptr || moves_->is_read);
 }
 
 void session::finish(time_point now, session_effects& effects) {

@@ -40,6 +40,7 @@ cluster_handle::behavior_type members_in(cluster_handle::pointer self,
       [](const clients_heard&) {},
       [](const wills_heard&) {},
       [](const say_to_node&) {},
+      [](const fence_session&) {},
       [](const cluster_timer&) {},
       [states](const cluster_command&) {
         cluster_status status;

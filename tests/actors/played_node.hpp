@@ -147,6 +147,7 @@ private:
         [](const clients_heard&) {},
         [](const wills_heard&) {},
         [](const say_to_node&) {},
+        [](const fence_session&) {},
         [](const cluster_timer&) {},
         [](const cluster_command&) { return cluster_status{}; },
         [](const restore_node&) { return node_restored{}; },

@@ -65,6 +65,7 @@ session_handle::behavior_type note_taker(std::shared_ptr<notes> into) {
       [](const move_timer&) {},
       [](const send_away&) {},
       [](const will_published&) {},
+      [](const session_fenced&) {},
       [](const flush&) {},
   };
 }
