@@ -55,6 +55,8 @@ class node:
         os.mkdir(self.directory)
         self.seeds = []
         self.options = []
+        self.log_level = "debug"
+        self.launcher = []  # what stands before the command, such as taskset and its arguments
         self.tcp_port = None if network else steady_port()
         self.process = None
         self.started_at = 0   # in the log
@@ -65,7 +67,7 @@ class node:
     def spawn(self):
         binary = os.environ.get("TROUPE_BIN", str(ROOT / "build/release/bin/troupe"))
         listen = f"tcp://127.0.0.1:{self.tcp_port}" if self.tcp_port else f"unix://{self._socket_path()}"
-        command = [binary, "--listen", listen, "--log-level", "debug"]
+        command = [*self.launcher, binary, "--listen", listen, "--log-level", self.log_level]
         options = [f"node.name={self.name}", f"cluster.listen={self.address}", *self.options]
         if self.seeds:
             options.append(f"cluster.seeds={','.join(self.seeds)}")
@@ -201,11 +203,12 @@ class node:
 
 class cluster:
     """Nodes by name, of which none is started. `seeds`: for each name those of others (default: of all others).
+    `log_level`: what is not logged is not found in the logs; links are logged at "info".
 
     In a `network` names are numbered in the order given, for its `cut`.
     """
 
-    def __init__(self, names="abc", network=False, data=False, seeds=None, options=()):
+    def __init__(self, names="abc", network=False, data=False, seeds=None, options=(), log_level="debug"):
         self.directory = tempfile.mkdtemp(prefix=f"cluster-{os.getpid()}-")
         self.network = None
         self.nodes = {}
@@ -217,6 +220,7 @@ class cluster:
                 at = f"{wires.address(number)}:18900" if network else f"127.0.0.1:{steady_port()}"
                 made = self.nodes[name] = node(self.directory, name, at, number, self.network)
                 made.options = list(options)
+                made.log_level = log_level
                 if data:
                     os.mkdir(os.path.join(made.directory, "data"))
                     made.options.append("node.data-dir=data")
