@@ -19,10 +19,10 @@ import sys
 import tempfile
 import time
 
+import filters as many
 import load
 import page
-import filters as many
-
+import paths
 import certificates
 import nodes
 

@@ -6,6 +6,7 @@ All packets are made beforehand, so that what is timed is the brokers' work, as 
 import contextlib
 import time
 
+import paths
 import wire
 
 AT_ONCE = 1000  # filters of one packet, messages of one turn

@@ -10,13 +10,10 @@ import re
 import resource
 import signal
 import subprocess
-import sys
 import threading
 import time
 
-TESTS = pathlib.Path(__file__).resolve().parents[1]
-sys.path[1:1] = [str(TESTS / folder) for folder in ("cluster", "soak", "interop", "wire") if str(TESTS / folder) not in sys.path]
-
+import paths
 import nodes
 import wires
 
@@ -100,10 +97,10 @@ class others:
 
     def _now(self):
         with open("/proc/stat") as stat:
-            user, nice, system, _, _, _, _, steal = map(int, stat.readline().split()[1:9])
+            user, nice, system, _, _, hard, soft, steal = map(int, stat.readline().split()[1:9])
         spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         own = sum(each.ru_utime + each.ru_stime for each in spent) + sum(map(cpu_seconds, self.running()))
-        return (user + nice + system + steal) / TICKS, own
+        return (user + nice + system + hard + soft + steal) / TICKS, own
 
     def share(self):
         busy, own = self._now()
