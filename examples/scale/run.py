@@ -41,10 +41,10 @@ def table(rows):
     return "\n".join(lines + ["| " + " | ".join(map(shown, row.values())) + " |" for row in rows])
 
 
-def write_page(made):
-    """Puts new subsections into the section of docs/benchmarks.md, and keeps the others."""
+def write_page(name, text):
+    """Puts a scenario's subsection into the section of docs/benchmarks.md, and keeps the others."""
     parts = dict(re.findall(r"^### (\S+)\n(.*?)(?=^### |\Z)", page.section(TITLE), re.MULTILINE | re.DOTALL))
-    parts.update(made)
+    parts[name] = text
     texts = [f"### {name}\n\n{parts[name].strip()}" for name in scenarios.ALL if name in parts]
     page.write_section(TITLE, "\n\n".join([ABOUT, *texts]))
 
@@ -71,7 +71,7 @@ def main():
     if impossible:
         parser.error(impossible)
 
-    made, failures = {}, 0
+    failures = 0
     for name in given.scenarios or scenarios.ALL:
         wanted = scenarios.scale(**size, workers=given.workers)
         others = load.others(wanted.pids)
@@ -87,12 +87,11 @@ def main():
         print(f"\n{name}: {' '.join(scenarios.ALL[name].__doc__.split())}\n\n{text}\n")
         print(json.dumps({"scenario": name, **size, "workers": given.workers, "machine": page.machine(),
                           "at": begin.isoformat(timespec="seconds"), "others": round(share, 3), "rows": rows}), flush=True)
-        command = f"examples/scale/run.py {name} --nodes {size['nodes']} --clients {size['clients']}"
-        if name == "routes":
-            command += f" --filters {size['filters']}"
-        made[name] = f"`{command}`, {begin.date()}, {page.machine()}.\n\n{text}"
-    if given.page and made:
-        write_page(made)
+        if given.page:
+            command = f"examples/scale/run.py {name} --nodes {size['nodes']} --clients {size['clients']}"
+            if name == "routes":
+                command += f" --filters {size['filters']}"
+            write_page(name, f"`{command}`, {begin.date()}, {page.machine()}.\n\n{text}")
     return 1 if failures else 0
 
 

@@ -80,13 +80,18 @@ class scale:
 
 def check(wanted):
     """A sentence if this machine cannot have so many; or None."""
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1] - OTHER_FILES
+    most = most_clients()
     if wanted.nodes < 1 or wanted.clients < wanted.nodes:
         return "There must be a node, and a client for each."
     if wanted.per_node() > most:
         return (f"{wanted.per_node():,} clients on a node are too many: a process may open {most + OTHER_FILES:,} files here. "
                 f"{wanted.clients:,} clients need {-(-wanted.clients // most)} nodes.")
     return None
+
+
+def most_clients():
+    """Of one process."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[1] - OTHER_FILES
 
 
 # -- what scenarios have in common
@@ -131,6 +136,11 @@ def probe(publish_at, receive_at, seconds=FOR_EVER):
     """1,000 messages a second from a client to another: what others feel."""
     return ("latency", "--rate", 1000, "--duration", seconds, "--port", ports(publish_at),
             "--subscriber-port", ports(receive_at), "--clients-prefix", "probe-", "--topic-prefix", "probe")
+
+
+def links_given_up(those, marks=None):
+    """What is for the other side at QoS 0 is lost meanwhile."""
+    return sum(len(each.lines("event=node_down", marks and marks[each])) for each in those)
 
 
 def logged_in(results):
@@ -190,12 +200,17 @@ def traffic(wanted, unit, commands, qos, pace, *pacing):
             time.sleep(wanted.seconds)
             spent = (cpu_of(those) - before) / (time.monotonic() - begin)
             rss = max(each.rss_mib() for each in those)
-            done = [one.result() for one in loads]
+            done = [one.result(complete=qos > 0) for one in loads]
+            down = links_given_up(those)
+    lost = sum(each["lost"] for each in done)
+    if lost and not down:
+        raise load.failed(f"lost {lost} at QoS 0, though all links were there")
     rate = sum(each["delivered_per_second"] for each in done)
     return {"QoS": qos, "pace": pace, "clients": sum(each["connections"] for each in done), f"{unit}/s": rate,
             "CPU of all nodes, µs each": spent / max(rate, 1) * 1e6,
             "latency p50, ms": worst(done, "latency_us", "p50") / 1000,
             "p99, ms": worst(done, "latency_us", "p99") / 1000,
+            "lost": lost, "links given up": down,
             "largest node: RSS, MiB": rss}
 
 
@@ -232,14 +247,13 @@ def storm(wanted):
                     nodes.until(lambda: felt.connected == 2, PATIENCE, "the probe connects")
                     for one in before:
                         one.process.kill()
-                    marks = [each.mark() for each in those]
+                    marks = {each: each.mark() for each in those}
                     with wanted.loads([("connect", "-n", count, "--persistent", "--clients-prefix", f"{old.name}-",
                                         "--port", ports(new), "--connecting", 200, "--quiet")
                                        for old, new in zip(those, places)]) as after:
                         done = [one.result() for one in after]
                     others = felt.end().result(complete=False)
-            moved, down = (sum(len(each.lines(f"event={event}", mark)) for each, mark in zip(those, marks))
-                           for event in ("session_moved", "node_down"))
+            moved = sum(len(each.lines("event=session_moved", marks[each])) for each in those)
             refused = sum(each["failed_connections"] for each in done)
             if refused:
                 raise load.failed(f"{refused} logins failed")
@@ -247,7 +261,7 @@ def storm(wanted):
                          "logins/s": count * len(those) / logged_in(done), "sessions that followed": moved,
                          "CONNACK p50, ms": worst(done, "connack_us", "p50") / 1000,
                          "p99, ms": worst(done, "connack_us", "p99") / 1000,
-                         "links given up": down,
+                         "links given up": links_given_up(those, marks),
                          "others' messages meanwhile: p50, ms": others["latency_us"]["p50"] / 1000,
                          "p99 of them, ms": others["latency_us"]["p99"] / 1000, "lost": others["lost"]})
     return rows
@@ -257,7 +271,8 @@ def kill(wanted):
     """kill -9 of a node: when the others notice, when its clients are served elsewhere; and one that is frozen."""
     if wanted.nodes < 3:
         raise load.failed("kill needs three nodes or more")
-    rows, count = [], wanted.per_node()
+    # The others must have room for the clients of the one that is killed.
+    rows, count = [], min(wanted.per_node(), most_clients() * (wanted.nodes - 1) // wanted.nodes)
 
     def note(what, seconds):
         rows.append({"from that moment until": what, "ms": 1000 * seconds})
