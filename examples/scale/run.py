@@ -12,8 +12,8 @@ that logged an error.
 import argparse
 import datetime
 import json
-import os
 import re
+import signal
 import sys
 
 import scenarios
@@ -25,8 +25,10 @@ FULL = {"nodes": 6, "clients": 100_000, "filters": 1_000_000, "seconds": 5.0}
 QUICK = {"nodes": 3, "clients": 600, "filters": 10_000, "seconds": 1.0}
 TITLE = "Scale"
 ABOUT = """All nodes, all load generators and whoever else has work share the machine: with so many processes on so few cores
-these figures say what a cluster costs and that nothing is lost, not how fast one is on machines of its own. Nodes keep
-nothing on a disk, log at the default level and have one worker each. What the scenarios do is in
+these figures say what a cluster costs, not how fast one is on machines of its own. Nodes keep nothing on a disk, log at
+the default level and have one worker each. A node that says nothing for two and a half seconds, as it got no processor
+or was at other work, is given up by the others, and what was for it at QoS 0 is lost then: the tables count that. How
+often it happens with cores for each node was not measured. What the scenarios do is in
 [examples/scale](../examples/scale/README.md)."""
 
 
@@ -41,6 +43,10 @@ def table(rows):
     return "\n".join(lines + ["| " + " | ".join(map(shown, row.values())) + " |" for row in rows])
 
 
+def said(scenario):
+    return " ".join(scenario.__doc__.split())
+
+
 def write_page(name, text):
     """Puts a scenario's subsection into the section of docs/benchmarks.md, and keeps the others."""
     parts = dict(re.findall(r"^### (\S+)\n(.*?)(?=^### |\Z)", page.section(TITLE), re.MULTILINE | re.DOTALL))
@@ -52,7 +58,7 @@ def write_page(name, text):
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="scenarios:\n" + "".join(f"  {name:9}{' '.join(each.__doc__.split())}\n" for name, each in scenarios.ALL.items())
+        epilog="scenarios:\n" + "".join(f"  {name:9}{said(each)}\n" for name, each in scenarios.ALL.items())
         + "\nTROUPE_BIN and TROUPE_BENCH name other binaries than those in build/release/bin.")
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="default: all")
     parser.add_argument("--nodes", type=int, help=f"default: {FULL['nodes']}")
@@ -71,6 +77,7 @@ def main():
     if impossible:
         parser.error(impossible)
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that everything is ended and removed
     failures = 0
     for name in given.scenarios or scenarios.ALL:
         wanted = scenarios.scale(**size, workers=given.workers)
@@ -84,7 +91,7 @@ def main():
             continue
         share = others.share()
         text = f"{table(rows)}\n\n{load.said_of_others(share)}"
-        print(f"\n{name}: {' '.join(scenarios.ALL[name].__doc__.split())}\n\n{text}\n")
+        print(f"\n{name}: {said(scenarios.ALL[name])}\n\n{text}\n")
         print(json.dumps({"scenario": name, **size, "workers": given.workers, "machine": page.machine(),
                           "at": begin.isoformat(timespec="seconds"), "others": round(share, 3), "rows": rows}), flush=True)
         if given.page:

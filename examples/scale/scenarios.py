@@ -43,7 +43,8 @@ class scale:
     @contextlib.contextmanager
     def cluster(self, size=None):
         """Linked nodes, as a list. An error that one of them logs is a failure."""
-        made = nodes.cluster([f"n{number + 1}" for number in range(size or self.nodes)], log_level="info", listeners=LISTENERS, options=(
+        names = [f"n{number + 1}" for number in range(size or self.nodes)]
+        made = nodes.cluster(names, log_level="info", listeners=LISTENERS, options=(
             f"scheduler.workers={self.workers}", "limits.max-subscriptions-per-session=0"))
         self.running += made
         try:
@@ -84,8 +85,8 @@ def check(wanted):
     if wanted.nodes < 1 or wanted.clients < wanted.nodes:
         return "There must be a node, and a client for each."
     if wanted.per_node() > most:
-        return (f"{wanted.per_node():,} clients on a node are too many: a process may open {most + OTHER_FILES:,} files here. "
-                f"{wanted.clients:,} clients need {-(-wanted.clients // most)} nodes.")
+        return (f"{wanted.per_node():,} clients on a node are too many: a process may open {most + OTHER_FILES:,} files "
+                f"here. {wanted.clients:,} clients need {-(-wanted.clients // most)} nodes.")
     return None
 
 
@@ -149,6 +150,8 @@ def logged_in(results):
 
 
 def worst(results, figure, part):
+    if not all(each[figure] for each in results):
+        raise load.failed("nothing arrived while it was measured")
     return max(each[figure][part] for each in results)
 
 
@@ -218,10 +221,10 @@ def fan_in(wanted):
     """Publishers on all nodes, each with a topic of its own; a subscriber on each node gets what an equal part of them
     publishes, wherever they are."""
     def commands(those):
-        return [("fan-in", "-n", wanted.per_node(), "--own-topics", "--port", ports(*those), "--subscriber-port", ports(each))
-                for each in those]
+        return [("fan-in", "-n", wanted.per_node(), "--own-topics", "--port", ports(*those),
+                 "--subscriber-port", ports(each)) for each in those]
     each_in_5_s = "each a message in 5 s", "--rate", wanted.per_node() / 5
-    one_under_way = "each one under way", "--closed-loop", 1
+    one_under_way = "each has one under way", "--closed-loop", 1
     return [traffic(wanted, "messages", commands, qos, *pace) for pace in (each_in_5_s, one_under_way) for qos in (0, 1)]
 
 
@@ -230,9 +233,10 @@ def fan_out(wanted):
     def commands(those):
         return [("fan-out", "-n", wanted.per_node(), "--port", ports(each), "--subscriber-port", ports(*those))
                 for each in those]
-    once_a_second = "each one a second", "--rate", 1
-    two_under_way = "each two under way", "--closed-loop", 2
-    return [traffic(wanted, "deliveries", commands, qos, *pace) for pace in (once_a_second, two_under_way) for qos in (0, 1)]
+    interval = wanted.seconds / 2.5
+    at_a_pace = f"each a message in {interval:g} s", "--rate", 1 / interval
+    two_under_way = "each has two under way", "--closed-loop", 2
+    return [traffic(wanted, "deliveries", commands, qos, *pace) for pace in (at_a_pace, two_under_way) for qos in (0, 1)]
 
 
 def storm(wanted):
@@ -303,7 +307,7 @@ def kill(wanted):
             back = started + logged_in([done])
             note(f"its {count:,} clients have logged in at the others, and all nodes know their subscriptions", back)
             note("… and each has a message that was published at another node since", back + done["seconds"])
-            rows.append({"from that moment until": "messages between two other nodes meanwhile, p99", "ms": others["latency_us"]["p99"] / 1000})
+            note("messages between two other nodes meanwhile: latency p99", others["latency_us"]["p99"] / 1e6)
             note("it counts as dead", max(noted(rest, f"event=node_dead node={victim.name}", begin, marks)))
             marks = {each: each.mark() for each in rest}
             begin = time.time()

@@ -170,7 +170,8 @@ def section(rounds, seconds, made, share):
     tls = " --tls" if TLS in made else ""
     return f"""{page.machine()}; {datetime.date.today()}. Medians of {rounds} interleaved rounds of {seconds:g} s, all nodes with
 one worker, node a on core 0, b on both, the load generator on core 1. QoS 1 and 2 without data directories. The last
-row but one has clients of both nodes, or of one with two workers; there everything has both cores.
+row but one has clients of both nodes, or of one with two workers; there everything has both cores. With three
+processes on two cores latencies say little.
 
 ```
 tests/bench/cluster.py --rounds {rounds} --seconds {seconds:g}{tls}

@@ -57,16 +57,20 @@ class load:
     def kill(self):
         """As a crash: the connections are gone without DISCONNECT."""
         self.process.kill()
-        self.process.communicate()
-        self.listener.join()
+        self._ended()
 
-    def result(self, complete=True):
-        """Waits for its end. `complete`: messages that were lost, repeated or out of order are a failure."""
+    def _ended(self):
+        """Returns the exit code and the report."""
         report = self.process.stdout.read()
         code = self.process.wait()
         self.listener.join()
         self.process.stdout.close()
         self.process.stderr.close()
+        return code, report
+
+    def result(self, complete=True):
+        """Waits for its end. `complete`: messages that were lost, repeated or out of order are a failure."""
+        code, report = self._ended()
         if code != 0 or not report:
             raise failed(f"troupe-bench ended with {code}: {' '.join(self.said)}")
         found = json.loads(report)
