@@ -72,7 +72,7 @@ void coordinator::connect_all() {
   if (!connected)
     throw std::runtime_error("Only " + std::to_string(end.counts.ready) + " of " +
                              std::to_string(wanted) + " clients could connect to " +
-                             context_.broker.name() + " before the broker stopped answering.");
+                             context_.broker_names() + " before the broker stopped answering.");
   // A storm counts what the broker refuses; everything else needs all clients.
   if (end.counts.failed != 0 && wanted_.scenario != scenario::connect)
     throw std::runtime_error(context_.first_failure());
@@ -158,7 +158,7 @@ void coordinator::send_subscribers_away() {
   const bool away = wait([&](const totals& now) { return now.ready <= wanted_.publishers; },
                          [](const totals& now) { return now.ready; }, wanted_.linger);
   if (!away && !interrupted())
-    throw std::runtime_error(context_.broker.name() + " does not close the connections of " +
+    throw std::runtime_error(context_.broker_names() + " does not close the connections of " +
                              std::to_string(sum().ready - wanted_.publishers) +
                              " clients that have disconnected.");
 }

@@ -94,9 +94,15 @@ void describe(CLI::App& app, options& wanted) {
 
   const auto broker = [&](auto&&... of) { return app.add_option(of...)->group("Broker"); };
   broker("--host", wanted.host, "Name or address")->capture_default_str();
-  broker("--port", wanted.port, "TCP port")->capture_default_str();
-  broker("--subscriber-port", wanted.subscriber_port,
-         "TCP port for the subscribers, of another node of the cluster");
+  broker(
+      "--port", wanted.ports,
+      "TCP port. Several, as in 1883,1884, are those of the nodes of a cluster: client i goes to "
+      "the i-th, and around")
+      ->delimiter(',')
+      ->capture_default_str();
+  broker("--subscriber-port", wanted.subscriber_ports,
+         "TCP port for the subscribers, of another node of the cluster; or several")
+      ->delimiter(',');
   broker("--unix", wanted.unix_path, "Path of a Unix domain socket, instead of host and port");
   broker("--user", wanted.user_name, "User name");
   broker("--password", wanted.password, "Password");

@@ -77,6 +77,7 @@ std::string_view to_string(pacing value) noexcept {
 void complete(options& wanted) {
   require(wanted.payload >= payload_header::size, "The payload must have at least 24 bytes.");
   require(wanted.payload <= 268'000'000, "The payload must have at most 268000000 bytes.");
+  require(!wanted.ports.empty(), "There must be at least one port.");
   require(wanted.window > 0, "The window must be at least 1.");
   require(wanted.gather <= 100'000, "--gather takes at most 100000 microseconds.");
   require(wanted.threads > 0, "There must be at least one thread.");

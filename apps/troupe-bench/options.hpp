@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace troupe::bench {
 
@@ -40,9 +41,9 @@ struct options {
   bench::scenario scenario = scenario::pairs;
 
   std::string host = "127.0.0.1";
-  std::uint16_t port = 1883;
-  std::uint16_t subscriber_port = 0;  ///< where subscribers connect, to another node; 0: `port`
-  std::string unix_path;              ///< used instead of host and port when not empty
+  std::vector<std::uint16_t> ports{1883};       ///< of several nodes clients take turns
+  std::vector<std::uint16_t> subscriber_ports;  ///< where subscribers connect; empty: `ports`
+  std::string unix_path;                        ///< used instead of host and port when not empty
   std::string user_name;
   std::string password;
   protocol_version version = protocol_version::v3_1_1;

@@ -25,15 +25,18 @@ public:
 
   void add_subscriber(unsigned worker, std::string filter, std::uint32_t receiver,
                       bool deferred = false) {
-    made_.clients.push_back({wanted_.client_prefix + "s" + std::to_string(subscribers_++),
+    const unsigned number = subscribers_++;
+    made_.clients.push_back({wanted_.client_prefix + "s" + std::to_string(number),
                              worker,
+                             number,
                              {},
                              subscription_plan{std::move(filter), receiver, deferred}});
   }
 
   /// REQUIRES: topics are added first.
   void add_publisher(unsigned worker, std::vector<std::uint32_t> streams) {
-    made_.clients.push_back({wanted_.client_prefix + "p" + std::to_string(publishers_++), worker,
+    const unsigned number = publishers_++;
+    made_.clients.push_back({wanted_.client_prefix + "p" + std::to_string(number), worker, number,
                              std::move(streams), std::nullopt});
   }
 
@@ -145,6 +148,7 @@ void plan_connections(const options& wanted, planner& with) {
   for (unsigned index = 0; index < wanted.count; ++index)
     with.made().clients.push_back({wanted.client_prefix + std::to_string(index),
                                    with.worker(index, wanted.count),
+                                   index,
                                    {},
                                    std::nullopt});
 }

@@ -25,6 +25,7 @@ struct subscription_plan {
 struct client_plan {
   std::string client_id;
   unsigned worker = 0;                   ///< the thread that serves it
+  unsigned number = 0;                   ///< among those that subscribe, or those that do not
   std::vector<std::uint32_t> publishes;  ///< stream indices
   std::optional<subscription_plan> subscribes;
 };

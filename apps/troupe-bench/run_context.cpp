@@ -45,6 +45,13 @@ stream::bound bound_of(const options& wanted, const sharing& shares) {
   return {limit, limit / 2};
 }
 
+std::vector<endpoint> endpoints(const options& wanted, const std::vector<std::uint16_t>& ports) {
+  std::vector<endpoint> found;
+  for (const std::uint16_t port : ports)
+    found.emplace_back(wanted, port);
+  return found;
+}
+
 /// Retained messages are kept at QoS 1 or more, so that the publisher knows when they are.
 troupe::qos published_qos(const options& wanted, const plan& planned) {
   return planned.retain ? std::max(wanted.qos, troupe::qos::at_least_once) : wanted.qos;
@@ -55,10 +62,10 @@ troupe::qos published_qos(const options& wanted, const plan& planned) {
 run_context::run_context(const options& wanted_options, const plan& made)
     : wanted(wanted_options),
       planned(made),
-      broker(wanted_options, wanted_options.port),
-      subscribers_broker(wanted_options, wanted_options.subscriber_port != 0
-                                             ? wanted_options.subscriber_port
-                                             : wanted_options.port),
+      brokers(endpoints(wanted_options, wanted_options.ports)),
+      subscribers_brokers(wanted_options.subscriber_ports.empty()
+                              ? brokers
+                              : endpoints(wanted_options, wanted_options.subscriber_ports)),
       run(std::random_device{}()) {
   const std::vector<sharing> shares = find_sharing(planned);
   streams.reserve(planned.topics.size());
@@ -78,6 +85,23 @@ run_context::run_context(const options& wanted_options, const plan& made)
 }
 
 run_context::~run_context() = default;
+
+const endpoint& run_context::broker_of(const client_plan& client) const noexcept {
+  const std::vector<endpoint>& all = client.subscribes ? subscribers_brokers : brokers;
+  return all[client.number % all.size()];
+}
+
+std::string run_context::broker_names() const {
+  std::vector<std::string> names;
+  for (const auto* all : {&brokers, &subscribers_brokers})
+    for (const endpoint& each : *all)
+      if (std::find(names.begin(), names.end(), each.name()) == names.end())
+        names.push_back(each.name());
+  std::string joined;
+  for (const std::string& each : names)
+    joined += (joined.empty() ? "" : ", ") + each;
+  return joined;
+}
 
 void run_context::report_failure(const std::string& reason) {
   const std::lock_guard lock(failure_mutex_);

@@ -37,9 +37,9 @@ struct run_context {
 
   const options& wanted;
   const plan& planned;
-  const endpoint broker;
-  const endpoint subscribers_broker;  ///< the same, unless it is another node
-  const std::uint32_t run;            ///< stands in the payload of all messages of this run
+  const std::vector<endpoint> brokers;
+  const std::vector<endpoint> subscribers_brokers;  ///< the same, unless they are other nodes
+  const std::uint32_t run;  ///< stands in the payload of all messages of this run
   std::vector<std::unique_ptr<stream>> streams;
   std::vector<std::unique_ptr<receiver>> receivers;
   std::vector<std::unique_ptr<worker>> workers;
@@ -49,6 +49,11 @@ struct run_context {
   std::atomic<std::int64_t> window_end{std::numeric_limits<std::int64_t>::max()};
   /// Where the schedule of an open loop begins; `now_ns`.
   std::atomic<std::int64_t> publish_start{0};
+
+  /// Where the client connects.
+  [[nodiscard]] const endpoint& broker_of(const client_plan& client) const noexcept;
+  /// All brokers, for messages.
+  [[nodiscard]] std::string broker_names() const;
 
   /// Keeps the first reason why a connection failed. From any thread.
   void report_failure(const std::string& reason);

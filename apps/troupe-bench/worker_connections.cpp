@@ -62,8 +62,7 @@ void worker::open_more() {
 bool worker::open(connection& client) {
   client.opened_at = now_ns();
   int error = 0;
-  client.socket =
-      (client.plan.subscribes ? context_.subscribers_broker : context_.broker).connect(error);
+  client.socket = context_.broker_of(client.plan).connect(error);
   if (error == EAGAIN) {
     client.socket.reset();
     return false;
@@ -199,8 +198,8 @@ void worker::fail(connection& client, const std::string& reason) {
   scratch_.clear();
   context_.report_failure((was_ready ? "The connection of " : "Cannot connect ") +
                           client.plan.client_id + (was_ready ? " to " : " to ") +
-                          context_.broker.name() + (was_ready ? " was lost: " : ": ") + reason +
-                          ".");
+                          context_.broker_of(client.plan).name() +
+                          (was_ready ? " was lost: " : ": ") + reason + ".");
   counters_.failed.fetch_add(1, std::memory_order_relaxed);
 }
 

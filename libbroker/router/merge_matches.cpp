@@ -2,39 +2,59 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
+#include <functional>
+#include <utility>
 
 namespace troupe {
 
 namespace {
 
-/// Where the merge stands in the messages of one subscription.
+/// Where the merge stands in the messages of one subscription. There is a next one until `advance`
+/// says otherwise.
 class match_reader {
 public:
-  explicit match_reader(const subscription_match& match) : match_(match) {}
-
-  [[nodiscard]] const subscription& by() const noexcept { return *match_.by; }
-
-  /// The position in `block` of the next message, if that is in `block`.
-  [[nodiscard]] std::optional<std::uint32_t> next_in(const message_block_ptr& block) const {
-    if (run_ == match_.messages->runs.size()) return std::nullopt;
-    const message_run& run = match_.messages->runs[run_];
-    if (run.block != block) return std::nullopt;
-    return run.first + offset_;
+  match_reader(const subscription_match& match, const block_positions& blocks)
+      : by_(match.by),
+        run_(match.messages->runs.data()),
+        end_(run_ + match.messages->runs.size()),
+        blocks_(&blocks) {
+    enter_run();
   }
 
-  void advance() {
-    if (++offset_ == match_.messages->runs[run_].count) {
-      offset_ = 0;
-      ++run_;
-    }
+  [[nodiscard]] const subscription* by() const noexcept { return by_; }
+  [[nodiscard]] const message_block_ptr& block() const noexcept { return run_->block; }
+  /// By block, then by the index in it, which is the lower half.
+  [[nodiscard]] std::uint64_t position() const noexcept { return position_; }
+
+  /// Returns whether there is a further message.
+  bool advance() {
+    ++position_;
+    if (--left_ != 0) return true;
+    if (++run_ == end_) return false;
+    enter_run();
+    return true;
   }
 
 private:
-  subscription_match match_;
-  std::size_t run_ = 0;
-  std::uint32_t offset_ = 0;
+  void enter_run() {
+    left_ = run_->count;
+    position_ = std::uint64_t{blocks_->at(run_->block.get())} << 32 | run_->first;
+  }
+
+  const subscription* by_;
+  const message_run* run_;
+  const message_run* end_;
+  const block_positions* blocks_;
+  std::uint64_t position_ = 0;
+  std::uint32_t left_ = 0;
 };
+
+/// For a heap with the first message on top. Where several subscriptions matched a message, their
+/// order is always the same.
+bool comes_later(const match_reader* left, const match_reader* right) {
+  if (left->position() != right->position()) return left->position() > right->position();
+  return std::less<>()(right, left);
+}
 
 delivery_options combine(std::span<const subscription* const> matched) {
   combined_options options;
@@ -43,17 +63,24 @@ delivery_options combine(std::span<const subscription* const> matched) {
   return options.take();
 }
 
-/// Gathers messages with the same matches into one delivery.
+bool same(const delivery_options& left, const delivery_options& right) {
+  return left.maximum_qos == right.maximum_qos &&
+         left.retain_as_published == right.retain_as_published &&
+         std::ranges::equal(identifiers_of(left.details), identifiers_of(right.details));
+}
+
+/// Gathers messages that go out in the same way into one delivery.
 class merger {
 public:
   void add(const message_block_ptr& block, std::uint32_t index,
            std::span<const subscription* const> matched) {
-    if (!messages_ ||
-        !std::equal(matched.begin(), matched.end(), matched_.begin(), matched_.end())) {
-      finish();
+    if (!std::ranges::equal(matched, matched_)) {
       matched_.assign(matched.begin(), matched.end());
-      messages_ = intrusive_ptr<delivery>::adopt(new delivery());
+      delivery_options wanted = combine(matched);
+      if (messages_ && !same(wanted, options_)) finish();
+      options_ = std::move(wanted);
     }
+    if (!messages_) messages_ = intrusive_ptr<delivery>::adopt(new delivery());
     messages_->add(block, index);
   }
 
@@ -64,11 +91,12 @@ public:
 
 private:
   void finish() {
-    if (messages_) result_.push_back({std::move(messages_), combine(matched_)});
+    if (messages_) result_.push_back({std::move(messages_), std::move(options_)});
   }
 
   std::vector<merged_delivery> result_;
   std::vector<const subscription*> matched_;
+  delivery_options options_;
   intrusive_ptr<delivery> messages_;
 };
 
@@ -81,26 +109,31 @@ delivery_options options_of(const subscription& by) {
 }
 
 std::vector<merged_delivery> merge_matches(std::span<const subscription_match> matches,
-                                           std::span<const message_block_ptr> blocks,
-                                           std::uint64_t session) {
-  std::vector<match_reader> readers(matches.begin(), matches.end());
+                                           const block_positions& blocks, std::uint64_t session) {
+  std::vector<match_reader> readers;
+  readers.reserve(matches.size());
+  std::vector<match_reader*> heap;
+  heap.reserve(matches.size());
+  for (const subscription_match& each : matches)
+    heap.push_back(&readers.emplace_back(each, blocks));
+  std::ranges::make_heap(heap, comes_later);
   std::vector<const subscription*> matched;
   merger merged;
-  for (const message_block_ptr& block : blocks) {
-    for (;;) {
-      std::optional<std::uint32_t> next;
-      for (const match_reader& reader : readers)
-        if (const auto at = reader.next_in(block); at && (!next || *at < *next)) next = at;
-      if (!next) break;
-      matched.clear();
-      for (match_reader& reader : readers) {
-        if (reader.next_in(block) != next) continue;
-        reader.advance();
-        const bool own = reader.by().options.no_local && block->publisher() == session;
-        if (!own) matched.push_back(&reader.by());  // [MQTT5-3.8.3-3]
-      }
-      if (!matched.empty()) merged.add(block, *next, matched);
+  while (!heap.empty()) {
+    const message_block_ptr& block = heap.front()->block();
+    const std::uint64_t position = heap.front()->position();
+    matched.clear();
+    while (!heap.empty() && heap.front()->position() == position) {
+      std::ranges::pop_heap(heap, comes_later);
+      match_reader& reader = *heap.back();
+      const bool own = reader.by()->options.no_local && block->publisher() == session;
+      if (!own) matched.push_back(reader.by());  // [MQTT5-3.8.3-3]
+      if (reader.advance())
+        std::ranges::push_heap(heap, comes_later);
+      else
+        heap.pop_back();
     }
+    if (!matched.empty()) merged.add(block, static_cast<std::uint32_t>(position), matched);
   }
   return merged.take();
 }

@@ -1,7 +1,5 @@
 #include "libbroker/router/router.hpp"
 
-#include "libbroker/router/merge_matches.hpp"
-
 #include <algorithm>
 #include <cassert>
 #include <utility>
@@ -261,6 +259,7 @@ void router::flush(std::vector<routed>& out) {
   matches_.clear();
   batches_.clear();
   blocks_.clear();
+  positions_.clear();
   pending_messages_ = 0;
   pending_bytes_ = 0;
 }
@@ -284,7 +283,10 @@ void router::merge(subscriber_index to, std::vector<routed>& out) {
   std::vector<subscription_match> matches{{last.from->messages.get(), last.by}};
   for (std::uint32_t at = last.previous; at != 0; at = matches_[at - 1].previous)
     matches.push_back({matches_[at - 1].from->messages.get(), matches_[at - 1].by});
-  for (merged_delivery& merged : merge_matches(matches, blocks_, target.session))
+  if (positions_.empty())
+    for (const message_block_ptr& block : blocks_)
+      positions_.try_emplace(block.get(), static_cast<std::uint32_t>(positions_.size()));
+  for (merged_delivery& merged : merge_matches(matches, positions_, target.session))
     out.push_back({to, std::move(merged.messages), std::move(merged.options)});
 }
 

@@ -4,6 +4,7 @@
 #include "libbroker/message/delivery.hpp"
 #include "libbroker/router/filter_entry.hpp"
 #include "libbroker/router/match_cache.hpp"
+#include "libbroker/router/merge_matches.hpp"
 #include "libbroker/router/retained_exchange.hpp"
 #include "libbroker/router/retained_store.hpp"
 #include "libbroker/router/subscription_tree.hpp"
@@ -230,6 +231,7 @@ private:
   // Scratch of `flush`.
   std::vector<match> matches_;
   std::vector<subscriber_index> touched_;
+  block_positions positions_;  ///< of `blocks_`; made when the first subscriber needs it
 };
 
 }  // namespace troupe

@@ -1,163 +1,201 @@
 #!/usr/bin/env python3
 """What a hop between two nodes gives and costs: `troupe-bench` with its subscribers at the publishers' node and at
-another one, in turns; and how soon many filters of one node are known at the other. Prints a table of medians.
+another one, in turns; how soon many filters of one node are known at the other; and what two nodes give to clients of
+their own, beside one node with as many workers. Prints a table of medians.
 
-    tests/bench/cluster.py [--rounds 3] [--seconds 3] [--filters 100000] [--tls]
+    tests/bench/cluster.py [--rounds 3] [--seconds 3] [--filters 100000] [--tls] [--page]
 
-Both brokers run with one worker. The load generator has core 1; broker a core 0, broker b both. With --tls a second pair,
-which has certificates, takes its turn.
+With --tls a second pair, which has certificates, takes its turn. --page writes the section of docs/benchmarks.md, as
+./dev bench does. TROUPE_BIN and TROUPE_BENCH name other binaries.
 """
 
 import argparse
 import contextlib
-import json
-import os
-import pathlib
-import socket
+import dataclasses
+import datetime
 import statistics
-import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BIN = ROOT / "build/release/bin"
-sys.path.insert(1, str(ROOT / "tests/cluster"))
-
+import filters as many
+import load
+import page
+import paths
 import certificates
+import nodes
+
+ONE, TWO, TLS = "one node", "two nodes", "two nodes, TLS"
+TITLE = "Two nodes"
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+@dataclasses.dataclass
+class row:
+    """A figure of runs of the load generator."""
+
+    name: str
+    arguments: tuple  # None: of the same run as the row before
+    figure: str = "delivered_per_second"
+    goal: str = ""
+    is_met: callable = None  # given the medians with one node and with two
+    local: bool = False  # each client's messages stay at its node
 
 
-class pair:
-    """Two linked nodes. `authority`: of their certificates; None: plain TCP."""
-
-    def __init__(self, authority=None):
-        self.authority = authority
-
-    def __enter__(self):
-        seed = free_port()
-        self.ports = [free_port(), free_port()]
-        self.processes = [self._start("a", "0", self.ports[0], seed, seed),
-                          self._start("b", "0,1", self.ports[1], free_port(), seed)]
-        for process in self.processes:
-            for line in process.stdout:
-                if "event=node_up" in line:
-                    break
-            else:
-                raise RuntimeError("a broker ended")
-            threading.Thread(target=process.stdout.read, daemon=True).start()
-        return self
-
-    def _start(self, name, cores, port, cluster_port, seed):
-        command = ["taskset", "-c", cores, BIN / "troupe", "-l", f"tcp://127.0.0.1:{port}"]
-        tls = self.authority.options(name) if self.authority else []
-        for option in (*tls, "scheduler.workers=1", f"node.name={name}", f"cluster.listen=127.0.0.1:{cluster_port}",
-                       f"cluster.seeds=127.0.0.1:{seed}", "cluster.secret=benchmark-secret",
-                       "limits.max-subscriptions-per-session=0"):
-            command += ["--set", option]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-    def __exit__(self, *_):
-        for process in self.processes:
-            process.terminate()
-        for process in self.processes:
-            process.wait(10)
+def at_least(goal):
+    return {"goal": f"≥ {goal:,}", "is_met": lambda _, two: two >= goal}
 
 
-def load(nodes, is_remote, arguments):
-    command = ["taskset", "-c", "1", BIN / "troupe-bench", *arguments, "--json", "--quiet", "--port", str(nodes.ports[0])]
-    if is_remote:
-        command += ["--subscriber-port", str(nodes.ports[1])]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
+def hop_at_most(goal):
+    return {"goal": f"hop ≤ {goal}", "is_met": lambda one, two: two - one <= goal}
 
 
-def connect(port, client_id):
-    one = socket.create_connection(("127.0.0.1", port))
-    body = b"\0\4MQTT\4\2\0\0" + struct.pack(">H", len(client_id)) + client_id
-    one.sendall(b"\x10" + bytes([len(body)]) + body)
-    assert one.recv(4) == b"\x20\x02\0\0"
-    return one
+ROWS = [
+    row("50 pairs, QoS 0, messages/s", ("pairs", "-q", "0"), **at_least(1_000_000)),
+    row("50 pairs, QoS 1, messages/s", ("pairs", "-q", "1"), **at_least(300_000)),
+    row("50 pairs, QoS 2, messages/s", ("pairs", "-q", "2")),
+    row("5,000 msg/s, QoS 0: latency p50, µs", ("latency", "--rate", "5000"), "latency_us.p50", **hop_at_most(500)),
+    row("… p99, µs", None, "latency_us.p99"),
+    row("50 pairs, QoS 0, each at one of the nodes, messages/s", ("pairs", "-q", "0", "--threads", "2"), local=True,
+        goal="≥ one node", is_met=lambda one, two: two >= one),
+]
 
 
-def length(number):
-    out = bytearray()
-    while True:
-        number, low = divmod(number, 128)
-        out.append(low | (128 if number else 0))
-        if not number:
-            return bytes(out)
+def figure(result, name):
+    for part in name.split("."):
+        result = result[part]
+    return result
 
 
-def text(value):
-    return struct.pack(">H", len(value)) + value
+def pin(node, cores):
+    subprocess.run(["taskset", "-a", "-p", "-c", cores, str(node.process.pid)], check=True, capture_output=True)
 
 
-def time_of_filters(nodes, count, at_once=1000):
-    """Seconds from the first SUBSCRIBE at a until all are acknowledged and a message from b for the last one is here."""
-    topics = [b"filter/%d/x" % number for number in range(count)]
-    packets = []
-    for first in range(0, count, at_once):
-        body = struct.pack(">H", first // at_once + 1) + b"".join(text(each) + b"\0" for each in topics[first:first + at_once])
-        packets.append(b"\x82" + length(len(body)) + body)
-    with connect(nodes.ports[0], b"subscriber") as subscriber, connect(nodes.ports[1], b"publisher") as publisher:
-        subscriber.settimeout(60)
+def pair(ending, authority=None):
+    """Two linked nodes with one worker each; they end with `ending`. `authority`: of their certificates; None: plain TCP."""
+    made = ending.enter_context(started("ab", workers=1, authority=authority))
+    return made["a"], made["b"]
+
+
+@contextlib.contextmanager
+def started(names, workers, authority=None):
+    made = nodes.cluster(names, log_level="info", options=(
+        f"scheduler.workers={workers}", "limits.max-subscriptions-per-session=0"))
+    try:
+        for each in made:
+            each.options += authority.options(each.name) if authority else []
+        yield made.start()
+    finally:
+        wrong = made.stop()
+    if wrong:
+        raise load.failed("; ".join(wrong))
+
+
+def measure(one, seconds, publishers, subscribers):
+    """Nodes: a on core 0, b on both cores, the load generator on core 1; with local traffic all have both."""
+    both = "0,1"
+    cores = both if one.local else "1"
+    for node in {*publishers, *subscribers}:
+        pin(node, "0" if node is publishers[0] and not one.local else both)
+    return load.run(*one.arguments, "--duration", seconds, "--quiet",
+                    "--port", ports(publishers), "--subscriber-port", ports(subscribers), launcher=("taskset", "-c", cores))
+
+
+def ports(those):
+    return ",".join(str(each.tcp_port) for each in those)
+
+
+def time_of_filters(a, b, count):
+    """Seconds from the first SUBSCRIBE at a until all are acknowledged and a message from b to each is here."""
+    for node, cores in ((a, "0"), (b, "0,1")):
+        pin(node, cores)
+    with many.many_filters(a.tcp_port, "subscriber", many.topics(count)) as subscriber:
         begin = time.monotonic()
-        threading.Thread(target=lambda: subscriber.sendall(b"".join(packets)), daemon=True).start()
-        left = sum(1 + len(length(2 + min(at_once, count - first))) + 2 + min(at_once, count - first)
-                   for first in range(0, count, at_once))
-        while left > 0:
-            left -= len(subscriber.recv(min(left, 1 << 16)))
-        body = text(topics[-1]) + b"x"
-        publisher.sendall(b"\x30" + length(len(body)) + body)
-        subscriber.recv(1)
-        return time.monotonic() - begin
+        subscriber.subscribe().gets(b.tcp_port)
+        passed = time.monotonic() - begin
+        subscriber.unsubscribe()
+    many.settle(a.tcp_port, b.tcp_port)
+    return passed
+
+
+def run(rounds, seconds, count=100_000, tls=False, progress=lambda text: None):
+    """The table as Markdown, and how much of the machine others had meanwhile."""
+    with contextlib.ExitStack() as ending:
+        a, b = pair(ending)
+        single = ending.enter_context(started("s", workers=2))["s"]
+        running = [a, b, single]
+        ways = {ONE: ((a,), (a,)), TWO: ((a,), (b,))}
+        if tls:
+            authority = certificates.authority(ending.enter_context(tempfile.TemporaryDirectory()))
+            c, d = pair(ending, authority)
+            running += [c, d]
+            ways[TLS] = ((c,), (d,))
+        figures = {(one.name, way): [] for one in ROWS for way in ways}
+        known = []
+        others = load.others(lambda: [node.process.pid for node in running])
+        for turn in range(rounds):
+            for way, where in ways.items():
+                for one in ROWS:
+                    if one.local and way == TLS:
+                        continue
+                    if one.local:
+                        done = measure(one, seconds, *(((single,), (single,)) if way == ONE else ((a, b), (a, b))))
+                    elif one.arguments is not None:
+                        done = measure(one, seconds, *where)
+                    value = figure(done, one.figure)
+                    figures[one.name, way].append(value)
+                    progress(f"round {turn + 1}: {way}: {one.name}: {value:,.0f}")
+            known.append(time_of_filters(a, b, count))
+            progress(f"round {turn + 1}: {count:,} filters: {known[-1]:.2f} s")
+        return table(list(ways), figures, count, known), others.share()
+
+
+def table(ways, figures, count, known):
+    medians = {key: statistics.median(values) for key, values in figures.items() if values}
+    lines = ["| | " + " | ".join((ONE, TWO)) + " | goal | met |" + "".join(f" {way} |" for way in ways[2:]),
+             "|---|---|---|---|---|" + "---|" * len(ways[2:])]
+    for one in ROWS:
+        first, second = medians[one.name, ONE], medians[one.name, TWO]
+        met = "" if one.is_met is None else "yes" if one.is_met(first, second) else "**no**"
+        rest = "".join(f" {medians[one.name, way]:,.0f} |" if (one.name, way) in medians else " |" for way in ways[2:])
+        lines.append(f"| {one.name} | {first:,.0f} | {second:,.0f} | {one.goal} | {met} |{rest}")
+    seconds = statistics.median(known)
+    lines.append(f"| {count:,} filters subscribed at a, until messages from b to each are there, s | | {seconds:.2f} | "
+                 f"≤ 2 | {'yes' if seconds <= 2 else '**no**'} |" + " |" * len(ways[2:]))
+    return "\n".join(lines)
+
+
+def section(rounds, seconds, made, share):
+    """For docs/benchmarks.md."""
+    tls = " --tls" if TLS in made else ""
+    return f"""{page.machine()}; {datetime.date.today()}. Medians of {rounds} interleaved rounds of {seconds:g} s, all nodes with
+one worker, node a on core 0, b on both, the load generator on core 1. QoS 1 and 2 without data directories. The last
+row but one has clients of both nodes, or of one with two workers; there everything has both cores. With three
+processes on two cores latencies say little.
+
+```
+tests/bench/cluster.py --rounds {rounds} --seconds {seconds:g}{tls}
+```
+
+{made}
+
+{load.said_of_others(share)}"""
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3)
-    parser.add_argument("--filters", type=int, default=100000)
+    parser.add_argument("--filters", type=int, default=100_000)
     parser.add_argument("--tls", action="store_true")
+    parser.add_argument("--page", action="store_true")
     wanted = parser.parse_args()
-    rows = {f"50 pairs, QoS {qos}, messages/s": ("delivered_per_second", ("pairs", "--qos", str(qos))) for qos in (0, 1, 2)}
-    rows["5,000 msg/s, QoS 0: latency p50, µs"] = ("p50", ("latency", "--rate", "5000"))
-    rows["… p99, µs"] = ("p99", None)
-    filters = []
-    with contextlib.ExitStack() as ending:
-        nodes = ending.enter_context(pair())
-        ways = {"one node": (nodes, False), "from a to b": (nodes, True)}
-        if wanted.tls:
-            authority = certificates.authority(ending.enter_context(tempfile.TemporaryDirectory()))
-            ways["from a to b, TLS"] = (ending.enter_context(pair(authority)), True)
-        figures = {(name, way): [] for name in rows for way in ways}
-        for _ in range(wanted.rounds):
-            for way, (where, is_remote) in ways.items():
-                for name, (_, arguments) in rows.items():
-                    if arguments is not None:
-                        done = load(where, is_remote, (*arguments, "--duration", str(wanted.seconds)))
-                        if done["lost"] or done["duplicates"] or done["out_of_order"]:
-                            raise RuntimeError(f"{name}: {done}")
-                    kind = rows[name][0]
-                    value = done[kind] if kind in done else done["latency_us"][kind]
-                    figures[name, way].append(value)
-            filters.append(time_of_filters(nodes, wanted.filters))
-            time.sleep(0.5)
-    print(f"{os.cpu_count()} cores, medians of {wanted.rounds} interleaved rounds of {wanted.seconds:g} s\n")
-    print("| |" + "".join(f" {way} |" for way in ways))
-    print("|---|" + "---|" * len(ways))
-    for name in rows:
-        print(f"| {name} |" + "".join(f" {statistics.median(figures[name, way]):,.0f} |" for way in ways))
-    print(f"| {wanted.filters:,} filters subscribed at a, acknowledged and known at b, s | | {statistics.median(filters):.2f} |"
-          + " |" * (len(ways) - 2))
+    made, share = run(wanted.rounds, wanted.seconds, wanted.filters, wanted.tls,
+                      lambda text: print(text, file=sys.stderr))
+    text = section(wanted.rounds, wanted.seconds, made, share)
+    print(text)
+    if wanted.page:
+        page.write_section(TITLE, text)
 
 
 if __name__ == "__main__":

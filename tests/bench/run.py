@@ -13,7 +13,7 @@ import datetime
 import json
 import os
 import pathlib
-import platform
+import shutil
 import signal
 import socket
 import statistics
@@ -22,12 +22,14 @@ import sys
 import tempfile
 import time
 
+import cluster
 import commits
+import page
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BIN = ROOT / "build" / "release" / "bin"
-PAGE = ROOT / "docs" / "benchmarks.md"
 BROKER_CORE, LOAD_CORE = "0", "1"
+SCALE = "Scale"  # the section that examples/scale/run.py writes
 
 
 @dataclasses.dataclass
@@ -237,12 +239,6 @@ def table(wanted, heads, ours, theirs):
     return "\n".join(lines)
 
 
-def machine():
-    model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")),
-                 platform.processor())
-    return f"{model}, {os.cpu_count()} cores, Linux {platform.release()}"
-
-
 def without_goals(wanted):
     """One worker or two is no contest with fixed goals, but two are not to be slower."""
     return [dataclasses.replace(one, goal=1, also=tuple((name, None, lower) for name, _, lower in one.also))
@@ -255,6 +251,15 @@ def commit_latency(given):
     print("commit latency", file=sys.stderr)
     table = commits.run(BIN / "log_bench", given.rounds, given.seconds)
     return table or "Not measured: `log_bench` is not built (it needs libbenchmark-dev)."
+
+
+def two_nodes(given):
+    """The section of the page; "" if it is not wanted."""
+    if given.only not in cluster.TITLE.lower():
+        return ""
+    made = cluster.run(given.rounds, given.seconds, tls=shutil.which("openssl") is not None,
+                       progress=lambda text: print(f"{cluster.TITLE.lower()}: {text}", file=sys.stderr))
+    return cluster.section(given.rounds, given.seconds, *made)
 
 
 def main():
@@ -287,12 +292,14 @@ def main():
     kept = table(durable, ("Troupe", "mosquitto"), ours, theirs)
     workers = table(without_goals(wanted), ("two workers", "one worker"), double, single)
     log = commit_latency(given)
-    print(against, kept, log, workers, sep="\n\n")
+    hop = two_nodes(given)
+    print(against, kept, log, workers, hop, sep="\n\n")
     if given.no_page or given.only:
         return
-    PAGE.write_text(f"""# Benchmarks
+    scale = page.section(SCALE)
+    page.PAGE.write_text(f"""# Benchmarks
 
-{machine()}; {datetime.date.today()}. Medians of {given.rounds} interleaved rounds of {given.seconds:g} s, 64-byte
+{page.machine()}; {datetime.date.today()}. Medians of {given.rounds} interleaved rounds of {given.seconds:g} s, 64-byte
 payloads over loopback. A ratio above 1 is in the first column's favour.
 
 ```
@@ -329,6 +336,9 @@ shows what a second worker costs rather than what it gains.
 
 `./dev bench micro` runs those of [tests/bench/micro](../tests/bench/micro).
 """)
+    page.write_section(cluster.TITLE, hop)
+    if scale:
+        page.write_section(SCALE, scale)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def until(holds, seconds, what):
 class node:
     """`tcp_port` is None for one in a network of its own, which is reached through a UNIX socket."""
 
-    def __init__(self, directory, name, address, number=0, network=None):
+    def __init__(self, directory, name, address, number=0, network=None, listeners=1):
         self.name = name
         self.number = number
         self.address = address  # of the cluster port
@@ -55,7 +55,10 @@ class node:
         os.mkdir(self.directory)
         self.seeds = []
         self.options = []
-        self.tcp_port = None if network else steady_port()
+        self.log_level = "debug"
+        self.launcher = []  # what stands before the command, such as taskset and its arguments
+        self.tcp_ports = [] if network else [steady_port() for _ in range(listeners)]
+        self.tcp_port = None if network else self.tcp_ports[0]
         self.process = None
         self.started_at = 0   # in the log
         self.stopped = False  # with SIGSTOP
@@ -64,8 +67,9 @@ class node:
 
     def spawn(self):
         binary = os.environ.get("TROUPE_BIN", str(ROOT / "build/release/bin/troupe"))
-        listen = f"tcp://127.0.0.1:{self.tcp_port}" if self.tcp_port else f"unix://{self._socket_path()}"
-        command = [binary, "--listen", listen, "--log-level", "debug"]
+        command = [*self.launcher, binary, "--log-level", self.log_level]
+        for address in [f"tcp://127.0.0.1:{port}" for port in self.tcp_ports] or [f"unix://{self._socket_path()}"]:
+            command += ["--listen", address]
         options = [f"node.name={self.name}", f"cluster.listen={self.address}", *self.options]
         if self.seeds:
             options.append(f"cluster.seeds={','.join(self.seeds)}")
@@ -201,11 +205,13 @@ class node:
 
 class cluster:
     """Nodes by name, of which none is started. `seeds`: for each name those of others (default: of all others).
+    `log_level`: what is not logged is not found in the logs; links are logged at "info". `listeners`: TCP ports of each.
 
     In a `network` names are numbered in the order given, for its `cut`.
     """
 
-    def __init__(self, names="abc", network=False, data=False, seeds=None, options=()):
+    def __init__(self, names="abc", network=False, data=False, seeds=None, options=(), log_level="debug",
+                 listeners=1):
         self.directory = tempfile.mkdtemp(prefix=f"cluster-{os.getpid()}-")
         self.network = None
         self.nodes = {}
@@ -215,8 +221,9 @@ class cluster:
                 self.network = wires.network(len(names))
             for number, name in enumerate(names):
                 at = f"{wires.address(number)}:18900" if network else f"127.0.0.1:{steady_port()}"
-                made = self.nodes[name] = node(self.directory, name, at, number, self.network)
+                made = self.nodes[name] = node(self.directory, name, at, number, self.network, listeners)
                 made.options = list(options)
+                made.log_level = log_level
                 if data:
                     os.mkdir(os.path.join(made.directory, "data"))
                     made.options.append("node.data-dir=data")

@@ -127,6 +127,26 @@ BOOST_AUTO_TEST_CASE(messages_of_one_subscriber_keep_their_order_over_filters_an
   BOOST_TEST(h.inbox[1] == expected, boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(messages_that_go_out_alike_are_one_delivery_though_each_has_its_own_filter) {
+  house h;
+  std::vector<test_message> messages;
+  texts expected;
+  for (int number = 0; number != 1000; ++number) {
+    const std::string name = std::to_string(number);
+    h.subscribe(1, number % 2 == 0 ? name : name + "/+");
+    messages.push_back({.topic = number % 2 == 0 ? name : name + "/x", .payload = name});
+    expected.push_back(name + " qos0");
+  }
+  h.publish(messages);
+  BOOST_TEST(h.last.size() == 1U);
+  BOOST_TEST(h.inbox[1] == expected, boost::test_tools::per_element());
+  h.subscribe(1, "500", qos1);
+  h.subscribe(1, "600", {}, 1);
+  h.subscribe(1, "700", {.retain_as_published = true});
+  h.publish(messages);
+  BOOST_TEST(h.last.size() == 7U);
+}
+
 // [MQTT5-3.8.3-3]
 BOOST_AUTO_TEST_CASE(no_local_takes_the_subscription_out_of_the_match_of_own_messages) {
   house h;
