@@ -45,6 +45,7 @@ public:
           [told](const routes_installed&) { ++told->installed; },
           [](const node_written&) {},
           [](const settle&) { return settled{}; },
+          [](const fence&) { return fenced{}; },
           [](const deliveries_missed&) {},
           [](const live_set&) {},
           [](const log_read&) {},

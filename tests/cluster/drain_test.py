@@ -184,7 +184,10 @@ class exchanging(drain_base):
             under_way = []
             while not ending.wait(0.02):
                 for qos, topic in topics.items():
-                    under_way += publisher.publish_numbers(f"{topic}/{number}", [count], qos)
+                    try:
+                        under_way += publisher.publish_numbers(f"{topic}/{number}", [count], qos)
+                    except OSError:
+                        pass  # Paho has the message, and sends it with the next connection
                 count += 1
             for each in under_way:
                 each.rc = 0  # Paho sends later what was published while there was no connection

@@ -35,6 +35,11 @@ struct fixture {
   void apply(std::string_view client_id, const session_change& change) {
     table.apply(client_id, change, now);
   }
+  std::string value_of(const std::string& key) const {
+    const auto found = store->get(key);
+    BOOST_TEST_REQUIRE((found.has_value() && found->has_value()));
+    return **found;
+  }
   void commit() { BOOST_TEST_REQUIRE(store->commit(true).has_value()); }
 };
 
@@ -147,6 +152,159 @@ BOOST_AUTO_TEST_CASE(what_is_damaged_is_left_out_and_counted) {
   commit();
   (void)load();
   BOOST_TEST(figures.damaged == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(claim_of_a_session_comes_back) {
+  apply("a", kept_login{.expiry = 1, .stamp = 0xFEDC'BA98'7654'3210, .will = nullptr});
+  apply("b", kept_login{.expiry = 1, .began_clean = true, .will = make_block({{.topic = "w"}})});
+  commit();
+  const auto all = load();
+  BOOST_TEST(figures.damaged == 0U);
+  BOOST_TEST(all.at("a").login.stamp == 0xFEDC'BA98'7654'3210);
+  BOOST_TEST(!all.at("a").login.began_clean);
+  BOOST_TEST(all.at("b").login.stamp == 0U);
+  BOOST_TEST(all.at("b").login.began_clean);
+  BOOST_TEST((all.at("b").login.will != nullptr), "the will is behind the claim");
+}
+
+BOOST_AUTO_TEST_CASE(login_of_an_earlier_version_is_read) {
+  apply("new", kept_login{.expiry = 60,
+                          .stamp = 77,
+                          .connected = true,
+                          .expires_at = now.monotonic + 60s,
+                          .will_due = now.monotonic + 5s,
+                          .will_delay = 5,
+                          .will = make_block({{.topic = "w", .payload = "bye"}})});
+  commit();
+  std::string value = value_of(keys::login("new"));
+  // Format 1 is format 2 without the 8 bytes of the claim.
+  value[0] = 1;
+  value.erase(26, 8);
+  store->put(keys::login("old"), value);
+  commit();
+
+  const auto all = load();
+  BOOST_TEST(figures.damaged == 0U);
+  const kept_login& old = all.at("old").login;
+  BOOST_TEST(old.stamp == 0U);
+  BOOST_TEST(old.expiry == 60U);
+  BOOST_TEST(old.connected);
+  BOOST_TEST(!old.began_clean);
+  BOOST_TEST((old.expires_at == now.monotonic + 60s));
+  BOOST_TEST((old.will_due == now.monotonic + 5s));
+  BOOST_TEST(old.will_delay == 5U);
+  BOOST_TEST_REQUIRE((old.will != nullptr));
+  BOOST_TEST(as_text(old.will->payload((*old.will)[0])) == "bye");
+
+  // What is written from now on has the claim.
+  apply("old", kept_login{.expiry = 60, .stamp = 78, .will = nullptr});
+  commit();
+  BOOST_TEST(load().at("old").login.stamp == 78U);
+}
+
+BOOST_AUTO_TEST_CASE(login_of_no_known_format_is_damaged) {
+  apply("a", kept_login{.expiry = 1, .stamp = 5, .will = nullptr});
+  commit();
+  std::string value = value_of(keys::login("a"));
+  BOOST_TEST(is_whole_session_part(keys::login("a"), value));
+  for (const char format : {char(0), char(3), char(-1)}) {
+    value[0] = format;
+    BOOST_TEST(!is_whole_session_part(keys::login("a"), value), int(format));
+  }
+  for (const char format : {char(1), char(2)}) {
+    value[0] = format;
+    const std::size_t whole = format == 1 ? 26 : 34;
+    for (std::size_t size = 0; size != value.size() + 1; ++size)
+      BOOST_TEST(is_whole_session_part(keys::login("a"), value.substr(0, size)) == (size >= whole));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(where_else_messages_are_comes_back) {
+  const kept_moves moves{
+      .log_end = 0x1234'5678'9ABC'DEF0,
+      .ends = {{"node-a", 1}, {"", 0xFFFF'FFFF'FFFF'FFFF}, {std::string(64, 'n'), 300}}};
+  apply("a", kept_login{.will = nullptr});
+  apply("a", moves);
+  apply("b", kept_login{.will = nullptr});
+  apply("b", kept_moves{});
+  apply("c", kept_login{.will = nullptr});
+  commit();
+  const auto all = load();
+  BOOST_TEST(figures.damaged == 0U);
+  BOOST_TEST(all.at("a").moves.log_end == moves.log_end);
+  BOOST_TEST((all.at("a").moves.ends == moves.ends));
+  for (const char* id : {"b", "c"}) {
+    BOOST_TEST(all.at(id).moves.log_end == 0U);
+    BOOST_TEST(all.at(id).moves.ends.empty());
+  }
+  // The last word counts.
+  apply("a", kept_moves{.log_end = 7, .ends = {}});
+  commit();
+  BOOST_TEST(load().at("a").moves.log_end == 7U);
+  BOOST_TEST(load().at("a").moves.ends.empty());
+}
+
+BOOST_AUTO_TEST_CASE(where_else_messages_are_is_damaged_when_it_is_cut_off) {
+  apply("a", kept_moves{.log_end = 5, .ends = {{"node-a", 1}, {"bb", 2}}});
+  commit();
+  const std::string key = keys::moves("a");
+  std::string value = value_of(key);
+  for (std::size_t size = 0; size != value.size(); ++size) {
+    const bool is_between_ends = size == 11 || size == 11 + 10 + 6;
+    BOOST_TEST(is_whole_session_part(key, value.substr(0, size)) == is_between_ends, size);
+  }
+  BOOST_TEST(is_whole_session_part(key, value));
+  BOOST_TEST(!is_whole_session_part(key, value + 'x'));
+  std::string without_number = value;
+  without_number.replace(11, 8, 8, '\0');
+  BOOST_TEST(!is_whole_session_part(key, without_number));
+  value[0] = 2;
+  BOOST_TEST(!is_whole_session_part(key, value), "of a later version");
+}
+
+BOOST_AUTO_TEST_CASE(renamed_session_is_there_under_its_new_name_only) {
+  const std::string end = "a\xFF"
+                          "12";
+  for (const char* id : {"a",
+                         "a\xFF"
+                         "1",
+                         "ab"}) {
+    apply(id, kept_login{.expiry = 5, .will = nullptr});
+    apply(id, kept_subscription{"x", {}, 0});
+    apply(id, kept_subscription{"$replay/earliest/y", {}, 0});
+    apply(id, kept_packet_id{9});
+    apply(id, kept_progress{.positions = {3}, .in_flight = {}});
+    apply(id, kept_moves{.log_end = 0, .ends = {{"node-a", 1}}});
+  }
+  commit();
+  apply(end, renamed_session{"a", {{"x", "$replay/earliest/y"}, {9}}});
+  apply(end, kept_login{.expiry = 6, .will = nullptr});
+  apply(end, kept_subscription{"x", {}, 0});
+  apply(end, kept_moves{.log_end = 44, .ends = {}});
+  commit();
+
+  const auto all = load();
+  BOOST_TEST(figures.damaged == 0U);
+  BOOST_TEST(all.size() == 3U);
+  BOOST_TEST(!all.contains("a"));
+  BOOST_TEST(!store->has_staged(), "nothing is left under the earlier name");
+  const kept_session& moved = all.at(end);
+  BOOST_TEST(moved.login.expiry == 6U);
+  BOOST_TEST(moved.subscriptions.size() == 1U);
+  BOOST_TEST(moved.inbound_qos2.empty());
+  BOOST_TEST(moved.moves.log_end == 44U);
+  for (const char* id : {"a\xFF"
+                         "1",
+                         "ab"}) {
+    BOOST_TEST(all.at(id).subscriptions.size() == 2U);
+    BOOST_TEST(all.at(id).inbound_qos2.size() == 1U);
+    BOOST_TEST(all.at(id).moves.ends.size() == 1U);
+  }
+
+  apply(end, dropped_session{{"x"}, {}});
+  commit();
+  BOOST_TEST(load().size() == 2U);
+  BOOST_TEST(!store->has_staged(), "nothing is left of the end");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
