@@ -60,7 +60,7 @@ class later_node:
 
 @unittest.skipUnless(LATER_NODE.exists(), "later_node is not built")
 class later_version(cluster_test):
-    seconds = 8
+    seconds = 20
 
     def later(self, name="later", oldest=1, newest=2):
         one = later_node(name, oldest, newest)
@@ -121,11 +121,14 @@ class later_version(cluster_test):
         watcher = self.client("a").subscribe("$SYS/broker/cluster/links/refused")
         later = self.later(oldest=2, newest=2)
         marks = {one.name: one.mark() for one in self.cluster}
+        descriptors = self.cluster["a"].descriptors()
         later.tell(f"join {self.cluster['a'].address}")
         reason = "the nodes speak no common version: 2 to 2 there, 1 to 1 here"
         self.assertEqual(later.expect("refused"), f"refused {reason}")
         self.cluster["a"].says(f'event=link_refused reason="{reason}"', marks["a"])
         until(lambda: watcher.payloads()[-1:] == [b"1"], TIMEOUT, lambda: f"it is counted: {watcher.payloads()}")
+        until(lambda: self.cluster["a"].descriptors() <= descriptors, TIMEOUT, "its connection is closed")
+        self.assertEqual(watcher.payloads()[-1], b"1")
         self.check_traffic()
         for one in self.cluster:
             self.assertEqual(one.lines("event=node_(up|down|joined)", marks[one.name]), [])
