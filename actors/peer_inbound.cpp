@@ -7,7 +7,9 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <limits>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 namespace troupe {
@@ -27,6 +29,8 @@ void peer_actor::take_frame(const link_effects::arrival& frame) {
 }
 
 void peer_actor::take_record(std::uint64_t kind, std::string_view content) {
+  // Else it would be taken for another one.
+  if (kind > std::numeric_limits<std::underlying_type_t<record_kind>>::max()) return;
   switch (static_cast<record_kind>(kind)) {
   case record_kind::publishes: return take_publishes(content, false);
   case record_kind::retained: return take_publishes(content, true);

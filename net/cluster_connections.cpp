@@ -10,6 +10,7 @@
 
 #include <sys/socket.h>
 
+#include <string_view>
 #include <utility>
 
 namespace troupe {
@@ -19,6 +20,8 @@ namespace {
 constexpr std::size_t most_strangers = 256;
 constexpr std::size_t most_of_a_stranger = 64UL << 10;  // bytes of a message; a handshake has few
 constexpr std::size_t most_of_a_member = 512UL << 20;
+constexpr std::string_view no_node = "it is no node";
+constexpr std::string_view no_handshake = "no handshake";
 /// For TLS, CAF's handshake and the link's.
 constexpr std::chrono::seconds stranger_patience{10};
 
@@ -37,6 +40,8 @@ public:
   ~bounded() override { connections_->remove(this); }
 
   void configure_read(caf::io::receive_policy::config wanted) override {
+    // CAF asks for a header, for the introduction that it announces, and for the next header.
+    if (reads_ != 3 && ++reads_ == 3) connections_->introduced(this);
     const std::size_t most = connections_->is_trusted(this) ? most_of_a_member : most_of_a_stranger;
     if (wanted.second > most) {
       spdlog::warn("event=stranger_refused peer={} reason=\"a message of {} bytes\"", this->addr(),
@@ -50,6 +55,7 @@ public:
 private:
   const int socket_;
   const std::shared_ptr<connection_list> connections_;
+  int reads_ = 0;  ///< up to 3
 };
 
 class doorman final : public caf::io::network::doorman_impl {
@@ -87,12 +93,20 @@ void connection_list::add(const void* who, int socket, const caf::io::scribe& co
 void connection_list::remove(const void* who) {
   const std::lock_guard guard(mutex_);
   const auto found = connections_.find(who);
-  const connection& gone = found->second;
+  connection& gone = found->second;
   if (!gone.is_trusted) --strangers_;
   // Who has connected there is told otherwise.
-  if (gone.session && gone.role == tls_role::server)
-    if (const std::string reason = gone.session->failure(); !reason.empty()) note(reason, gone);
+  if (gone.role == tls_role::server && !gone.is_introduced) {
+    ++gone_;
+    const std::string failure = gone.session ? gone.session->failure() : std::string();
+    if (!gone.is_noted) note(failure.empty() ? std::string(no_node) : failure, gone);
+  }
   connections_.erase(found);
+}
+
+void connection_list::introduced(const void* who) {
+  const std::lock_guard guard(mutex_);
+  connections_.at(who).is_introduced = true;
 }
 
 bool connection_list::is_trusted(const void* who) const {
@@ -112,26 +126,26 @@ void connection_list::drop(caf::io::connection_handle handle) const {
     if (each.handle == handle) ::shutdown(each.socket, SHUT_RDWR);
 }
 
-void connection_list::close_old() {
+std::size_t connection_list::close_old() {
   const std::lock_guard guard(mutex_);
   const auto now = std::chrono::steady_clock::now();
-  std::size_t closed = 0;
-  for (const auto& [who, each] : connections_) {
+  for (auto& [who, each] : connections_) {
     if (each.is_trusted || now - each.since < stranger_patience) continue;
     ::shutdown(each.socket, SHUT_RDWR);
-    if (each.session && !each.session->is_established())
-      note("no TLS handshake", each);
-    else
-      ++closed;
+    if (each.is_noted) continue;
+    note(each.session && !each.session->is_established() ? "no TLS handshake"
+                                                         : std::string(no_handshake),
+         each);
   }
-  if (closed != 0)
-    spdlog::warn("event=stranger_refused connections={} reason=\"no handshake\"", closed);
   for (const auto& [reason, each] : std::exchange(refusals_, {}))
-    spdlog::warn("event=link_refused peer={} connections={} reason=\"{}\"", each.peer,
-                 each.connections, reason);
+    spdlog::warn("event={} peer={} connections={} reason=\"{}\"",
+                 reason == no_node || reason == no_handshake ? "stranger_refused" : "link_refused",
+                 each.peer, each.connections, reason);
+  return std::exchange(gone_, 0);
 }
 
-void connection_list::note(const std::string& reason, const connection& refused) {
+void connection_list::note(const std::string& reason, connection& refused) {
+  refused.is_noted = true;
   refusal& noted = refusals_[reason];
   ++noted.connections;
   noted.peer = refused.peer;

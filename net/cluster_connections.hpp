@@ -26,12 +26,15 @@ public:
            std::shared_ptr<const tls_session> session, tls_role role);
   void remove(const void* who);
   [[nodiscard]] bool is_trusted(const void* who) const;
+  /// It has said who it is, as CAF has nodes do: what becomes of it is the cluster's affair.
+  void introduced(const void* who);
   void trust(caf::io::connection_handle handle);
   void drop(caf::io::connection_handle handle) const;
 
   /// Ends the connections of strangers that have had their time. Logs who was refused since the
-  /// last time: one line for a reason, however many there are.
-  void close_old();
+  /// last time: one line for a reason, however many there are. Returns how many have come to this
+  /// node since then, did not introduce themselves, and are gone.
+  [[nodiscard]] std::size_t close_old();
 
 private:
   struct connection {
@@ -42,17 +45,20 @@ private:
     tls_role role{};
     std::chrono::steady_clock::time_point since{};
     bool is_trusted = false;
+    bool is_introduced = false;
+    bool is_noted = false;  ///< why it is refused
   };
   struct refusal {
     std::size_t connections = 0;
     std::string peer;  ///< the last one
   };
 
-  void note(const std::string& reason, const connection& refused);
+  void note(const std::string& reason, connection& refused);
 
   mutable std::mutex mutex_;
   std::map<const void*, connection> connections_;
   std::size_t strangers_ = 0;                ///< of them
+  std::size_t gone_ = 0;                     ///< who did not introduce themselves
   std::map<std::string, refusal> refusals_;  ///< by reason, of which OpenSSL knows some dozens
 };
 

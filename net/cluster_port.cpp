@@ -18,6 +18,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <functional>
 #include <iterator>
 #include <map>
 #include <memory>
@@ -145,11 +146,12 @@ using dialing_connector = connector_handle::extend<caf::reacts_to<dialed>>;
 class connector_actor final : public dialing_connector::base {
 public:
   connector_actor(caf::actor_config& config, caf::actor broker, const cluster_transport& transport,
-                  unsigned give_up_after)
+                  unsigned give_up_after, std::function<void(std::size_t)> refused)
       : dialing_connector::base(config),
         broker_(std::move(broker)),
         transport_(transport),
-        give_up_after_(give_up_after) {
+        give_up_after_(give_up_after),
+        refused_(std::move(refused)) {
     delayed_send(this, look_interval, strangers_timer{});
   }
 
@@ -169,7 +171,8 @@ protected:
         },
         [this](const strangers_timer& due) {
           trust_members();
-          transport_.connections->close_old();
+          if (const std::size_t gone = transport_.connections->close_old(); gone != 0)
+            refused_(gone);
           delayed_send(this, look_interval, due);
         },
     };
@@ -251,6 +254,7 @@ private:
   caf::actor broker_;
   const cluster_transport transport_;
   const unsigned give_up_after_;  ///< milliseconds
+  const std::function<void(std::size_t)> refused_;
   std::uint64_t last_attempt_ = 0;
   std::map<std::uint64_t, attempt> attempts_;
   std::set<caf::node_id> members_;
@@ -264,7 +268,8 @@ void load_cluster_modules(caf::actor_system_config& system) {
 }
 
 opened_cluster_port open_cluster_port(caf::actor_system& system, const cluster_handle& door,
-                                      const cluster_config& settings) {
+                                      const cluster_config& settings,
+                                      std::function<void(std::size_t)> refused) {
   // Twice as long as it takes a link to be given up.
   const auto give_up_after =
       static_cast<unsigned>((settings.heartbeat * settings.missed_heartbeats * 2).count());
@@ -290,7 +295,8 @@ opened_cluster_port open_cluster_port(caf::actor_system& system, const cluster_h
   opened_cluster_port opened{.port = doorman->port()};
   caf::anon_send(broker, caf::publish_atom::value, std::move(doorman), opened.port,
                  caf::actor_cast<caf::strong_actor_ptr>(door), std::set<std::string>{});
-  opened.connector = system.spawn<connector_actor>(broker, transport, give_up_after);
+  opened.connector =
+      system.spawn<connector_actor>(broker, transport, give_up_after, std::move(refused));
   return opened;
 }
 

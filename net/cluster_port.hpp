@@ -6,7 +6,9 @@
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 /// How nodes reach each other: CAF's middleman (BASP), whose connections end soon after the other
@@ -22,8 +24,10 @@ struct opened_cluster_port {
   connector_handle connector;
   std::uint16_t port = 0;
 };
+/// `refused`: is told, by any thread, how many have come who were no nodes.
 [[nodiscard]] opened_cluster_port open_cluster_port(caf::actor_system& system,
                                                     const cluster_handle& door,
-                                                    const cluster_config& settings);
+                                                    const cluster_config& settings,
+                                                    std::function<void(std::size_t)> refused);
 
 }  // namespace troupe

@@ -146,7 +146,9 @@ void broker::name_node() {
 void broker::enter() {
   if (!node_.cluster) return;
   const opened_cluster_port opened =
-      open_cluster_port(*system_, node_.cluster, node_.settings.cluster);
+      open_cluster_port(*system_, node_.cluster, node_.settings.cluster, [this](std::size_t many) {
+        node_.counts.add(&metrics::counters::links_refused, many);
+      });
   connector_ = opened.connector;
   host_port reached = std::get<host_port>(parse_host_port(node_.settings.cluster.advertise.empty()
                                                               ? node_.settings.cluster.listen

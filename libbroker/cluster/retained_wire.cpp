@@ -109,6 +109,7 @@ std::optional<retained_word> decode_retained_word(std::string_view content) {
   wire_reader in(content);
   const std::uint64_t what = in.number();
   const std::uint64_t round = in.number();
+  if (what > static_cast<std::uint64_t>(word::ended)) return std::nullopt;
   std::optional<retained_word> said;
   switch (static_cast<word>(what)) {
   case word::begun: said = read_begun(in, round); break;

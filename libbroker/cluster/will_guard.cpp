@@ -163,11 +163,12 @@ bool will_guard::receive(std::string_view from, std::string_view bytes, time_poi
                          will_effects& effects) {
   wire_reader in(bytes);
   while (!in.at_end() && in.ok()) {
-    const auto what = static_cast<word>(in.number());
+    const std::uint64_t kind = in.number();
     wire_reader values = in.section();
     if (!in.ok()) return false;
+    if (kind > static_cast<std::uint64_t>(word::published)) continue;  // of a later version
     owner& of = owners_[std::string(from)];
-    switch (what) {
+    switch (static_cast<word>(kind)) {
     case word::begin: {
       const std::uint64_t life = values.number();
       if (!values.ok()) return false;

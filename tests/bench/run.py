@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compares Troupe with Debian's mosquitto and writes docs/benchmarks.md.
+"""Compares Troupe with Debian's mosquitto, and a cluster of two nodes with one node, and writes docs/benchmarks.md.
 
 Both brokers run in the same session, in turn, round by round: one broker on one core, the load
 generator (`troupe-bench`) on the other. Quoted are medians over the rounds. Not a test: a missed

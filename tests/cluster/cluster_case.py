@@ -1,5 +1,6 @@
 """What the cluster tests have in common: a cluster per class, or per test, and clients that are closed at the end."""
 
+import collections
 import os
 import pathlib
 import sys
@@ -60,11 +61,16 @@ class cluster_test(unittest.TestCase):
 
     def run(self, result=None):
         self.clients = []
+        self.counts = collections.Counter()
         return super().run(result)
 
     def tearDown(self):
         for one in self.clients:
             one.close()
+        if self.counts["expected"]:
+            print("{}: {expected:,} numbers expected, {missing} missing, {doubled} doubled".format(
+                self.id(), missing=self.counts["missing"], doubled=self.counts["doubled"],
+                expected=self.counts["expected"]), flush=True)
         if self.cluster and self._failed():
             print(self.cluster.log(), file=sys.stderr)
         if self.shared:
@@ -108,6 +114,7 @@ class cluster_test(unittest.TestCase):
         got = subscriber.numbers(topic)
         where = f"{topic} at {subscriber.node.name}"
         missing = sorted(set(range(count)) - set(got))
+        self.counts.update(expected=count, missing=len(missing), doubled=len(got) - len(set(got)))
         self.assertEqual(missing, [], f"{where}: {len(missing)} of {count} missing")
         self.assertEqual(len(got), len(set(got)), f"{where}: doubled {sorted(n for n in set(got) if got.count(n) > 1)[:20]}")
         self.assertEqual(got, sorted(got), f"{where}: out of order")

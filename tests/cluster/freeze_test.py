@@ -29,12 +29,20 @@ class frozen(cluster_test):
         return given_up, time.monotonic() - begin
 
     def test_link_is_given_up_and_comes_back_and_others_notice_nothing(self):
+        self.check_that_others_notice_nothing(FREEZE_SECONDS)
+
+    @long
+    def test_ten_seconds_and_others_notice_nothing(self):
+        """That long it counts as dead, or nearly."""
+        self.check_that_others_notice_nothing(10)
+
+    def check_that_others_notice_nothing(self, seconds):
         self.make()
         subscribers = {node: self.client(node).subscribe(self.name("#")) for node in "abc"}
         local, across = self.client("a"), self.client("b")
         slowest = 0
         load = [traffic(local, self.name("1"), 1, 100), traffic(across, self.name("2"), 2, 100)]
-        given_up, back = self.freeze("c", FREEZE_SECONDS)
+        given_up, back = self.freeze("c", seconds)
         counts = [one.end() for one in load]
         for one, count in zip(load, counts):
             for node in "abc":

@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import re
 import socket
 import struct
 import time
@@ -118,4 +119,33 @@ class strangers(strangers_case):
             host, port = self.cluster["a"].address.rsplit(":", 1)
             one.connect((host, int(port)))
             self.connections.append(one)
+        self.check_unharmed()
+
+
+class counted(strangers_case):
+    seconds = 16
+
+    def make_cluster_of_test(self):
+        self.make(options=("sys.interval=1s",))
+
+    def expect_logged_and_counted(self, reason, count, within):
+        watcher = self.client("a").subscribe("$SYS/broker/cluster/links/refused")
+        until(lambda: watcher.payloads()[-1:] == [b"%d" % count], within,
+              lambda: f"{count} are counted: {watcher.payloads()[-3:]}")
+        lines = self.cluster["a"].lines("event=stranger_refused", self.marks["a"])
+        self.assertEqual(sum(int(re.search(r" connections=(\d+) ", line)[1]) for line in lines), count, lines)
+        self.assertTrue(all(f'reason="{reason}"' in line for line in lines), lines)
+        self.assertLess(len(lines), 5, "lines, of which a second has one")
+
+    def test_garbage_is_logged_and_counted(self):
+        chance = random.Random(1)
+        sent = [self.connect(chance.randbytes(100)) for _ in range(30)]
+        sent.append(self.connect(b"GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: none\r\n\r\n"))
+        self.expect_closed(sent)
+        self.expect_logged_and_counted("it is no node", 31, 5)
+        self.check_unharmed()
+
+    def test_who_says_nothing_is_logged_and_counted(self):
+        self.expect_closed([self.connect() for _ in range(7)])
+        self.expect_logged_and_counted("no handshake", 7, 5)
         self.check_unharmed()

@@ -53,6 +53,7 @@ class node:
         self.network = network
         self.directory = os.path.join(directory, f"{name}-{address.replace(':', '-')}")
         os.mkdir(self.directory)
+        self.binary = None  # another one than of the others
         self.seeds = []
         self.options = []
         self.log_level = "debug"
@@ -66,7 +67,7 @@ class node:
     # -- the process
 
     def spawn(self):
-        binary = os.environ.get("TROUPE_BIN", str(ROOT / "build/release/bin/troupe"))
+        binary = self.binary or os.environ.get("TROUPE_BIN", str(ROOT / "build/release/bin/troupe"))
         command = [*self.launcher, binary, "--log-level", self.log_level]
         for address in [f"tcp://127.0.0.1:{port}" for port in self.tcp_ports] or [f"unix://{self._socket_path()}"]:
             command += ["--listen", address]

@@ -124,6 +124,7 @@ class displacing(scripts):
                     kinds.append(got.kind)
             except TimeoutError:
                 alive.append(one)
+        print(f"{self.id()}: {len(all_clients)} logins of one identifier at 3 nodes, {len(alive)} left")
         self.assertEqual(len(alive), 1)
         alive[0].send(wire.PINGREQ).expect("pingresp")
 

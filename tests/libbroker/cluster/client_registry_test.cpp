@@ -1,5 +1,7 @@
 #include "libbroker/cluster/client_registry.hpp"
 
+#include "libbroker/cluster/registry_wire.hpp"
+#include "tests/libbroker/cluster/later_version.hpp"
 #include "tests/libbroker/cluster/registry_scene.hpp"
 #include "tests/support/seed.hpp"
 
@@ -264,6 +266,24 @@ BOOST_AUTO_TEST_CASE(a_node_that_is_gone_for_good_is_forgotten) {
   scene.end("c", id);
   scene.settle();
   BOOST_TEST(scene["b"].owners() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_later_version_says_behind_the_fields_of_an_entry_is_skipped) {
+  using kind = registry_entry::kind;
+  std::string entry;
+  append_registry_entry(entry, {.what = kind::held, .id = "i", .stamp = 1, .rival = {2, "c"}});
+  std::string bytes;
+  append_registry_header(bytes, 3, 0, 4);
+  wire_reader in(entry);
+  wire_writer out(bytes);
+  out.number(in.number());
+  out.text(std::string(in.text()).append(later_values));
+  append_registry_entry(bytes, {.what = kind::released, .id = "j", .stamp = 4});
+  registry_message heard;
+  BOOST_REQUIRE(read_registry_message(bytes, heard).has_value());
+  BOOST_REQUIRE(heard.entries.size() == 2U);
+  BOOST_TEST(heard.entries[0].rival.node == "c");
+  BOOST_TEST(heard.entries[1].id == "j");
 }
 
 BOOST_AUTO_TEST_CASE(owners_that_are_away_are_bounded) {

@@ -1,5 +1,6 @@
 #include "libbroker/cluster/frame.hpp"
 
+#include "tests/libbroker/cluster/later_version.hpp"
 #include "tests/libbroker/message/make_block.hpp"
 #include "tests/support/seed.hpp"
 
@@ -84,6 +85,34 @@ BOOST_AUTO_TEST_CASE(routes_come_back_as_they_were_told) {
   BOOST_TEST(heard->begins_snapshot);
   BOOST_TEST(!heard->ends_snapshot);
   BOOST_TEST((heard->changes == told.changes));
+}
+
+BOOST_AUTO_TEST_CASE(routes_of_a_later_version_are_understood) {
+  const routes_record told{
+      .number = 2,
+      .ends_snapshot = true,
+      .changes = {{"a", route_interest::lasting}, {"b", route_interest::at_most_once}}};
+  std::string content;
+  encode(told, content);
+  const auto heard = decode_routes(later_routes(content));
+  BOOST_REQUIRE(heard.has_value());
+  BOOST_TEST(heard->number == 2U);
+  BOOST_TEST(!heard->begins_snapshot);
+  BOOST_TEST(heard->ends_snapshot);
+  BOOST_TEST((heard->changes == told.changes));
+}
+
+BOOST_AUTO_TEST_CASE(messages_of_a_later_version_are_understood) {
+  const std::uint64_t seed = seed_for_test();
+  std::mt19937_64 random(seed);
+  for (int round = 0; round != 100; ++round) {
+    const auto version = random() % 2 == 0 ? protocol_version::v5 : protocol_version::v3_1_1;
+    const auto block =
+        make_block({random_message(random, version), random_message(random, version)}, version,
+                   {.received_at = now});
+    if (random() % 2 == 0) message_block::set_stamps(*block, random(), random());
+    check_same(*block, later_publishes(encoded(block)));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_filter_that_is_none_spoils_its_record) {

@@ -1,5 +1,6 @@
 #include "libbroker/cluster/link_handshake.hpp"
 
+#include "tests/libbroker/cluster/later_version.hpp"
 #include "tests/support/seed.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -104,6 +105,65 @@ BOOST_AUTO_TEST_CASE(a_node_of_a_later_version_is_told_which_versions_are_spoken
   BOOST_REQUIRE(!challenge.has_value());
   BOOST_TEST(challenge.error().what ==
              "the nodes speak no common version: 7 to 9 there, 1 to 1 here");
+}
+
+BOOST_AUTO_TEST_CASE(a_node_of_earlier_versions_is_told_the_same) {
+  link_responder responder(key_of_secret("s"), node("b"), nonce('b'));
+  const auto challenge = responder.greeted({.head = std::string("H\0\0", 3), .frame = nullptr});
+  BOOST_REQUIRE(!challenge.has_value());
+  BOOST_TEST(challenge.error().what ==
+             "the nodes speak no common version: 0 to 0 there, 1 to 1 here");
+}
+
+BOOST_AUTO_TEST_CASE(who_says_hello_hears_why_there_is_no_common_version) {
+  scene both;
+  later_handshake later("s", node("b"), nonce('b'), {.oldest = 2, .newest = 2});
+  const auto proof = both.initiator.challenged(later.challenge(both.initiator.hello(), 2));
+  BOOST_REQUIRE(!proof.has_value());
+  BOOST_TEST(proof.error().what == "the other side refused: the nodes speak no common version");
+}
+
+BOOST_AUTO_TEST_CASE(with_a_later_node_the_newest_common_version_is_spoken) {
+  for (const std::uint64_t newest : {1, 2, 200}) {
+    link_responder responder(key_of_secret("s"), node("b"), nonce('b'));
+    later_handshake later("s", node("a"), nonce('a'), {.oldest = 1, .newest = newest});
+    const auto challenge = responder.greeted(later.hello());
+    BOOST_REQUIRE(challenge.has_value());
+    const link_packet proof = later.prove(*challenge);
+    BOOST_TEST(later.version() == 1U);
+    BOOST_TEST((later.other() == node("b")));
+    const auto session = responder.proven(proof);
+    BOOST_REQUIRE(session.has_value());
+    BOOST_TEST(session->protocol == 1U);
+    BOOST_TEST((session->other == node("a")));
+    BOOST_TEST(later.is_welcome(responder.welcome()));
+    BOOST_TEST(later.session().id == session->id);
+    BOOST_TEST((later.session().sending == session->receiving));
+    BOOST_TEST((later.session().receiving == session->sending));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_later_node_that_is_connected_to_is_understood) {
+  scene both;
+  later_handshake later("s", node("b"), nonce('b'));
+  const auto proof = both.initiator.challenged(later.challenge(both.initiator.hello(), 1));
+  BOOST_REQUIRE(proof.has_value());
+  BOOST_TEST(later.is_proven(*proof));
+  const auto session = both.initiator.welcomed(later.welcome());
+  BOOST_REQUIRE(session.has_value());
+  BOOST_TEST(session->protocol == 1U);
+  BOOST_TEST((session->other == node("b")));
+  BOOST_TEST((session->sending == later.session().receiving));
+}
+
+BOOST_AUTO_TEST_CASE(a_version_that_was_not_offered_is_refused) {
+  for (const std::uint64_t version : {0, 2}) {
+    scene both;
+    later_handshake later("s", node("b"), nonce('b'));
+    const auto proof = both.initiator.challenged(later.challenge(both.initiator.hello(), version));
+    BOOST_REQUIRE(!proof.has_value());
+    BOOST_TEST(proof.error().what == "the other side chose a protocol that was not offered");
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_refusal_says_why_in_a_form_fit_for_the_log) {

@@ -1,5 +1,6 @@
 #include "libbroker/cluster/node_link.hpp"
 
+#include "tests/libbroker/cluster/later_version.hpp"
 #include "tests/support/seed.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -322,6 +323,56 @@ BOOST_AUTO_TEST_CASE(packets_of_an_earlier_connection_are_left_alone) {
   both.b.collect(both.now);
   BOOST_TEST(both.b.times_lost == 0);
   BOOST_TEST(both.b.arrived == texts{"1"}, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(what_a_later_version_adds_to_a_packet_is_skipped) {
+  pair both;
+  both.connect();
+  const cluster_key key = sessions(both.session).first.sending;
+  const auto pass_with_more = [&] {
+    do {
+      for (link_packet& packet : both.a.under_way)
+        packet = say_more(std::move(packet), key);
+    } while (both.pass(both.a, both.b) || both.pass(both.b, both.a));
+  };
+  pass_with_more();  // resume, and its answer
+  both.a.send("1", both.now);
+  both.a.send("2", both.now);
+  BOOST_TEST(both.a.under_way.size() == 2U);
+  for (link_packet& packet : both.a.under_way)
+    packet = say_more(std::move(packet), key);
+  both.settle();
+  BOOST_TEST(both.b.times_up == 1);
+  BOOST_TEST(both.b.times_lost == 0);
+  BOOST_TEST(both.b.arrived == (texts{"1", "2"}), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(packets_of_an_unknown_kind_are_dropped) {
+  pair both;
+  both.connect();
+  both.settle();
+  both.b.machine.receive({.head = "Z of a later version", .frame = frame("x")}, both.now,
+                         both.b.effects);
+  both.b.collect(both.now);
+  both.a.send("1", both.now);
+  both.settle();
+  BOOST_TEST(both.b.times_lost == 0);
+  BOOST_TEST(both.b.arrived == texts{"1"}, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(an_unknown_word_ends_the_connection) {
+  pair both;
+  both.connect();
+  both.settle();
+  const link_session from = sessions(both.session).first;
+  std::string head = "L";
+  wire_writer out(head);
+  out.number(from.id);
+  out.number(2);  // behind the resume
+  out.number(3);  // the word
+  head.resize(head.size() + std::tuple_size_v<packet_seal>);
+  both.b.machine.receive(say_more({head, nullptr}, from.sending), both.now, both.b.effects);
+  BOOST_TEST((both.b.effects.lost == "the other side said something else than expected"));
 }
 
 /// Two nodes that send, break their connection, crash and handle in any order.

@@ -56,6 +56,7 @@ BOOST_AUTO_TEST_CASE(words_come_back_as_they_were_said) {
 BOOST_AUTO_TEST_CASE(what_does_not_fit_is_refused) {
   BOOST_TEST(!decode_retained_word(""));
   BOOST_TEST(!decode_retained_word(std::string("\x09\x01", 2)));          // no such word
+  BOOST_TEST(!decode_retained_word(std::string("\x84\x02\x01", 3)));      // nor this, 256 + 4
   BOOST_TEST(!decode_retained_word(std::string("\x01\x01\x01\x00", 4)));  // another way of buckets
   topics_wanted far{.round = 1, .bucket = retained_buckets, .topics = {}};
   BOOST_TEST(!decode_retained_word(encode(far)));

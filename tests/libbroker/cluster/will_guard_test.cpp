@@ -1,5 +1,8 @@
 #include "libbroker/cluster/will_guard.hpp"
 
+#include "libbroker/cluster/wire.hpp"
+#include "tests/libbroker/cluster/later_version.hpp"
+
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
@@ -260,6 +263,32 @@ BOOST_AUTO_TEST_CASE(a_will_that_a_returned_node_still_has_is_its_own_again) {
   net.set("a", "c", 60);
   net.wait(100s);
   BOOST_TEST(net.times("c") == 0);  // the client was back before the delay was over [MQTT5-3.1.3-9]
+}
+
+BOOST_AUTO_TEST_CASE(what_a_later_version_says_besides_is_skipped) {
+  std::string bytes;
+  wire_writer out(bytes);
+  const auto say = [&](std::uint64_t kind, auto append) {
+    out.number(kind);
+    std::string values;
+    wire_writer to(values);
+    append(to);
+    out.text(values.append(test::later_values));
+  };
+  say(6, [](wire_writer&) {});
+  say(1, [](wire_writer& to) { to.number(7); });
+  say(2, [](wire_writer& to) {
+    to.text("c");
+    to.flag(false);
+    to.number(0);
+    to.text("will of c");
+  });
+  say(4, [](wire_writer&) {});
+  say(256 + 3, [](wire_writer& to) { to.text("c"); });  // not 3: cleared
+  will_guard guard("a", 1);
+  will_effects effects;
+  BOOST_TEST(guard.receive("b", bytes, time_point(1h), effects));
+  BOOST_TEST(guard.guarded() == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(bytes_of_no_sense_are_refused) {
