@@ -26,4 +26,9 @@ struct opened_cluster_port {
                                                     const cluster_handle& door,
                                                     const cluster_config& settings);
 
+/// For who connects and is not connected to. Throws as `open_cluster_port`. The connector is to be
+/// ended before the system.
+[[nodiscard]] connector_handle open_connector(caf::actor_system& system,
+                                              const cluster_config& settings);
+
 }  // namespace troupe
