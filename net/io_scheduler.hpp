@@ -29,7 +29,7 @@ public:
   io_scheduler_config();
 
   /// How CAF's command line takes `value` for its option `key`, as "scheduler.max-threads". Nothing
-  /// where it takes that a switch is off by its absence.
+  /// for a switch that is off, which CAF is told by leaving it out.
   [[nodiscard]] std::optional<std::string> argument_for(const std::string& key,
                                                         const std::string& value) const;
 

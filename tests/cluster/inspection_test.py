@@ -292,6 +292,7 @@ class profiler(inspection_base):
         self.assertGreater(spent, 0)
 
     def test_without_it_there_is_no_file(self):
-        self.make("a")
+        self.make("a", options=("caf.scheduler.enable-profiling=false",
+                                "caf.scheduler.profiling-output-file=profile"))
         self.cluster["a"].terminate()
         self.assertFalse([one for one in os.listdir(self.cluster["a"].directory) if re.search("prof", one)])
