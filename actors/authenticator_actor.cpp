@@ -2,8 +2,8 @@
 
 namespace troupe {
 
-authenticator_actor::authenticator_actor(caf::actor_config& config)
-    : authenticator_handle::base(config) {}
+authenticator_actor::authenticator_actor(caf::actor_config& config, actor_roster& roster)
+    : counted(config, roster) {}
 
 authenticator_actor::behavior_type authenticator_actor::make_behavior() {
   return {

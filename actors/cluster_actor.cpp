@@ -43,7 +43,7 @@ membership_settings settings_of(const cluster_config& settings) {
 
 cluster_actor::cluster_actor(caf::actor_config& config, const node_context& house,
                              const cluster_key& key, std::vector<caf::execution_unit*> homes)
-    : exposed(config), house_(house), key_(key), homes_(std::move(homes)) {}
+    : exposed(config, house.roster), house_(house), key_(key), homes_(std::move(homes)) {}
 
 cluster_actor::behavior_type cluster_actor::make_behavior() {
   return {
@@ -80,6 +80,7 @@ void cluster_actor::on_exit() {
   links_.clear();
   initiations_.clear();
   responses_.clear();
+  inspections_.clear();
   connector_ = nullptr;
 }
 
@@ -164,12 +165,16 @@ void cluster_actor::go_on(const link_packet& packet) {
 void cluster_actor::handle(const link_packet& packet) {
   if (!members_ || current_sender() == nullptr || packet.head.empty()) return;
   switch (static_cast<packet_kind>(packet.head.front())) {
-  case packet_kind::hello: return answer_hello(packet);
+  case packet_kind::hello:
+  case packet_kind::inspection: return answer_hello(packet);
   case packet_kind::proof: return answer_proof(packet);
   case packet_kind::challenge:
   case packet_kind::welcome:
   case packet_kind::refusal: return go_on(packet);
+  case packet_kind::question: return answer_question(packet);
+  case packet_kind::answer: return;
   case packet_kind::sealed: break;
+  default: return;
   }
   // The first packet of a link: whose peer it is for the node there does not know.
   const auto known = sessions_.find(session_of(packet).value_or(0));
@@ -194,6 +199,8 @@ void cluster_actor::answer_hello(const link_packet& hello) {
                                               .begun = current_time(*this)})
                        .first->second;
   const auto challenge = made.machine.greeted(hello);
+  if (!challenge && made.machine.purpose() == link_purpose::inspection)
+    return refuse_inspector(challenge.error().what);
   if (!challenge) return refuse(challenge.error().what);
   made.is_challenged = true;
   reply(current_sender(), *challenge);
@@ -204,7 +211,10 @@ void cluster_actor::answer_proof(const link_packet& proof) {
   const auto found = responses_.find(caf::actor_cast<caf::actor_addr>(current_sender()));
   if (found == responses_.end() || !found->second.is_challenged) return;
   auto session = found->second.machine.proven(proof);
+  const bool is_node = found->second.machine.purpose() == link_purpose::membership;
+  if (!session && !is_node) return refuse_inspector(session.error().what);
   if (!session) return refuse(session.error().what);
+  if (!is_node) return welcome_inspector(*session);
   const admission verdict = members_->admit(session->other.node);
   if (verdict != admission::ok) return refuse(troupe::describe(verdict));
   link_packet welcome = found->second.machine.welcome();
@@ -370,6 +380,8 @@ void cluster_actor::report(const member_event& event) {
 void cluster_actor::end_old_handshakes(time_point now) {
   std::erase_if(responses_,
                 [&](const auto& each) { return now - each.second.begun >= handshake_timeout; });
+  std::erase_if(inspections_,
+                [&](const auto& each) { return now - each.second.begun >= inspection_timeout; });
   for (auto at = initiations_.begin(); at != initiations_.end();) {
     const auto next = std::next(at);
     if (now - at->second.begun >= handshake_timeout) {
@@ -400,6 +412,8 @@ void cluster_actor::set_timer() {
     due = std::min({due, each.begun + handshake_timeout, each.said + repeat_after});
   for (const auto& [who, each] : responses_)
     due = std::min(due, each.begun + handshake_timeout);
+  for (const auto& [id, each] : inspections_)
+    due = std::min(due, each.begun + inspection_timeout);
   if (due == time_point::max() || (timer_at_ && *timer_at_ <= due)) return;
   timer_at_ = due;
   delayed_send(this, due > now ? due - now : std::chrono::milliseconds(0), cluster_timer{});

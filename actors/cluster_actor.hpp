@@ -5,7 +5,9 @@
 #include "actors/protocol.hpp"
 #include "libbroker/cluster/link_handshake.hpp"
 #include "libbroker/cluster/membership.hpp"
+#include "libbroker/inspection/inspection_channel.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -30,6 +32,9 @@ protected:
   void on_exit() override;
 
 private:
+  /// A connection that carries no link does not last longer.
+  static constexpr std::chrono::seconds inspection_timeout{10};
+
   struct initiation {
     link_initiator machine;
     connect_request target;
@@ -41,6 +46,13 @@ private:
     link_responder machine;
     bool is_challenged = false;
     time_point begun{};
+  };
+  /// Somebody who may ask questions.
+  struct inspection {
+    inspection_channel channel;
+    caf::strong_actor_ptr who;
+    time_point begun{};
+    bool is_asking = false;  ///< the inspector works on it
   };
   struct member_link {
     peer_handle peer;
@@ -66,6 +78,12 @@ private:
   find_initiation(const caf::strong_actor_ptr& door);
   void open(link_session session, caf::strong_actor_ptr door, std::string dialed);
   [[nodiscard]] member_link& link_of(const std::string& name);
+
+  // Questions of who knows the secret and is no node: cluster_inspection.cpp.
+  void welcome_inspector(const link_session& session);
+  void refuse_inspector(std::string_view why);
+  void answer_question(const link_packet& packet);
+  void answer_inspector(std::uint64_t which, const inspection_answer& answer);
 
   void handle(const link_changed& event);
   [[nodiscard]] caf::result<cluster_status> handle(const cluster_command& command);
@@ -97,7 +115,8 @@ private:
   std::map<std::uint64_t, open_session> sessions_;         ///< whose link is open, or being opened
   std::map<std::uint64_t, initiation> initiations_;        ///< by number
   std::uint64_t last_initiation_ = 0;
-  std::map<caf::actor_addr, response> responses_;  ///< by who asked
+  std::map<caf::actor_addr, response> responses_;    ///< by who asked
+  std::map<std::uint64_t, inspection> inspections_;  ///< by session
   std::optional<time_point> timer_at_;
   drain_clients draining_;  ///< as directories were told
 };

@@ -25,7 +25,7 @@ constexpr auto high = caf::message_priority::high;
 }  // namespace
 
 directory_actor::directory_actor(caf::actor_config& config, const node_context& house)
-    : homed(config), house_(house) {}
+    : homed(config, house.roster), house_(house) {}
 
 directory_actor::behavior_type directory_actor::make_behavior() {
   return {

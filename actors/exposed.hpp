@@ -16,7 +16,7 @@ namespace troupe {
 template <class Handle>
 class exposed : public homed<Handle> {
 public:
-  explicit exposed(caf::actor_config& config) : homed<Handle>(config) {
+  exposed(caf::actor_config& config, actor_roster& roster) : homed<Handle>(config, roster) {
     this->set_default_handler(caf::drop);
   }
 

@@ -25,7 +25,7 @@ std::string make_client_id() {
 }  // namespace
 
 handshake_actor::handshake_actor(caf::actor_config& config, const node_context& house)
-    : homed(config), house_(house) {}
+    : homed(config, house.roster), house_(house) {}
 
 handshake_actor::behavior_type handshake_actor::make_behavior() {
   return {
@@ -44,6 +44,9 @@ handshake_actor::behavior_type handshake_actor::make_behavior() {
           return fail(at, {verdict.code, "MQTT5 §3.1.4", "not authenticated"},
                       at->second.who->request.version);
         let_in(at);
+      },
+      [this](const ask_facts&) {
+        return facts_told{{{"handshakes", {{"under_way", std::uint64_t{newcomers_.size()}}}}}};
       },
       [this](const end_handshakes&) {
         ended_ = true;

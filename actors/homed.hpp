@@ -1,5 +1,7 @@
 #pragma once
 
+#include "actors/counted.hpp"
+
 #include <caf/all.hpp>
 #include <spdlog/spdlog.h>
 
@@ -12,10 +14,11 @@ namespace troupe {
 /// they are put into the ready queue of their home. `Handle` is the actor's
 /// typed handle. See docs/decisions for why sessions and shards have homes.
 template <class Handle>
-class homed : public Handle::base {
+class homed : public counted<Handle> {
 public:
   /// Without a home in `config.host` the actor runs wherever it is woken.
-  explicit homed(caf::actor_config& config) : Handle::base(config), home_(config.host) {
+  homed(caf::actor_config& config, actor_roster& roster)
+      : counted<Handle>(config, roster), home_(config.host) {
     // Half a broker serves nobody: what escapes a handler is a bug or want of memory.
     this->set_exception_handler([this](std::exception_ptr& thrown) -> caf::error {
       try {
@@ -27,9 +30,9 @@ public:
     });
   }
 
-  using Handle::base::enqueue;
+  using counted<Handle>::enqueue;
   void enqueue(caf::mailbox_element_ptr message, caf::execution_unit* sender) override {
-    Handle::base::enqueue(std::move(message), home_ != nullptr ? home_ : sender);
+    counted<Handle>::enqueue(std::move(message), home_ != nullptr ? home_ : sender);
   }
 
 protected:

@@ -19,8 +19,8 @@ constexpr std::uint64_t counters::*own_fields[] = {
     &counters::connections_refused, &counters::handshakes_failed,   &counters::deliveries_dropped,
     &counters::publishes_dropped,   &counters::messages_not_logged, &counters::publishes_held,
     &counters::messages_forwarded,  &counters::messages_from_nodes, &counters::forwards_dropped,
-    &counters::announcements_late,  &counters::links_refused,       &counters::stamps_refused,
-    &counters::cleared_forgotten,
+    &counters::announcements_late,  &counters::links_refused,       &counters::inspections_refused,
+    &counters::stamps_refused,      &counters::cleared_forgotten,
 };
 
 std::uint64_t read(std::uint64_t& counter) noexcept {

@@ -30,6 +30,7 @@ public:
     std::uint64_t forwards_dropped = 0;     ///< messages that a node could not take
     std::uint64_t announcements_late = 0;   ///< SUBACKs that did not wait for all nodes
     std::uint64_t links_refused = 0;        ///< bad handshakes on the cluster port
+    std::uint64_t inspections_refused = 0;  ///< questions of those who do not know the secret
     std::uint64_t stamps_refused = 0;       ///< retained messages, too far ahead of our calendar
     std::uint64_t cleared_forgotten = 0;    ///< cleared topics over the limit
   };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/actor_roster.hpp"
 #include "actors/metrics.hpp"
 #include "actors/protocol.hpp"
 #include "libbroker/cluster/hybrid_clock.hpp"
@@ -33,8 +34,9 @@ struct node_context {
   log_reader_handle log_reader;     ///< for sessions that are behind; null as `store`
   log_reader_handle replay_reader;  ///< for replays; null as `store`
   statistics_handle statistics;     ///< null: there is no `$SYS`
-  cluster_handle cluster;           ///< null: this node is alone
-  registry_handle registry;         ///< who has which client; null as `cluster`
+  inspector_handle inspector;
+  cluster_handle cluster;    ///< null: this node is alone
+  registry_handle registry;  ///< who has which client; null as `cluster`
 
   /// How far each node's messages were handled in an earlier life, by its home.
   std::unordered_map<std::uint64_t, origin_marks> earlier_marks;
@@ -44,6 +46,9 @@ struct node_context {
 
   /// Orders what is done on different nodes.
   mutable shared_hybrid_clock clock;
+
+  /// The actors that there are.
+  mutable actor_roster roster;
 
   // Counters are not part of the constant state.
   mutable metrics counts;

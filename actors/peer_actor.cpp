@@ -30,7 +30,7 @@ link_settings settings_of(const cluster_config& settings) {
 }  // namespace
 
 peer_actor::peer_actor(caf::actor_config& config, const node_context& house, std::string name)
-    : exposed(config),
+    : exposed(config, house.roster),
       house_(house),
       name_(std::move(name)),
       number_(++house.last_session_number),

@@ -33,6 +33,7 @@ public:
 
 protected:
   behavior_type make_behavior() override;
+  std::string_view subject() const override { return name_; }
   void on_exit() override;
 
 private:

@@ -3,6 +3,7 @@
 #include "actors/protocol/client.hpp"
 #include "actors/protocol/cluster.hpp"
 #include "actors/protocol/directory.hpp"
+#include "actors/protocol/inspection.hpp"
 #include "actors/protocol/moves.hpp"
 #include "actors/protocol/registry.hpp"
 #include "actors/protocol/session.hpp"

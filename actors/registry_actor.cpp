@@ -20,7 +20,7 @@ constexpr hybrid_stamp oldest_stamp = 1;
 }  // namespace
 
 registry_actor::registry_actor(caf::actor_config& config, const node_context& house)
-    : registry_handle::base(config),
+    : counted(config, house.roster),
       house_(house),
       registry_(house.identity.name, {}),
       wills_(house.identity.name, random_number()),
@@ -54,6 +54,12 @@ registry_actor::behavior_type registry_actor::make_behavior() {
       },
       [this](const wills_heard& message) { hear(message); },
       [](const settle&) { return settled{}; },
+      [this](const ask_facts&) {
+        return facts_told{{{"registry",
+                            {{"sessions", std::uint64_t{registry_.sessions()}},
+                             {"owners", std::uint64_t{registry_.owners()}},
+                             {"nodes_linked", std::uint64_t{linked_.size()}}}}}};
+      },
       [this](const follow_node& request) { follow(request); },
       [this](const unfollow_node& request) { unfollow(request); },
       [this](const registry_timer&) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/counted.hpp"
 #include "actors/node_context.hpp"
 #include "actors/protocol.hpp"
 #include "libbroker/cluster/client_registry.hpp"
@@ -17,7 +18,7 @@ namespace troupe {
 
 /// Runs this node's `client_registry` and `will_guard`, and tells sessions of the nodes they care
 /// for.
-class registry_actor final : public registry_handle::base {
+class registry_actor final : public counted<registry_handle> {
 public:
   registry_actor(caf::actor_config& config, const node_context& house);
 

@@ -18,7 +18,7 @@ struct retention_actor::round {
 };
 
 retention_actor::retention_actor(caf::actor_config& config, const node_context& house)
-    : retention_handle::base(config), house_(house) {
+    : counted(config, house.roster), house_(house) {
   delayed_send(this, house_.settings.store.trim_interval, look_for_unneeded{});
 }
 

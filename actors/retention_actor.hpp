@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/counted.hpp"
 #include "actors/node_context.hpp"
 #include "actors/protocol.hpp"
 
@@ -10,7 +11,7 @@ namespace troupe {
 /// Every `store.trim-interval`: has the shards hand out all that is in the log, asks the
 /// sessions what of that they still need, and has the rest removed. A round in which
 /// somebody does not answer removes nothing.
-class retention_actor final : public retention_handle::base {
+class retention_actor final : public counted<retention_handle> {
 public:
   retention_actor(caf::actor_config& config, const node_context& house);
 

@@ -39,7 +39,7 @@ session_effects& session_actor::effects() {
 
 session_actor::session_actor(caf::actor_config& config, const node_context& house,
                              const std::string& name)
-    : homed(config),
+    : homed(config, house.roster),
       house_(house),
       machine_(name, ++house.last_session_number, static_cast<std::uint32_t>(house.shards.size()),
                house.settings, &house.log_head) {}
@@ -81,6 +81,7 @@ session_actor::behavior_type session_actor::make_behavior() {
       [](const ask_interest& question) {
         return interest{running->machine_.interest(question.head)};
       },
+      [](const ask_facts&) { return running->describe(); },
       [](const retired&) { running->quit(); },
       [](const stop_reading& request) { running->handle(request); },
       [](const dismiss& request) { running->handle(request); },
@@ -96,6 +97,14 @@ void session_actor::on_exit() {
   travel_.reset();
   if (held_ != nullptr && held_->left_behind) house_.left_behind -= held_->bytes;
   held_.reset();
+}
+
+facts_told session_actor::describe() const {
+  const connection_facts connection{.user = user_ == nullptr ? std::string() : *user_,
+                                    .address = socket_ == nullptr ? std::string() : socket_->peer(),
+                                    .since = came_or_went_,
+                                    .node = house_.identity.name};
+  return {machine_.facts(connection, read_wall_clock(current_time(*this)))};
 }
 
 // -- the connection ---------------------------------------------------------------
@@ -120,6 +129,9 @@ void session_actor::attach(attach_client& request) {
   partial_.clear();
 
   if (!machine_.is_end()) count_client(arrived);
+  came_or_went_ = now;
+  const auto& user = arrived.request.user_name;
+  user_ = user ? std::make_unique<const std::string>(*user) : nullptr;
 
   machine_.attach(arrived.request, arrived.assigned_id, now, effects());
   deadline_.reset();
@@ -157,6 +169,7 @@ void session_actor::close_connection(time_point now) {
   if (!machine_.output().empty() && !write_blocked_) write_output(now);
   machine_.output().clear();
   socket_.reset();
+  came_or_went_ = now;
   partial_ = byte_buffer();
   if (held_ != nullptr) leave_behind();
   if (!machine_.is_end()) --house_.counts.clients_online;

@@ -28,6 +28,7 @@ public:
 
 protected:
   behavior_type make_behavior() override;
+  std::string_view subject() const override { return machine_.client_id(); }
   void on_exit() override;
 
 private:
@@ -98,6 +99,7 @@ private:
   void retire_when_done();
   void schedule_timer(time_point now);
   void update_deadline();
+  [[nodiscard]] facts_told describe() const;
   void count_client(const client& arrived) const;
   void describe_close() const;
 
@@ -177,11 +179,13 @@ private:
   byte_buffer partial_;  ///< start of a packet that has not arrived whole
   std::unique_ptr<held_requests> held_;
   std::unique_ptr<travel_state> travel_;
-  message_block_ptr told_will_;         ///< that other nodes know, in a cluster
-  session_flow_ptr flow_;               ///< null: nothing was ever under way
-  shard_index last_published_ = 0;      ///< where the last block went
-  std::optional<time_point> deadline_;  ///< as the socket knows it
-  std::optional<time_point> timer_at_;  ///< of the pending `session_timer`
+  message_block_ptr told_will_;              ///< that other nodes know, in a cluster
+  std::unique_ptr<const std::string> user_;  ///< as the client called itself; null: it did not
+  time_point came_or_went_{};                ///< the client; {}: not in this life
+  session_flow_ptr flow_;                    ///< null: nothing was ever under way
+  shard_index last_published_ = 0;           ///< where the last block went
+  std::optional<time_point> deadline_;       ///< as the socket knows it
+  std::optional<time_point> timer_at_;       ///< of the pending `session_timer`
   std::uint64_t attempts_ = 0;
   std::uint32_t removals_ = 0;  ///< `remove_subscriptions` not answered yet
   bool ending_ = false;         ///< `retire` is to be sent

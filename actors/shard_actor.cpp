@@ -30,9 +30,10 @@ retained_store::limits retained_limits(const config& settings, std::size_t shard
 }  // namespace
 
 shard_actor::shard_actor(caf::actor_config& config, const node_context& house, shard_index number)
-    : homed(config),
+    : homed(config, house.roster),
       house_(house),
       number_(number),
+      label_(std::to_string(number)),
       router_(retained_limits(house.settings, house.shards.size())),
       routes_(*this, house, number),
       is_in_cluster_(!house.settings.cluster.listen.empty()) {

@@ -24,6 +24,7 @@ public:
 
 protected:
   behavior_type make_behavior() override;
+  std::string_view subject() const override { return label_; }
   void on_exit() override;
 
 private:
@@ -70,6 +71,7 @@ private:
 
   const node_context& house_;
   const shard_index number_;
+  const std::string label_;  ///< the number
   router router_;
   shard_routes routes_;
   std::vector<subscriber> subscribers_;  ///< by `subscriber_index`

@@ -7,7 +7,7 @@
 namespace troupe {
 
 share_actor::share_actor(caf::actor_config& config, const node_context& house, std::string share)
-    : homed(config),
+    : homed(config, house.roster),
       house_(house),
       number_(++house.last_session_number),
       flow_(std::make_shared<session_flow>(share)),
@@ -51,6 +51,12 @@ share_actor::behavior_type share_actor::make_behavior() {
       [this](const share_timer&) {
         timer_at_.reset();
         carry_out();
+      },
+      [this](const ask_facts&) {
+        return facts_told{{{"share",
+                            {{"members", std::uint64_t{members_.size()}},
+                             {"durable", group_.is_durable()},
+                             {"pending_messages", std::uint64_t{group_.pending_messages()}}}}}};
       },
       [this](const settle&) { return settle_all(); },
       [this](const retired&) { quit(); },

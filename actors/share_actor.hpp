@@ -23,6 +23,7 @@ public:
 
 protected:
   behavior_type make_behavior() override;
+  std::string_view subject() const override { return group_.share(); }
   void on_exit() override;
 
 private:

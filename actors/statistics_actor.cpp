@@ -41,6 +41,7 @@ node_figures figures_of(const node_context& house, const node_description& descr
                                      .messages_dropped = counted.forwards_dropped,
                                      .announcements_late = counted.announcements_late,
                                      .links_refused = counted.links_refused,
+                                     .inspections_refused = counted.inspections_refused,
                                      .stamps_refused = counted.stamps_refused,
                                      .cleared_forgotten = counted.cleared_forgotten,
                                  })
@@ -52,7 +53,7 @@ node_figures figures_of(const node_context& house, const node_description& descr
 
 statistics_actor::statistics_actor(caf::actor_config& config, const node_context& house,
                                    inspector_handle inspector)
-    : statistics_handle::base(config),
+    : counted(config, house.roster),
       house_(house),
       inspector_(std::move(inspector)),
       topics_(std::string(version)),

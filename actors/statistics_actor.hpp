@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/counted.hpp"
 #include "actors/node_context.hpp"
 #include "actors/protocol.hpp"
 #include "libbroker/statistics/cluster_totals.hpp"
@@ -11,7 +12,7 @@ namespace troupe {
 
 /// Publishes `$SYS/broker/…` as retained messages, every `sys.interval`, and tells other nodes what
 /// they sum up.
-class statistics_actor final : public statistics_handle::base {
+class statistics_actor final : public counted<statistics_handle> {
 public:
   statistics_actor(caf::actor_config& config, const node_context& house,
                    inspector_handle inspector);

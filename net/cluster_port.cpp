@@ -226,10 +226,12 @@ private:
                                                      "there is no node behind that port"));
             },
             [made, session = std::move(connection.session)](caf::error& why) mutable {
-              if (session != nullptr)
-                if (const std::string reason = session->failure(); !reason.empty())
-                  spdlog::warn("event=link_refused address={} reason=\"{}\"", to_string(made.where),
-                               reason);
+              if (const std::string reason = session == nullptr ? "" : session->failure();
+                  !reason.empty()) {
+                spdlog::warn("event=link_refused address={} reason=\"{}\"", to_string(made.where),
+                             reason);
+                why = caf::make_error(caf::sec::cannot_connect_to_node, reason);
+              }
               made.promise.deliver(std::move(why));
             });
   }
@@ -260,6 +262,27 @@ private:
   std::set<caf::node_id> members_;
 };
 
+/// So long may nobody answer: twice as long as it takes a link to be given up; in milliseconds.
+unsigned patience_of(const cluster_config& settings) {
+  return static_cast<unsigned>((settings.heartbeat * settings.missed_heartbeats * 2).count());
+}
+
+cluster_transport make_transport(caf::actor_system& system, const cluster_config& settings) {
+  tls_context_ptr tls;
+  if (!settings.tls.certificate.empty()) tls = std::make_shared<const tls_context>(settings.tls);
+  // Anybody could make and find actors by them.
+  system.registry().erase(caf::atom("SpawnServ"));
+  system.registry().erase(caf::atom("ConfigServ"));
+  return {.multiplexer =
+              static_cast<caf::io::network::default_multiplexer&>(system.middleman().backend()),
+          .connections = std::make_shared<connection_list>(),
+          .tls = std::move(tls)};
+}
+
+caf::actor basp_of(caf::actor_system& system) {
+  return system.middleman().named_broker<caf::io::basp_broker>(caf::atom("BASP"));
+}
+
 }  // namespace
 
 void load_cluster_modules(caf::actor_system_config& system) {
@@ -268,36 +291,27 @@ void load_cluster_modules(caf::actor_system_config& system) {
 }
 
 opened_cluster_port open_cluster_port(caf::actor_system& system, const cluster_handle& door,
-                                      const cluster_config& settings,
-                                      std::function<void(std::size_t)> refused) {
-  // Twice as long as it takes a link to be given up.
-  const auto give_up_after =
-      static_cast<unsigned>((settings.heartbeat * settings.missed_heartbeats * 2).count());
-  tls_context_ptr tls;
-  if (!settings.tls.certificate.empty()) tls = std::make_shared<const tls_context>(settings.tls);
-  // Anybody could make and find actors by them.
-  system.registry().erase(caf::atom("SpawnServ"));
-  system.registry().erase(caf::atom("ConfigServ"));
-
+                                      const cluster_config& settings) {
+  const unsigned give_up_after = patience_of(settings);
+  const cluster_transport transport = make_transport(system, settings);
   const host_port listen = std::get<host_port>(parse_host_port(settings.listen));
   owned_socket socket = listen_at(listen, give_up_after);
   if (socket.get() < 0)
     throw std::runtime_error("cannot open the cluster port " + settings.listen + ": " +
                              std::strerror(errno));
-  const cluster_transport transport{
-      .multiplexer =
-          static_cast<caf::io::network::default_multiplexer&>(system.middleman().backend()),
-      .connections = std::make_shared<connection_list>(),
-      .tls = std::move(tls)};
   caf::io::doorman_ptr doorman = make_doorman(transport, socket.take());
-  const caf::actor broker =
-      system.middleman().named_broker<caf::io::basp_broker>(caf::atom("BASP"));
+  const caf::actor broker = basp_of(system);
   opened_cluster_port opened{.port = doorman->port()};
   caf::anon_send(broker, caf::publish_atom::value, std::move(doorman), opened.port,
                  caf::actor_cast<caf::strong_actor_ptr>(door), std::set<std::string>{});
   opened.connector =
       system.spawn<connector_actor>(broker, transport, give_up_after, std::move(refused));
   return opened;
+}
+
+connector_handle open_connector(caf::actor_system& system, const cluster_config& settings) {
+  return system.spawn<connector_actor>(basp_of(system), make_transport(system, settings),
+                                       patience_of(settings));
 }
 
 }  // namespace troupe

@@ -30,4 +30,9 @@ struct opened_cluster_port {
                                                     const cluster_config& settings,
                                                     std::function<void(std::size_t)> refused);
 
+/// For who connects and is not connected to. Throws as `open_cluster_port`. The connector is to be
+/// ended before the system.
+[[nodiscard]] connector_handle open_connector(caf::actor_system& system,
+                                              const cluster_config& settings);
+
 }  // namespace troupe

@@ -12,16 +12,26 @@
 #define CAF_PUSH_AID_FROM_PTR(actor) CAF_VOID_STMT
 
 #include <caf/scheduler/coordinator.hpp>
+#include <caf/scheduler/profiled_coordinator.hpp>
 
 #include <atomic>
 #include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace troupe {
 
-/// A CAF configuration that knows the scheduler's options.
+/// A CAF configuration that knows the scheduler's options, and has it measured with CAF's own
+/// `scheduler.enable-profiling`.
 class io_scheduler_config : public caf::actor_system_config {
 public:
   io_scheduler_config();
+
+  /// How CAF's command line takes `value` for its option `key`, as "scheduler.max-threads". Nothing
+  /// for a switch that is off, which CAF is told by leaving it out.
+  [[nodiscard]] std::optional<std::string> argument_for(const std::string& key,
+                                                        const std::string& value) const;
 
   std::size_t jobs_per_poll = 64;
   caf::timespan poll_interval{1'000'000};
@@ -89,7 +99,17 @@ public:
 
 using io_coordinator = caf::scheduler::coordinator<io_scheduler>;
 
-/// The scheduler of a system that was configured with an `io_scheduler_config`.
-[[nodiscard]] io_coordinator& scheduler_of(caf::actor_system& system);
+/// The same with CAF's profiler, which measures each turn and writes a file.
+using profiled_io_coordinator =
+    caf::scheduler::profiled_coordinator<caf::policy::profiled<io_scheduler>>;
+
+/// A worker, whatever measures it.
+struct io_worker {
+  caf::execution_unit* home = nullptr;  ///< of actors
+  worker_loop* loop = nullptr;
+};
+
+/// The workers of a system that was configured with an `io_scheduler_config`; they live as long.
+[[nodiscard]] std::vector<io_worker> workers_of(caf::actor_system& system);
 
 }  // namespace troupe

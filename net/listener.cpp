@@ -57,12 +57,12 @@ class socket_listener final : public listener,
 public:
   using endpoint = typename Protocol::endpoint;
 
-  socket_listener(std::string scheme, const listener_config& settings, io_coordinator& workers,
-                  std::size_t accepts_per_turn, on_accept accept)
+  socket_listener(std::string scheme, const listener_config& settings,
+                  std::vector<io_worker> workers, std::size_t accepts_per_turn, on_accept accept)
       : scheme_(std::move(scheme)),
         backlog_(static_cast<int>(settings.backlog)),
         accepts_per_turn_(accepts_per_turn),
-        workers_(workers),
+        workers_(std::move(workers)),
         accept_(std::move(accept)),
         acceptor_(std::in_place, loop(0).context()),
         retry_(std::in_place, loop(0).context()) {}
@@ -98,12 +98,12 @@ public:
       retry_.reset();
     });
     // Connections dealt out before are ahead of this.
-    for (std::size_t i = 1; i != workers_.num_workers(); ++i)
+    for (std::size_t i = 1; i != workers_.size(); ++i)
       run_on(loop(i), [] {});
   }
 
 private:
-  worker_loop& loop(std::size_t worker) { return *workers_.worker_by_id(worker)->data().loop; }
+  worker_loop& loop(std::size_t worker) { return *workers_[worker].loop; }
 
   void wait() {
     acceptor_->async_wait(boost::asio::socket_base::wait_read,
@@ -145,11 +145,11 @@ private:
   }
 
   void deal_out(int socket, std::string peer) {
-    const std::size_t turn = next_worker_++ % workers_.num_workers();
+    const std::size_t turn = next_worker_++ % workers_.size();
     auto hand_over = [self = this->shared_from_this(), socket, turn, peer = std::move(peer)] {
       try {
-        self->accept_(std::make_unique<stream_connection>(
-            socket, peer, self->loop(turn), self->workers_.worker_by_id(turn), self->open_));
+        self->accept_(std::make_unique<stream_connection>(socket, peer, self->loop(turn),
+                                                          self->workers_[turn].home, self->open_));
       } catch (const std::system_error& failed) {  // the poller did not take it
         ::close(socket);
         spdlog::error("event=refused peer={} reason=\"{}\"", peer, failed.what());
@@ -164,7 +164,7 @@ private:
   const std::string scheme_;
   const int backlog_;
   const std::size_t accepts_per_turn_;
-  io_coordinator& workers_;
+  const std::vector<io_worker> workers_;
   const on_accept accept_;
   std::optional<typename Protocol::acceptor> acceptor_;  // gone once stopped: its loop goes first
   std::string path_;
@@ -173,10 +173,11 @@ private:
   bool short_of_resources_ = false;
 };
 
-std::shared_ptr<listener> open_tcp(const listener_config& settings, io_coordinator& workers,
+std::shared_ptr<listener> open_tcp(const listener_config& settings,
+                                   const std::vector<io_worker>& workers,
                                    std::size_t accepts_per_turn, listener::on_accept accept) {
   const listener_address& address = settings.address;
-  tcp::resolver resolver(workers.worker_by_id(0)->data().loop->context());
+  tcp::resolver resolver(workers.front().loop->context());
   const auto found =
       resolver.resolve(address.host, std::to_string(address.port), tcp::resolver::passive);
   auto opened = std::make_shared<socket_listener<tcp>>("tcp", settings, workers, accepts_per_turn,
@@ -185,13 +186,14 @@ std::shared_ptr<listener> open_tcp(const listener_config& settings, io_coordinat
   return opened;
 }
 
-std::shared_ptr<listener> open_unix(const listener_config& settings, io_coordinator& workers,
+std::shared_ptr<listener> open_unix(const listener_config& settings,
+                                    const std::vector<io_worker>& workers,
                                     std::size_t accepts_per_turn, listener::on_accept accept) {
   // A socket file left behind by a broker that was killed is in the way; one
   // that somebody listens on is not ours to take, nor is a file of another kind.
   const stream_protocol::endpoint at(settings.address.path);
   boost::system::error_code refused;
-  stream_protocol::socket probe(workers.worker_by_id(0)->data().loop->context());
+  stream_protocol::socket probe(workers.front().loop->context());
   probe.connect(at, refused);
   if (refused == boost::asio::error::connection_refused &&
       std::filesystem::is_socket(std::filesystem::symlink_status(at.path())))
@@ -205,7 +207,8 @@ std::shared_ptr<listener> open_unix(const listener_config& settings, io_coordina
 
 }  // namespace
 
-std::shared_ptr<listener> listener::open(const listener_config& settings, io_coordinator& workers,
+std::shared_ptr<listener> listener::open(const listener_config& settings,
+                                         const std::vector<io_worker>& workers,
                                          std::size_t accepts_per_turn, on_accept accept) {
   try {
     return settings.address.scheme == listener_scheme::unix_socket

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace troupe {
 
@@ -23,7 +24,8 @@ public:
 
   /// Binds and listens. Throws `std::runtime_error` with a sentence for the
   /// user when the address cannot be had.
-  static std::shared_ptr<listener> open(const listener_config& settings, io_coordinator& workers,
+  static std::shared_ptr<listener> open(const listener_config& settings,
+                                        const std::vector<io_worker>& workers,
                                         std::size_t accepts_per_turn, on_accept accept);
 
   virtual ~listener() = default;

@@ -22,9 +22,9 @@ constexpr std::chrono::seconds longest_wait{20};
 
 }  // namespace
 
-log_reader_actor::log_reader_actor(caf::actor_config& config, const database& store,
-                                   offset_log& log)
-    : log_reader_handle::base(config), log_(log), reader_(store, log.streams()) {}
+log_reader_actor::log_reader_actor(caf::actor_config& config, actor_roster& roster,
+                                   const database& store, offset_log& log)
+    : counted(config, roster), log_(log), reader_(store, log.streams()) {}
 
 template <class IsOver>
 void log_reader_actor::end_waits(IsOver is_over) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/counted.hpp"
 #include "actors/protocol.hpp"
 #include "persistence/log_reader.hpp"
 #include "persistence/offset_log.hpp"
@@ -14,10 +15,11 @@ namespace troupe {
 /// Reads the log for sessions that are behind, and for replays, which may wait for it to
 /// grow; searches it for what can go. Blocks in system calls, so it has a thread of its own;
 /// appends do not wait for it.
-class log_reader_actor final : public log_reader_handle::base {
+class log_reader_actor final : public counted<log_reader_handle> {
 public:
-  /// `store` and `log` outlive the actor.
-  log_reader_actor(caf::actor_config& config, const database& store, offset_log& log);
+  /// `roster`, `store` and `log` outlive the actor.
+  log_reader_actor(caf::actor_config& config, actor_roster& roster, const database& store,
+                   offset_log& log);
 
   const char* name() const override { return "log-reader"; }
 

@@ -29,10 +29,11 @@ clock_reading read_clocks(const caf::local_actor& asking) {
 
 }  // namespace
 
-store_actor::store_actor(caf::actor_config& config, database& store, offset_log& log,
-                         std::atomic<log_offset>& head, const store_config& settings,
-                         log_reader_handle follower, const std::vector<durability_rule>& rules)
-    : store_handle::base(config),
+store_actor::store_actor(caf::actor_config& config, actor_roster& roster, database& store,
+                         offset_log& log, std::atomic<log_offset>& head,
+                         const store_config& settings, log_reader_handle follower,
+                         const std::vector<durability_rule>& rules)
+    : counted(config, roster),
       store_(store),
       log_(log),
       head_(head),
@@ -68,6 +69,9 @@ store_actor::behavior_type store_actor::make_behavior() {
       [this](const flush&) {
         flush_requested_ = false;
         commit();
+      },
+      [this](const ask_facts&) {
+        return facts_told{{{"store", {{"log_head", log_.head()}, {"failing", failing_}}}}};
       },
       [this](const settle&) {
         commit();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/counted.hpp"
 #include "actors/protocol.hpp"
 #include "libbroker/config/config.hpp"
 #include "persistence/database.hpp"
@@ -22,12 +23,11 @@ namespace troupe {
 
 /// Owns what is written to the disk: stages what its mailbox holds, commits it in one
 /// go and answers everybody. Blocks in system calls, so it has a thread of its own.
-class store_actor final : public store_handle::base {
+class store_actor final : public counted<store_handle> {
 public:
-  /// `store` and `log` outlive the actor, and so does `head`, where it says how far the log
-  /// is on the disk. `follower` waits for the log to grow, and
-  /// searches it for what can go.
-  store_actor(caf::actor_config& config, database& store, offset_log& log,
+  /// `roster`, `store` and `log` outlive the actor, and so does `head`, where it says how far the
+  /// log is on the disk. `follower` waits for the log to grow, and searches it for what can go.
+  store_actor(caf::actor_config& config, actor_roster& roster, database& store, offset_log& log,
               std::atomic<log_offset>& head, const store_config& settings,
               log_reader_handle follower, const std::vector<durability_rule>& rules = {});
 

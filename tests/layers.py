@@ -25,7 +25,7 @@ LAWS = {
         "forbidden": [r"leveldb/"],
     },
     "persistence": {
-        "own": ["persistence/", "actors/protocol.hpp", "actors/protocol/", "libbroker/"],
+        "own": ["persistence/", "actors/counted.hpp", "actors/protocol.hpp", "actors/protocol/", "libbroker/"],
         "forbidden": [r"boost/asio", r"boost/beast"],
     },
     "apps/troupe": {
@@ -33,7 +33,8 @@ LAWS = {
         "forbidden": [r"leveldb/"],
     },
     "apps/troupectl": {
-        "own": ["apps/troupectl/", "net/control_client.hpp", "persistence/", "libbroker/"],
+        "own": ["apps/troupectl/", "net/control_client.hpp", "net/inspection_client.hpp",
+                "net/cluster_secret.hpp", "persistence/", "libbroker/"],
         "forbidden": [r"leveldb/", r"caf/", r"boost/"],
     },
     "examples": {"own": ["apps/troupe/", "libbroker/"], "forbidden": []},

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/connection.hpp"
+#include "actors/protocol/inspection.hpp"
 #include "actors/protocol/local_message.hpp"
 #include "libbroker/packet.hpp"
 
@@ -51,6 +52,8 @@ using handshake_handle = connection_owner::extend<
     caf::reacts_to<greet>,
     // The verdict on a client's credentials.
     caf::reacts_to<authenticated>,
+    // What it has.
+    caf::replies_to<ask_facts>::with<facts_told>,
     // Shutdown, before the first step of sessions.
     caf::replies_to<end_handshakes>::with<handshakes_ended>>;
 

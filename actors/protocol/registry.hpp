@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/protocol/inspection.hpp"
 #include "actors/protocol/local_message.hpp"
 #include "actors/protocol/session.hpp"
 #include "libbroker/cluster/hybrid_clock.hpp"
@@ -86,6 +87,8 @@ using registry_handle = caf::typed_actor<
     caf::replies_to<settle>::with<settled>,
     // Sessions that have something on other nodes.
     caf::reacts_to<follow_node>, caf::reacts_to<unfollow_node>,
+    // What it has.
+    caf::replies_to<ask_facts>::with<facts_told>,
     // Claims that were not answered.
     caf::reacts_to<registry_timer>>;
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/protocol/client.hpp"
+#include "actors/protocol/inspection.hpp"
 #include "actors/protocol/local_message.hpp"
 #include "actors/protocol/moves.hpp"
 #include "actors/protocol/subscriber.hpp"
@@ -86,6 +87,8 @@ using session_handle =
         caf::reacts_to<session_said>, caf::reacts_to<node_followed>, caf::reacts_to<displace>,
         caf::reacts_to<move_timer>, caf::reacts_to<send_away>, caf::reacts_to<will_published>,
         caf::reacts_to<session_fenced>,
+        // What it has.
+        caf::replies_to<ask_facts>::with<facts_told>,
         // Will delay or session expiry.
         caf::reacts_to<session_timer>>;
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/protocol/inspection.hpp"
 #include "actors/protocol/local_message.hpp"
 #include "actors/protocol/session.hpp"
 #include "libbroker/share/kept_share.hpp"
@@ -45,6 +46,8 @@ using share_handle = subscriber_handle::extend<
     caf::reacts_to<share_timer>,
     // A barrier; writes down where it is.
     caf::replies_to<settle>::with<settled>,
+    // What it has.
+    caf::replies_to<ask_facts>::with<facts_told>,
     // It has no members and may end.
     caf::reacts_to<retired>>;
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/protocol/cluster.hpp"
+#include "actors/protocol/inspection.hpp"
 #include "actors/protocol/local_message.hpp"
 #include "actors/protocol/session.hpp"
 #include "actors/protocol/shard.hpp"
@@ -98,6 +99,8 @@ using store_handle = caf::typed_actor<
     caf::reacts_to<unneeded_found>,
     // Sync what was committed without.
     caf::reacts_to<sync_now>,
+    // What it has.
+    caf::replies_to<ask_facts>::with<facts_told>,
     // Commit what was staged.
     caf::reacts_to<flush>,
     // Shutdown: a barrier behind all that was sent.

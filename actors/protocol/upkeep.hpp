@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/protocol/inspection.hpp"
 #include "actors/protocol/local_message.hpp"
 #include "actors/protocol/shard.hpp"
 
@@ -20,7 +21,9 @@ struct node_description {
 /// Answers what the others are doing.
 using inspector_handle = caf::typed_actor<
     // Asks shards and directories and sums up.
-    caf::replies_to<describe_node>::with<node_description>>;
+    caf::replies_to<describe_node>::with<node_description>,
+    // Looks at all actors, or asks one, and answers for people.
+    caf::replies_to<inspect_node>::with<inspected>>;
 
 /// Time to publish.
 struct publish_statistics {};

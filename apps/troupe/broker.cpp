@@ -12,9 +12,9 @@
 #include "actors/shard_actor.hpp"
 #include "actors/statistics_actor.hpp"
 #include "apps/troupe/control.hpp"
-#include "libbroker/cluster/link_crypto.hpp"
 #include "libbroker/config/host_port.hpp"
 #include "net/cluster_port.hpp"
+#include "net/cluster_secret.hpp"
 #include "net/io_scheduler.hpp"
 #include "persistence/earlier_life.hpp"
 #include "persistence/log_reader_actor.hpp"
@@ -25,7 +25,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <fstream>
 #include <stdexcept>
 #include <thread>
 #include <type_traits>
@@ -48,7 +47,7 @@ void configure(io_scheduler_config& system, const config& settings) {
   system.poll_interval = settings.scheduler.poll_interval;
   std::vector<std::string> options;
   for (const auto& [key, value] : settings.caf)
-    options.push_back(std::string("--").append(key).append("=").append(value));
+    if (auto argument = system.argument_for(key, value)) options.push_back(*std::move(argument));
   if (const caf::error failed = system.parse(std::move(options)))
     throw std::runtime_error("[caf]: " + caf::to_string(failed));
 }
@@ -76,17 +75,6 @@ bool ask_all(caf::scoped_actor& self, const std::vector<Handle>& whom, Request r
   return complete;
 }
 
-/// What all nodes of the cluster know; empty if there is nothing of the kind.
-std::string secret_of(const cluster_config& settings) {
-  if (settings.secret_file.empty()) return settings.secret;
-  std::ifstream file(settings.secret_file);
-  std::string secret;
-  std::getline(file, secret);  // an editor ends it with a newline
-  if (!file || secret.empty())
-    throw std::runtime_error("cannot read a secret from " + settings.secret_file);
-  return secret;
-}
-
 }  // namespace
 
 broker::broker(const config& settings) {
@@ -95,7 +83,7 @@ broker::broker(const config& settings) {
   cluster_key key{};
   if (!settings.cluster.listen.empty()) {
     load_cluster_modules(system_config_);
-    key = key_of_secret(secret_of(settings.cluster));
+    key = read_cluster_key(settings.cluster);
   }
   open_store();
   name_node();
@@ -161,22 +149,24 @@ void broker::enter() {
 }
 
 void broker::spawn_actors(const cluster_key& key) {
-  io_coordinator& workers = scheduler_of(*system_);
-  const std::size_t shards = node_.settings.scheduler.shards != 0 ? node_.settings.scheduler.shards
-                                                                  : workers.num_workers();
-  for (std::size_t i = 0; i != workers.num_workers(); ++i)
-    homes_.push_back(workers.worker_by_id(i));
+  for (const io_worker& each : workers_of(*system_))
+    homes_.push_back(each.home);
+  const std::size_t shards =
+      node_.settings.scheduler.shards != 0 ? node_.settings.scheduler.shards : homes_.size();
   const auto home = [&](std::size_t i) { return homes_[i % homes_.size()]; };
 
   node_.shard_load = std::make_unique<shard_gauge[]>(shards);
   if (store_ != nullptr) {
-    node_.log_reader = system_->spawn<log_reader_actor, caf::detached>(*store_, *log_);
-    node_.replay_reader = system_->spawn<log_reader_actor, caf::detached>(*store_, *log_);
+    node_.log_reader =
+        system_->spawn<log_reader_actor, caf::detached>(node_.roster, *store_, *log_);
+    node_.replay_reader =
+        system_->spawn<log_reader_actor, caf::detached>(node_.roster, *store_, *log_);
     node_.store = system_->spawn<store_actor, caf::detached>(
-        *store_, *log_, node_.log_head, node_.settings.store, node_.replay_reader,
+        node_.roster, *store_, *log_, node_.log_head, node_.settings.store, node_.replay_reader,
         node_.settings.durability_rules);
   }
-  node_.authenticator = system_->spawn<authenticator_actor>();
+  node_.authenticator = system_->spawn<authenticator_actor>(node_.roster);
+  node_.inspector = system_->spawn<inspector_actor, caf::detached>(node_);
   if (!node_.settings.cluster.listen.empty()) {
     node_.registry = system_->spawn<registry_actor>(node_);
     node_.cluster = system_->spawn<cluster_actor>(node_, key, homes_);
@@ -184,14 +174,13 @@ void broker::spawn_actors(const cluster_key& key) {
   node_.shards.resize(shards);
   for (std::size_t i = 0; i != shards; ++i)
     node_.shards[i] = spawn_at<shard_actor>(*system_, home(i), node_, static_cast<shard_index>(i));
-  node_.directories.resize(workers.num_workers());
+  node_.directories.resize(homes_.size());
   for (std::size_t i = 0; i != node_.directories.size(); ++i)
     node_.directories[i] = spawn_at<directory_actor>(*system_, home(i), node_);
   for (caf::execution_unit* const worker : homes_)
     handshakes_.push_back(spawn_at<handshake_actor>(*system_, worker, node_));
-  inspector_ = system_->spawn<inspector_actor>(node_);
   if (node_.settings.sys.interval.count() != 0)
-    node_.statistics = system_->spawn<statistics_actor>(node_, inspector_);
+    node_.statistics = system_->spawn<statistics_actor>(node_, node_.inspector);
 }
 
 void broker::restore() {
@@ -245,7 +234,7 @@ void broker::subscribe_again(const std::vector<restore_session>& earlier) {
 }
 
 void broker::open_listeners() {
-  io_coordinator& workers = scheduler_of(*system_);
+  const std::vector<io_worker> workers = workers_of(*system_);
   for (const listener_config& wanted : node_.settings.listeners) {
     auto place = std::make_shared<const listener*>();
     auto opened = listener::open(wanted, workers, node_.settings.scheduler.accepts_per_turn,
@@ -303,7 +292,7 @@ void broker::stop() {
   end_now(connector_);
   end_now(node_.statistics);
   end_now(retention_);
-  end_now(inspector_);
+  end_now(node_.inspector);
   end_now(node_.authenticator);
   end_now(node_.registry);
   for (const handshake_handle& each : handshakes_)
@@ -317,11 +306,11 @@ void broker::stop() {
   end_now(node_.replay_reader);
   node_.statistics = nullptr;
   retention_ = nullptr;
-  inspector_ = nullptr;
   connector_ = nullptr;
   system_->await_all_actors_done();  // they use the handles below to the last
   handshakes_.clear();
   node_.authenticator = nullptr;
+  node_.inspector = nullptr;
   node_.cluster = nullptr;
   node_.registry = nullptr;
   node_.directories.clear();

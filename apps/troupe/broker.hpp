@@ -65,7 +65,6 @@ private:
   std::vector<member_record> remembered_;     ///< of the cluster, until it is entered
   std::string cluster_address_;
   connector_handle connector_;  ///< null: this node is alone
-  inspector_handle inspector_;
   retention_handle retention_;  ///< null as `store_`
   bool stopped_ = false;
 };

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
+#include <string>
 
 namespace troupe {
 
@@ -145,6 +147,64 @@ void add_cluster_commands(CLI::App& app, arguments& given, command_line& outcome
       ->required();
 }
 
+/// Where the node is, and how one gets in.
+void add_way_to_node(CLI::App& to, inspection_command& asked) {
+  to.add_option(
+        "-c,--config", asked.config_file,
+        "The broker's configuration file: where its cluster port is, secret and certificates")
+      ->option_text("FILE");
+  to.add_option("--set", asked.overrides, "Overrides one option of the file; repeatable")
+      ->option_text("KEY=VALUE")
+      ->expected(1)
+      ->take_all();
+  to.add_option("--address", asked.address, "Of the node's cluster port, if not as configured")
+      ->option_text("HOST:PORT");
+  to.add_option("--secret-file", asked.secret_file, "With the cluster's secret, likewise")
+      ->option_text("FILE");
+  to.add_option("--data-dir", asked.data_dir,
+                "Of a running broker on this machine, which says where its cluster port is")
+      ->option_text("DIR");
+  to.add_option("--node", asked.node, "Another member of the cluster, which is asked in its place")
+      ->option_text("NAME");
+  to.add_flag("--json", asked.json, "One JSON object instead of text");
+}
+
+/// `troupectl actors` and `troupectl actor`.
+void add_actor_commands(CLI::App& app, inspection_command& asked, list_actors& list,
+                        show_actor& show, command_line& outcome) {
+  CLI::App* const actors =
+      app.add_subcommand("actors", "The actors of a running node, the fullest mailbox first");
+  add_way_to_node(*actors, asked);
+  actors->add_option("--kind", list.kind, "Only session, shard, directory, peer, share-group, …")
+      ->option_text("KIND");
+  const std::map<std::string, actor_order> orders{{"mailbox", actor_order::mailbox},
+                                                  {"time", actor_order::time},
+                                                  {"messages", actor_order::messages},
+                                                  {"id", actor_order::id}};
+  actors->add_option("--sort", list.order, "mailbox, time, messages or id")
+      ->option_text("ORDER")
+      ->transform(CLI::CheckedTransformer(orders).description(""));
+  actors->add_option("--limit", asked.limit, "So many at most, 50 if it is not said; 0: all")
+      ->option_text("N")
+      ->check(CLI::NonNegativeNumber.description(""));
+  actors->callback([&] {
+    asked.question = list;
+    outcome.inspection = asked;
+  });
+
+  CLI::App* const actor =
+      app.add_subcommand("actor", "What one actor of a running node has; for a session its login, "
+                                  "QoS, cursors and will");
+  add_way_to_node(*actor, asked);
+  actor->add_option("ID", show.id, "As troupectl actors shows it")
+      ->required()
+      ->check(CLI::NonNegativeNumber.description(""));
+  actor->callback([&] {
+    asked.question = show;
+    outcome.inspection = asked;
+  });
+}
+
 }  // namespace
 
 command_line read_command_line(int argc, char** argv) {
@@ -155,6 +215,10 @@ command_line read_command_line(int argc, char** argv) {
   command_line outcome;
   add_log_commands(app, given, outcome);
   add_cluster_commands(app, given, outcome);
+  inspection_command asked;
+  list_actors list;
+  show_actor show;
+  add_actor_commands(app, asked, list, show, outcome);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& stop) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "apps/troupectl/inspection.hpp"
+
 #include <optional>
 #include <string>
 
@@ -18,7 +20,8 @@ struct command_line {
   std::string data_dir;
   std::string request;  ///< as the control socket takes it
   presentation show = presentation::as_they_are;
-  bool needs_broker = false;  ///< a directory alone does not answer it
+  bool needs_broker = false;                     ///< a directory alone does not answer it
+  std::optional<inspection_command> inspection;  ///< in place of all that
   /// Set when there is nothing to do: end with this exit code.
   std::optional<int> exit_code;
 };

@@ -31,6 +31,7 @@ int main(int argc, char** argv) {
   const troupe::command_line given = troupe::read_command_line(argc, argv);
   if (given.exit_code) return *given.exit_code;
   try {
+    if (given.inspection) return troupe::inspect(*given.inspection);
     troupe::presenter shown(given.show);
     const std::string failed = answer(given, shown);
     if (failed.empty()) return shown.finish();

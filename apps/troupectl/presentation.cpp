@@ -1,5 +1,6 @@
 #include "apps/troupectl/presentation.hpp"
 
+#include "apps/troupectl/table.hpp"
 #include "persistence/json_text.hpp"
 
 #include <fmt/format.h>
@@ -29,33 +30,6 @@ std::string bytes(std::uint64_t count) {
   for (; amount >= 1024 && unit + 1 != units.size(); ++unit)
     amount /= 1024;
   return fmt::format("{:.{}f} {}", amount, unit == 0 ? 0 : 1, units[unit]);
-}
-
-/// A number or text, which stays escaped: it may be a publisher's. "-" for null.
-std::string cell(const json_object& value) {
-  if (value.is_null()) return "-";
-  const std::string text = to_text(value);
-  return value.is_string() ? text.substr(1, text.size() - 2) : text;
-}
-
-template <std::size_t Columns>
-using table_rows = std::vector<std::array<std::string, Columns>>;
-
-/// The first row is the head. Only the first column begins at the left.
-template <std::size_t Columns>
-std::string table(const table_rows<Columns>& rows) {
-  std::array<std::size_t, Columns> widths{};
-  for (const auto& row : rows)
-    for (std::size_t i = 0; i != Columns; ++i)
-      widths[i] = std::max(widths[i], row[i].size());
-  std::string text;
-  for (const auto& row : rows) {
-    text += fmt::format("{:<{}}", row[0], widths[0]);
-    for (std::size_t i = 1; i != Columns; ++i)
-      text += fmt::format("  {:>{}}", row[i], widths[i]);
-    text += '\n';
-  }
-  return text;
 }
 
 std::string show_status(const json_object& status) {

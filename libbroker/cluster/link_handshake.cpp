@@ -82,6 +82,10 @@ link_result<void> expect(const link_packet& packet, packet_kind kind) {
   return {};
 }
 
+packet_kind hello_for(link_purpose purpose) noexcept {
+  return purpose == link_purpose::inspection ? packet_kind::inspection : packet_kind::hello;
+}
+
 link_session make_session(const cluster_key& key, std::string_view said, node_introduction other,
                           std::uint32_t protocol, bool is_initiator) {
   link_session session{.other = std::move(other),
@@ -105,9 +109,14 @@ bool is_kind(const link_packet& packet, packet_kind kind) noexcept {
 // -- the initiator --------------------------------------------------------------------
 
 link_initiator::link_initiator(const cluster_key& key, node_introduction self,
-                               const handshake_nonce& nonce, std::string expected)
-    : key_(key), own_name_(self.node.name), nonce_(nonce), expected_(std::move(expected)) {
-  hello_ = make_packet(packet_kind::hello, [&](wire_writer& out) {
+                               const handshake_nonce& nonce, std::string expected,
+                               link_purpose purpose)
+    : key_(key),
+      purpose_(purpose),
+      own_name_(self.node.name),
+      nonce_(nonce),
+      expected_(std::move(expected)) {
+  hello_ = make_packet(hello_for(purpose), [&](wire_writer& out) {
              out.number(oldest_cluster_protocol);
              out.number(cluster_protocol);
              introduce(self, nonce, out);
@@ -125,7 +134,7 @@ link_result<link_packet> link_initiator::challenged(const link_packet& challenge
   if (in.text() != std::string_view(nonce_.data(), nonce_.size()))
     return link_refusal{"the other side answers somebody else"};
   other_ = std::move(other->node);
-  if (other_.node.name == own_name_)
+  if (purpose_ == link_purpose::membership && other_.node.name == own_name_)
     return link_refusal{"the node there has this node's name, " + own_name_};
   if (!expected_.empty() && other_.node.name != expected_)
     return link_refusal{"the node there is " + other_.node.name + ", not " + expected_};
@@ -150,7 +159,9 @@ link_responder::link_responder(const cluster_key& key, node_introduction self,
     : key_(key), self_(std::move(self)), nonce_(nonce) {}
 
 link_result<link_packet> link_responder::greeted(const link_packet& hello) {
-  if (const auto right = expect(hello, packet_kind::hello); !right) return right.error();
+  purpose_ =
+      is_kind(hello, packet_kind::inspection) ? link_purpose::inspection : link_purpose::membership;
+  if (const auto right = expect(hello, hello_for(purpose_)); !right) return right.error();
   wire_reader in = content_of(hello);
   const auto oldest = in.number<std::uint32_t>();
   const auto newest = in.number<std::uint32_t>();

@@ -31,7 +31,10 @@ enum class packet_kind : std::uint8_t {
   proof = 'P',
   welcome = 'W',
   refusal = 'R',
-  sealed = 'L'  ///< of an open link
+  sealed = 'L',      ///< of an open link
+  inspection = 'I',  ///< a hello of somebody who is no node and has questions
+  question = 'Q',    ///< sealed, of such a session
+  answer = 'A'       ///< likewise
 };
 /// Nothing for a packet of no known kind.
 [[nodiscard]] bool is_kind(const link_packet& packet, packet_kind kind) noexcept;
@@ -61,6 +64,12 @@ struct link_session {
   cluster_key receiving{};
 };
 
+/// What a handshake is for. The proofs and keys of one are of no use for the other.
+enum class link_purpose : std::uint8_t {
+  membership,
+  inspection  ///< of `troupectl`, which never is a member
+};
+
 /// Some random number that is used once.
 using handshake_nonce = std::array<char, 32>;
 
@@ -69,7 +78,7 @@ class link_initiator {
 public:
   /// `expected`: the name of the other side; empty if it is not known.
   link_initiator(const cluster_key& key, node_introduction self, const handshake_nonce& nonce,
-                 std::string expected);
+                 std::string expected, link_purpose purpose = link_purpose::membership);
 
   /// May be said again when no challenge comes.
   [[nodiscard]] link_packet hello() const { return {hello_, nullptr}; }
@@ -82,6 +91,7 @@ public:
 
 private:
   const cluster_key key_;
+  const link_purpose purpose_;
   const std::string own_name_;
   const handshake_nonce nonce_;
   const std::string expected_;
@@ -96,8 +106,10 @@ class link_responder {
 public:
   link_responder(const cluster_key& key, node_introduction self, const handshake_nonce& nonce);
 
-  /// Answers a hello by the challenge.
+  /// Answers a hello, for whatever purpose, by the challenge.
   [[nodiscard]] link_result<link_packet> greeted(const link_packet& hello);
+  /// REQUIRES: `greeted` returned a packet.
+  [[nodiscard]] link_purpose purpose() const noexcept { return purpose_; }
   /// The other side is who it says it is. REQUIRES: `greeted` returned a packet.
   [[nodiscard]] link_result<link_session> proven(const link_packet& proof);
   /// REQUIRES: `proven` returned a session.
@@ -107,6 +119,7 @@ private:
   const cluster_key key_;
   const node_introduction self_;
   const handshake_nonce nonce_;
+  link_purpose purpose_ = link_purpose::membership;
   std::string said_;
   node_introduction other_;
   std::uint32_t protocol_ = 0;

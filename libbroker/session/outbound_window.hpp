@@ -60,6 +60,13 @@ public:
     return found.stage == stage::free ? nullptr : &found;
   }
 
+  /// Calls `visit` with each message in flight.
+  template <class Visit>
+  void for_each(Visit visit) const {
+    for (const message& each : messages_)
+      if (each.stage != stage::free) visit(each);
+  }
+
   /// Ends the exchange. REQUIRES: find(id) != nullptr.
   void complete(packet_id id) noexcept;
 

@@ -2,6 +2,7 @@
 
 #include "libbroker/codec/frame.hpp"
 #include "libbroker/config/config.hpp"
+#include "libbroker/inspection/actor_facts.hpp"
 #include "libbroker/log_cursor.hpp"
 #include "libbroker/log_interests.hpp"
 #include "libbroker/message/delivery.hpp"
@@ -17,6 +18,7 @@
 #include "libbroker/session/shard_parts.hpp"
 #include "libbroker/session/topic_aliases.hpp"
 #include "libbroker/topic.hpp"
+#include "libbroker/wall_clock.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -32,6 +34,14 @@
 namespace troupe {
 
 struct delivery_header;
+
+/// What the caller knows of a session's connection, for `session::facts`.
+struct connection_facts {
+  std::string user;     ///< as the client called itself; empty: it did not
+  std::string address;  ///< of the client; empty: it is away
+  time_point since{};   ///< when it came or went; {}: not in this life of the process
+  std::string node;     ///< this one
+};
 
 /// One client's session and, while it is online, its connection: everything that
 /// MQTT asks of a server towards one client, as a state machine without I/O.
@@ -250,6 +260,9 @@ public:
   [[nodiscard]] std::size_t queued_bytes() const noexcept {
     return queue_ == nullptr ? 0 : queue_->bytes();
   }
+  /// What there is to know about it, for people; never payloads.
+  [[nodiscard]] std::vector<fact_group> facts(const connection_facts& connection,
+                                              const clock_reading& now) const;
 
 private:
   static constexpr std::chrono::seconds tidy_interval{2};
@@ -445,6 +458,14 @@ private:
   void complete_request(const pending_request& request, session_effects& effects);
   void read_retained(session_effects& effects);
 
+  // session_facts.cpp
+  [[nodiscard]] fact_group login_facts(const connection_facts& connection,
+                                       const clock_reading& now) const;
+  [[nodiscard]] fact_group qos_facts() const;
+  [[nodiscard]] fact_group cursor_facts() const;
+  [[nodiscard]] fact_group will_facts() const;
+  [[nodiscard]] fact_group move_facts() const;
+
   // session_share.cpp
   [[nodiscard]] match_details_ptr share_details(const std::string& share) const;
   [[nodiscard]] static match_details_ptr without_share(const match_details_ptr& details);
@@ -631,6 +652,7 @@ private:
   bool connected_ = false;
   bool was_connected_ = false;  ///< when the process went down
   bool began_clean_ = false;
+  bool clean_start_ = false;  ///< in CONNECT
   bool problem_information_ = true;
   bool expiry_was_zero_ = true;  ///< in CONNECT
 };

@@ -85,6 +85,7 @@ void session::attach(const connect& request, bool assigned_id, time_point now,
     began_clean_ = request.clean_start;
   }
   connected_ = true;
+  clean_start_ = request.clean_start;
   version_ = request.version;
   // A relay ends with its link.
   keep_alive_ = is_end() ? std::uint16_t{0} : effective_keep_alive(request, settings_.session);

@@ -33,6 +33,7 @@ void add_cluster(const cluster_figures& figures, const std::string& root,
       {"messages/dropped", figures.messages_dropped},
       {"announcements/late", figures.announcements_late},
       {"links/refused", figures.links_refused},
+      {"inspections/refused", figures.inspections_refused},
       {"retained/refused", figures.stamps_refused},
       {"retained/forgotten", figures.cleared_forgotten},
   };

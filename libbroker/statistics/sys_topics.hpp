@@ -14,15 +14,16 @@ namespace troupe {
 
 /// The figures of a node among others.
 struct cluster_figures {
-  std::size_t nodes_known = 0;           ///< other members, without those that have left
-  std::size_t nodes_linked = 0;          ///< that there is a link with
-  std::uint64_t messages_forwarded = 0;  ///< to other nodes, one for each
-  std::uint64_t messages_received = 0;   ///< from other nodes
-  std::uint64_t messages_dropped = 0;    ///< that a node could not take
-  std::uint64_t announcements_late = 0;  ///< SUBACKs that did not wait for all nodes
-  std::uint64_t links_refused = 0;       ///< bad handshakes on the cluster port
-  std::uint64_t stamps_refused = 0;      ///< retained messages, too far ahead of our calendar
-  std::uint64_t cleared_forgotten = 0;   ///< cleared topics over the limit
+  std::size_t nodes_known = 0;            ///< other members, without those that have left
+  std::size_t nodes_linked = 0;           ///< that there is a link with
+  std::uint64_t messages_forwarded = 0;   ///< to other nodes, one for each
+  std::uint64_t messages_received = 0;    ///< from other nodes
+  std::uint64_t messages_dropped = 0;     ///< that a node could not take
+  std::uint64_t announcements_late = 0;   ///< SUBACKs that did not wait for all nodes
+  std::uint64_t links_refused = 0;        ///< bad handshakes on the cluster port
+  std::uint64_t inspections_refused = 0;  ///< questions of who does not know the secret
+  std::uint64_t stamps_refused = 0;       ///< retained messages, too far ahead of our calendar
+  std::uint64_t cleared_forgotten = 0;    ///< cleared topics over the limit
 };
 
 /// The figures of a node at one moment; counters since its start.

@@ -18,10 +18,11 @@ struct data_directory {
 
   stage::store_maker maker() {
     return [this](caf::actor_system& system, node_context& node) {
-      node.log_reader = system.spawn<log_reader_actor>(*store, *log);
-      node.replay_reader = system.spawn<log_reader_actor>(*store, *log);
-      node.store = system.spawn<store_actor>(*store, *log, node.log_head, node.settings.store,
-                                             node.replay_reader, node.settings.durability_rules);
+      node.log_reader = system.spawn<log_reader_actor>(node.roster, *store, *log);
+      node.replay_reader = system.spawn<log_reader_actor>(node.roster, *store, *log);
+      node.store =
+          system.spawn<store_actor>(node.roster, *store, *log, node.log_head, node.settings.store,
+                                    node.replay_reader, node.settings.durability_rules);
     };
   }
   std::size_t records() const {

@@ -26,6 +26,7 @@ public:
             [](const trim&) {},
             [](const unneeded_found&) {},
             [](const sync_now&) {},
+            [](const ask_facts&) { return facts_told{}; },
             [](const flush&) {},
             [](const settle&) { return settled{}; },
         };

@@ -54,6 +54,7 @@ session_handle::behavior_type note_taker(std::shared_ptr<notes> into) {
       [](const log_read&) {},
       [](const replay_found&) {},
       [](const ask_interest&) { return interest{}; },
+      [](const ask_facts&) { return facts_told{}; },
       [](const retired&) {},
       [](const stop_reading&) {},
       [](const dismiss&) {},

@@ -322,7 +322,7 @@ class figures(troupectl_base):
             return {one.topic.removeprefix(root): int(one.payload) for one in list(watcher.messages)
                     if not one.topic.startswith(root + "total/")}
         wanted = {"nodes/known": 2, "nodes/linked": 2, "messages/forwarded": 5, "messages/received": 0,
-                  "messages/dropped": 0, "announcements/late": 0, "links/refused": 0,
+                  "messages/dropped": 0, "announcements/late": 0, "links/refused": 0, "inspections/refused": 0,
                   "retained/refused": 0, "retained/forgotten": 0}
         until(lambda: last() == wanted, TIMEOUT, lambda: f"{wanted}, but {last()}")
         self.cluster["c"].kill()

@@ -155,14 +155,14 @@ private:
 
 struct fixture {
   std::shared_ptr<listener> opened(const listener_config& settings) {
-    auto made = listener::open(settings, system.workers(), 4, accepted.keeper());
+    auto made = listener::open(settings, workers_of(system.system()), 4, accepted.keeper());
     made->start();
     return made;
   }
   /// The sentence with which `settings` are refused.
   std::string refused(const listener_config& settings) {
     try {
-      (void)listener::open(settings, system.workers(), 4, accepted.keeper());
+      (void)listener::open(settings, workers_of(system.system()), 4, accepted.keeper());
       return "it was opened";
     } catch (const std::runtime_error& failed) {
       return failed.what();
@@ -326,7 +326,7 @@ BOOST_AUTO_TEST_CASE(a_listener_that_stopped_has_handed_over_all_and_takes_no_mo
 }
 
 BOOST_AUTO_TEST_CASE(a_listener_may_stop_before_it_ever_waited) {
-  const auto at = listener::open(on_tcp(), system.workers(), 4, accepted.keeper());
+  const auto at = listener::open(on_tcp(), workers_of(system.system()), 4, accepted.keeper());
   const std::uint16_t port = port_of(*at);
   at->stop();
   BOOST_TEST(connect_to(tcp_socket(), port) == ECONNREFUSED);

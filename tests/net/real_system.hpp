@@ -33,7 +33,10 @@ public:
   explicit real_system(std::size_t workers) : config_(workers), system_(config_) {}
 
   [[nodiscard]] caf::actor_system& system() noexcept { return system_; }
-  [[nodiscard]] io_coordinator& workers() { return scheduler_of(system_); }
+  [[nodiscard]] actor_roster& roster() noexcept { return roster_; }
+  [[nodiscard]] io_coordinator& workers() {
+    return static_cast<io_coordinator&>(system_.scheduler());
+  }
   [[nodiscard]] caf::execution_unit* home(std::size_t worker) {
     return workers().worker_by_id(worker);
   }
@@ -62,6 +65,7 @@ private:
       set("scheduler.max-throughput", 64);
     }
   };
+  actor_roster roster_;
   configuration config_;
   caf::actor_system system_;
 };
@@ -111,8 +115,9 @@ private:
 /// An owner of connections that writes its events down.
 class recorder final : public homed<connection_owner> {
 public:
-  recorder(caf::actor_config& config, event_log log, std::shared_ptr<void> keeps)
-      : homed(config), log_(std::move(log)), keeps_(std::move(keeps)) {}
+  recorder(caf::actor_config& config, actor_roster& roster, event_log log,
+           std::shared_ptr<void> keeps)
+      : homed(config, roster), log_(std::move(log)), keeps_(std::move(keeps)) {}
 
   behavior_type make_behavior() override {
     return {[this](const io_ready& what) { log_.add(what); }};
@@ -127,7 +132,7 @@ private:
 inline connection_owner spawn_recorder(real_system& in, caf::execution_unit* home,
                                        const event_log& log,
                                        std::shared_ptr<void> keeps = nullptr) {
-  return spawn_at<recorder>(in.system(), home, log, std::move(keeps));
+  return spawn_at<recorder>(in.system(), home, in.roster(), log, std::move(keeps));
 }
 
 /// A number that no poller gives: sent to a recorder it marks the end of what

@@ -136,10 +136,11 @@ BOOST_AUTO_TEST_CASE(a_node_among_others_has_topics_for_that_and_one_alone_has_n
                                                              .messages_dropped = 5,
                                                              .announcements_late = 6,
                                                              .links_refused = 7,
+                                                             .inspections_refused = 10,
                                                              .stamps_refused = 8,
                                                              .cleared_forgotten = 9}},
                                  1s));
-  BOOST_TEST(std::ranges::count_if(found, is_of_cluster) == 9);
+  BOOST_TEST(std::ranges::count_if(found, is_of_cluster) == 10);
   BOOST_TEST(found["cluster/nodes/known"] == "1");
   BOOST_TEST(found["cluster/nodes/linked"] == "2");
   BOOST_TEST(found["cluster/messages/forwarded"] == "3");
@@ -147,6 +148,7 @@ BOOST_AUTO_TEST_CASE(a_node_among_others_has_topics_for_that_and_one_alone_has_n
   BOOST_TEST(found["cluster/messages/dropped"] == "5");
   BOOST_TEST(found["cluster/announcements/late"] == "6");
   BOOST_TEST(found["cluster/links/refused"] == "7");
+  BOOST_TEST(found["cluster/inspections/refused"] == "10");
   BOOST_TEST(found["cluster/retained/refused"] == "8");
   BOOST_TEST(found["cluster/retained/forgotten"] == "9");
 }
