@@ -84,10 +84,13 @@ void peer_actor::take_publishes(std::string_view content, bool is_state) {
     const std::string_view topic =
         as_text(found->wire.subspan(entry.header_size + 2U, entry.topic_size));
     const shard_index shard = shard_of(topic, shards);
-    if (!inbound_.takes(topic, std::exchange(entry.log_offset, 0), shard)) continue;
+    const log_offset there = std::exchange(entry.log_offset, 0);
+    if (!inbound_.takes(topic, there, shard)) continue;
     retained_stamp stamp = found->stamp;
     if (entry.retain && stamp == retained_stamp()) stamp.node = node_number(name_);
-    builders_[shard].add(entry, found->wire, found->version, stamp);
+    const message_identity identity =
+        there == 0 ? message_identity() : message_identity{node_.node.home, there};
+    builders_[shard].add(entry, found->wire, found->version, stamp, identity);
     if (builders_[shard].wire_size() >= house_.settings.scheduler.batch_bytes)
       publish_block(shard, found->received_at, is_state);
   }
