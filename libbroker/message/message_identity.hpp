@@ -10,8 +10,8 @@ namespace troupe {
 /// the node that it was published at. Offsets of a home are never used twice, and ascend on each
 /// topic.
 struct message_identity {
-  std::uint64_t home = 0;  ///< number of that node's data directory
-  log_offset offset = 0;   ///< 0: nobody said; it was published here, or is in no log there
+  std::uint64_t home = 0;  ///< number of that node's data directory; 0: it was published here
+  log_offset offset = 0;   ///< 0: it is in no log there
 
   friend bool operator==(const message_identity&, const message_identity&) = default;
 };
