@@ -292,8 +292,15 @@ void cluster_actor::fence_peers(const fence_session& asked) {
   };
   auto state = std::make_shared<barrier>();
   state->answer.number = asked.number;
+  // What peers had before that is on its way through the shards.
   const auto one_done = [this, state, who = asked.who] {
-    if (--state->waiting_for == 0) send(who, std::move(state->answer));
+    if (--state->waiting_for != 0) return;
+    settle_shards([this, state, who] {
+      for (origin_cut& each : state->answer.reached)
+        if (each.node == house_.identity.name && each.home == house_.identity.home)
+          each.last = house_.log_head.load(std::memory_order_acquire);
+      send(who, std::move(state->answer));
+    });
   };
   std::vector<origin_cut> origins = asked.origins;
   if (origins.empty()) origins = all_origins();
@@ -306,11 +313,8 @@ void cluster_actor::fence_peers(const fence_session& asked) {
     const auto link = links_.find(each.node);
     ++state->waiting_for;
     if (each.node == house_.identity.name) {
-      settle_shards([this, state, one_done, each] {
-        state->answer.reached.push_back(each);
-        state->answer.reached.back().last = house_.log_head.load(std::memory_order_acquire);
-        one_done();
-      });
+      state->answer.reached.push_back(std::move(each));
+      one_done();
     } else if (link == links_.end() || link->second.session == 0) {
       state->answer.missing.push_back(std::move(each));
       one_done();

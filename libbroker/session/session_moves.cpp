@@ -247,6 +247,7 @@ void session::let_go(time_point now, session_effects& effects) {
 }
 
 bool session::is_consumed() const noexcept {
+  if (!moves_->has_left && !waits_for_origins()) return false;  // it is about to leave
   return connected_ && moves_->log_end && moves_->asked == 0 && window_.empty() &&
          queue_ == nullptr && !is_resending() && (cursor_ == nullptr || moves_->is_read);
 }
