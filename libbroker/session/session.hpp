@@ -413,6 +413,7 @@ private:
   }
   void left_shard(log_offset through, time_point now, session_effects& effects);
   void have_left(time_point now, session_effects& effects);
+  bool complete_ends();
   void drop_late_ends(session_effects& effects);
   void turn_to_next_end(time_point now, session_effects& effects);
   void leave_shares(session_effects& effects);

@@ -353,6 +353,7 @@ void session::cut(std::vector<origin_cut>&& reached, session_effects& effects) {
   }
   const auto end = std::ranges::find(moves_->ends, adopting.from);
   if (end != moves_->ends.end()) end->cuts = std::move(reached);
+  complete_ends();
   write_moves(effects);
   adopting.write = effects.write.number;
   adopting.waiting_for = (effects.write.number != 0 ? 1 : 0) + 1;
@@ -364,17 +365,27 @@ void session::cuts_found(const std::vector<origin_cut>& reached, time_point now,
   if (moves_ == nullptr || is_end()) return;
   if (moves_->asked != 0) --moves_->asked;
   bool is_changed = complete_cuts(moves_->begins, reached);
-  for (session_end& each : moves_->ends) {
-    if (!complete_cuts(each.cuts, reached)) continue;
-    is_changed = true;
-    each.is_late = false;  // and so comes before what these nodes publish from now on
-  }
+  for (const origin_cut& each : reached)  // what only earlier ends wait for
+    if (find_cut(moves_->begins, each.home) == nullptr) moves_->begins.push_back(each);
+  is_changed |= complete_ends();
   if (!is_changed) return send_queued(now, effects);
   if (next_end() != nullptr && connected_ && !is_relaying()) moves_->relay = relay_stage::expected;
   write_moves(effects);
   moves_->cuts_write = effects.write.number;
   effects.tell_cuts |= effects.write.number == 0;
   send_queued(now, effects);
+}
+
+/// Where the session's own begins, ends end: also those of nodes that it was on while another was
+/// away. Returns whether there was one.
+bool session::complete_ends() {
+  bool is_changed = false;
+  for (session_end& each : moves_->ends) {
+    if (!complete_cuts(each.cuts, moves_->begins)) continue;
+    is_changed = true;
+    each.is_late = false;  // and so comes before what these nodes publish from now on
+  }
+  return is_changed;
 }
 
 void session::drop_late_ends(session_effects& effects) {
