@@ -19,7 +19,6 @@ constexpr std::chrono::milliseconds repeat_after{500};
 constexpr std::chrono::seconds connect_timeout{10};
 constexpr std::chrono::seconds answer_timeout{1};
 /// A session that went to another node waits for what nodes had for it here, but not for ever.
-constexpr std::chrono::seconds fence_timeout{10};
 /// Handshakes that others have begun at a time; one more ends the oldest.
 constexpr std::size_t most_responses = 64;
 /// What is to be said to a node that is away.
@@ -298,20 +297,86 @@ void cluster_actor::pass_on(const say_to_node& to_ourselves) {
 
 void cluster_actor::fence_peers(const fence_session& asked) {
   struct barrier {
+    session_fenced answer;
     std::size_t waiting_for = 1;
   };
   auto state = std::make_shared<barrier>();
-  const auto one_done = [this, state, asked] {
-    if (--state->waiting_for == 0) send(asked.who, session_fenced{asked.end});
+  state->answer.number = asked.number;
+  // What peers had before that is on its way through the shards.
+  const auto one_done = [this, state, who = asked.who] {
+    if (--state->waiting_for != 0) return;
+    settle_shards([this, state, who] {
+      for (origin_cut& each : state->answer.reached)
+        if (each.node == house_.identity.name && each.home == house_.identity.home)
+          each.last = house_.log_head.load(std::memory_order_acquire);
+      send(who, std::move(state->answer));
+    });
   };
-  for (const auto& [name, link] : links_) {
-    if (link.session == 0) continue;
+  std::vector<origin_cut> origins = asked.origins;
+  if (origins.empty()) origins = all_origins();
+  for (origin_cut& each : origins) {
+    if (is_gone(each)) {
+      each.last = origin_cut::unknown - 1;  // nothing comes from there any more
+      state->answer.reached.push_back(std::move(each));
+      continue;
+    }
+    const auto link = links_.find(each.node);
     ++state->waiting_for;
-    request(link.peer, fence_timeout, fence{})
-        .then([one_done](const fenced&) { one_done(); },
-              [one_done](const caf::error&) { one_done(); });
+    if (each.node == house_.identity.name) {
+      state->answer.reached.push_back(std::move(each));
+      one_done();
+    } else if (link == links_.end() || link->second.session == 0) {
+      state->answer.missing.push_back(std::move(each));
+      one_done();
+    } else {
+      const auto miss = [state, one_done, each] {
+        state->answer.missing.push_back(each);
+        state->answer.is_slow = true;
+        one_done();
+      };
+      request(link->second.peer, asked.patience, fence{})
+          .then(
+              [state, one_done, miss, each](const fenced& reply) {
+                // An earlier version does not say how far it is.
+                if (!reply.is_reached || !reply.head) return miss();
+                state->answer.reached.push_back(each);
+                state->answer.reached.back().last = *reply.head;
+                one_done();
+              },
+              [miss](const caf::error&) { miss(); });
+    }
   }
   one_done();
+}
+
+std::vector<origin_cut> cluster_actor::all_origins() const {
+  std::vector<origin_cut> all{{.node = house_.identity.name, .home = house_.identity.home}};
+  if (!members_) return all;
+  for (const member_record& each : members_->records())
+    if (!each.left && each.node.name != house_.identity.name)
+      all.push_back({.node = each.node.name, .home = each.node.home});
+  return all;
+}
+
+/// Whether the node with this data directory has left, or another one has its name.
+bool cluster_actor::is_gone(const origin_cut& origin) const {
+  if (origin.node == house_.identity.name) return origin.home != house_.identity.home;
+  if (!members_) return false;
+  for (const member_record& each : members_->records())
+    if (each.node.name == origin.node) return each.left || each.node.home != origin.home;
+  return true;
+}
+
+/// Has `done` called when everything that shards were sent before is routed, and in the log.
+void cluster_actor::settle_shards(std::function<void()> done) {
+  auto left = std::make_shared<std::size_t>(house_.shards.size());
+  const auto one_done = [left, done = std::move(done)] {
+    if (--*left == 0) done();
+  };
+  for (const shard_handle& shard : house_.shards)
+    request(shard, caf::infinite, settle{})
+        .then([one_done](const settled&) { one_done(); },
+              [one_done](const caf::error&) { one_done(); });
 }
 
 void cluster_actor::tell_registry() {

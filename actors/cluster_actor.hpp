@@ -92,7 +92,10 @@ private:
   [[nodiscard]] caf::typed_response_promise<settled> settle_peers();
   void handle(const say_to_node& what);
   void pass_on(const say_to_node& to_ourselves);
-  void fence_peers(const fence_session& request);
+  void fence_peers(const fence_session& asked);
+  [[nodiscard]] std::vector<origin_cut> all_origins() const;
+  [[nodiscard]] bool is_gone(const origin_cut& origin) const;
+  void settle_shards(std::function<void()> done);
   void tell_registry();
   void drain(bool on, bool for_good);
   void tell_where_clients_go();

@@ -205,20 +205,58 @@ caf::result<fenced> peer_actor::ask_for_fence() {
   return promise;
 }
 
+void peer_actor::take_fence(std::string_view content) {
+  fences_.push_back(wire_reader(content).number());
+  pass_fences();
+}
+
+/// Has shards send what is under way in them; one round serves all that were asked for meanwhile.
+void peer_actor::pass_fences() {
+  if (fences_.empty() || std::exchange(is_passing_fences_, true)) return;
+  struct round {
+    std::vector<passed_fence> fences;
+    std::size_t waiting_for = 0;
+  };
+  auto state = std::make_shared<round>();
+  for (const std::uint64_t each : std::exchange(fences_, {}))
+    state->fences.push_back({each, 0});
+  state->waiting_for = house_.shards.size();
+  const auto one_done = [this, state, link = fence_link_] {
+    if (--state->waiting_for != 0) return;
+    is_passing_fences_ = false;
+    for (passed_fence& each : state->fences)
+      each.head = log_head();
+    if (link == fence_link_)
+      fences_ready_.insert(fences_ready_.end(), state->fences.begin(), state->fences.end());
+    answer_fences();
+    pass_fences();
+  };
+  for (const shard_handle& shard : house_.shards)
+    request(shard, caf::infinite, settle{})
+        .then([one_done](const settled&) { one_done(); },
+              [one_done](const caf::error&) { one_done(); });
+}
+
 /// Once the node has what was for it when it asked.
 void peer_actor::answer_fences() {
-  if (fences_.empty() || !waiting_.empty() || (log_ != nullptr && !log_->is_live())) return;
-  for (const std::uint64_t each : std::exchange(fences_, {})) {
+  if (fences_ready_.empty() || !waiting_.empty() || (log_ != nullptr && !log_->is_live())) return;
+  for (const passed_fence& each : std::exchange(fences_ready_, {})) {
     std::string content;
-    wire_writer(content).number(each);
+    wire_writer to(content);
+    to.number(each.number);
+    to.number(each.head);
     add_record(record_kind::fenced, content);
   }
   request_flush();
 }
 
 void peer_actor::take_fenced(std::string_view content) {
-  auto found = fencing_.extract(wire_reader(content).number());
-  if (!found.empty()) found.mapped().deliver(fenced{});
+  wire_reader in(content);
+  auto found = fencing_.extract(in.number());
+  if (found.empty()) return;
+  fenced answer{.is_reached = true};
+  if (!in.at_end()) answer.head = in.number();  // else of an earlier version
+  found.mapped().deliver(answer);
 }
 
 void peer_actor::answer_settled() {
@@ -295,6 +333,8 @@ void peer_actor::watch_shards(std::uint32_t snapshot) {
 void peer_actor::went_down(std::string_view why) {
   other_ = nullptr;
   fences_.clear();
+  fences_ready_.clear();
+  ++fence_link_;
   for (auto& [number, promise] : std::exchange(fencing_, {}))
     promise.deliver(fenced{});
   answer_settled();

@@ -51,6 +51,8 @@ private:
   [[nodiscard]] caf::result<settled> settle_link();
   [[nodiscard]] caf::result<fenced> ask_for_fence();
   void take_fenced(std::string_view content);
+  void take_fence(std::string_view content);
+  void pass_fences();
   void answer_fences();
   [[nodiscard]] bool is_settled() const noexcept;
   void answer_settled();
@@ -194,7 +196,14 @@ private:
   std::vector<caf::typed_response_promise<settled>> settling_;
   std::map<std::uint64_t, caf::typed_response_promise<fenced>> fencing_;  ///< asked for, by number
   std::uint64_t last_fence_ = 0;
-  std::vector<std::uint64_t> fences_;  ///< that the node has asked for
+  struct passed_fence {
+    std::uint64_t number = 0;
+    log_offset head = 0;  ///< of the log, when they had
+  };
+  std::vector<std::uint64_t> fences_;       ///< that the node has asked for
+  std::vector<passed_fence> fences_ready_;  ///< shards have sent what came before
+  bool is_passing_fences_ = false;
+  std::uint64_t fence_link_ = 0;  ///< bumped with each link that ends
 
   std::uint64_t messages_forwarded_ = 0;
   std::uint64_t messages_received_ = 0;

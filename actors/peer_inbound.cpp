@@ -44,10 +44,7 @@ void peer_actor::take_record(std::uint64_t kind, std::string_view content) {
   case record_kind::figures:
     if (house_.statistics) send(house_.statistics, figures_heard{name_, std::string(content)});
     return;
-  case record_kind::fence: {
-    fences_.push_back(wire_reader(content).number());
-    return answer_fences();
-  }
+  case record_kind::fence: return take_fence(content);
   case record_kind::fenced: return take_fenced(content);
   case record_kind::wills: return send(house_.cluster, wills_heard{name_, std::string(content)});
   case record_kind::session: return take_session_word(content);
@@ -88,10 +85,14 @@ void peer_actor::take_publishes(std::string_view content, bool is_state) {
     const std::string_view topic =
         as_text(found->wire.subspan(entry.header_size + 2U, entry.topic_size));
     const shard_index shard = shard_of(topic, shards);
-    if (!inbound_.takes(topic, std::exchange(entry.log_offset, 0), shard)) continue;
+    const log_offset there = std::exchange(entry.log_offset, 0);
+    if (!inbound_.takes(topic, there, shard)) continue;
     retained_stamp stamp = found->stamp;
     if (entry.retain && stamp == retained_stamp()) stamp.node = node_number(name_);
-    builders_[shard].add(entry, found->wire, found->version, stamp);
+    // Of what is in no log there it is only known that it was not published here.
+    message_identity identity;
+    if (house_.store && entry.qos != qos::at_most_once) identity = {node_.node.home, there};
+    builders_[shard].add(entry, found->wire, found->version, stamp, identity);
     if (builders_[shard].wire_size() >= house_.settings.scheduler.batch_bytes)
       publish_block(shard, found->received_at, is_state);
   }

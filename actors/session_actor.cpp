@@ -42,7 +42,7 @@ session_actor::session_actor(caf::actor_config& config, const node_context& hous
     : homed(config, house.roster),
       house_(house),
       machine_(name, ++house.last_session_number, static_cast<std::uint32_t>(house.shards.size()),
-               house.settings, &house.log_head) {}
+               house.settings, &house.log_head, house.identity.home) {}
 
 caf::resumable::resume_result session_actor::resume(caf::execution_unit* host,
                                                     std::size_t messages) {
@@ -400,6 +400,9 @@ void session_actor::carry_out_moves() {
   if (wanted.has_left)
     spdlog::info("event=session_left client={} end={}", log_text{machine_.client_id()},
                  machine_.end_number());
+  if (wanted.has_left && machine_.has_more()) tell_more();
+  if (wanted.wants_cuts) ask_for_cuts();
+  if (wanted.tell_cuts) keep_ends();
   if (wanted.adopted) adopted(*wanted.adopted);
   // The machine knows when it ends.
   if (travel_ != nullptr && travel_->relay != 0 && (!machine_.has_relay() || wanted.open_relay))
@@ -637,7 +640,11 @@ void session_actor::handle(const go_on&) {
       house_.registry ? house_.settings.cluster.dead_after / 2 : std::chrono::milliseconds(0);
   machine_.go_on(now, effects(), will_grace);
   carry_out(now);
-  if (house_.registry && machine_.exists()) follow_ends();
+  if (house_.registry && machine_.exists()) {
+    follow_ends();
+    await_origins();
+    if (machine_.is_end() && machine_.waits_for_origins()) ask_all_origins();
+  }
   schedule_timer(now);
 }
 

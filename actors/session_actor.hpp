@@ -144,6 +144,12 @@ private:
   void node_linked(const std::string& node);
   void node_lost(const std::string& node, time_point now);
   void follow_ends();
+  void await_origins();
+  void ask_origins(const std::string& node);
+  void ask_all_origins();
+  void ask_for_cuts();
+  void keep_ends();
+  void tell_more();
   [[nodiscard]] bool is_taking() const noexcept;
   void begin_taking(const std::string& node, std::uint64_t number);
   void stop_taking();
@@ -163,7 +169,9 @@ private:
   void pass_to_end(byte_view packets);
   void take_output(const std::string& from, const session_message& said);
   void acknowledge_output();
-  void end_consumed(const session_end& which);
+  void end_consumed(const session_end& which, bool is_late);
+  void read_more(const session_end& which);
+  void keep(const std::string& from, const session_message& said);
   void relay_to(const std::string& from, const session_message& said);
   void hold_for(const std::string& node);
   void serve_relay(const std::string& from, const session_message& said);

@@ -24,6 +24,12 @@ constexpr std::chrono::seconds take_timeout{1};
 /// What was offered and not taken is offered again.
 constexpr std::chrono::seconds offer_interval{5};
 
+/// A node that does not say within it how far its log is counts as away for a session.
+constexpr std::chrono::seconds cut_timeout{1};
+
+/// A node that has not sent within it what it has for an end is not waited for by the client.
+constexpr std::chrono::seconds fence_timeout{10};
+
 }  // namespace
 
 session_actor::travel_state& session_actor::travel() {
@@ -50,11 +56,15 @@ void session_actor::unfollow_all() {
 }
 
 void session_actor::unfollow_unneeded() {
-  if (travel_ == nullptr) return;
+  if (travel_ == nullptr || travel_->followed.empty()) return;
+  const std::vector<origin_cut> awaited = machine_.awaited();
+  const auto is_awaited = [&](const std::string& node) {
+    return std::ranges::find(awaited, node, &origin_cut::node) != awaited.end();
+  };
   std::erase_if(travel_->followed, [&](const std::string& node) {
     const bool is_needed =
         node == travel_->taking_from || node == travel_->given_to ||
-        (machine_.is_end() && node == travel_->reader) ||
+        (machine_.is_end() && node == travel_->reader) || is_awaited(node) ||
         std::ranges::find(machine_.ends(), node, &session_end::node) != machine_.ends().end();
     if (!is_needed) send(house_.registry, unfollow_node{node, self()});
     return !is_needed;
@@ -64,7 +74,12 @@ void session_actor::unfollow_unneeded() {
 void session_actor::handle(const session_said& message) {
   const session_message& said = *message.what;
   if (is_for_end(said) && (machine_.end_number() != said.number || !machine_.exists())) {
-    if (said.what == verb::open || said.what == verb::keep)
+    const bool is_asked = said.what == verb::open || said.what == verb::keep;
+    // It was given to that node, which has not taken it yet, as one of the two has crashed.
+    const bool is_whole = machine_.exists() && !machine_.is_end() && !machine_.connected() &&
+                          !is_taking() && machine_.stamp() < said.number;
+    if (is_asked && is_whole) return say(message.from, {.what = verb::offer});
+    if (is_asked)
       say(message.from, {.what = verb::nothing_left, .number = said.number, .relay = said.relay});
     return;
   }
@@ -80,10 +95,11 @@ void session_actor::handle(const session_said& message) {
   case verb::unwanted: return left_over();
   case verb::offer: return consider(message.from);
   case verb::discard: return discard(said);
-  case verb::keep: return hold_for(message.from);
+  case verb::keep: return keep(message.from, said);
   case verb::open: return relay_to(message.from, said);
   case verb::output: return take_output(message.from, said);
-  case verb::nothing_left: return end_consumed({message.from, said.number});
+  case verb::nothing_left: return end_consumed({message.from, said.number}, said.is_late);
+  case verb::more: return read_more({message.from, said.number});
   case verb::input:
   case verb::took:
   case verb::close: return serve_relay(message.from, said);
@@ -102,11 +118,13 @@ void session_actor::handle(const node_followed& news) {
 }
 
 void session_actor::node_linked(const std::string& node) {
+  ask_origins(node);
   if (machine_.is_end()) return;
   if (travel_->given_to == node) offer();
   if (machine_.is_adopting()) return;  // it is one end more soon
   for (const session_end& each : machine_.ends())
-    if (each.node == node) say(node, {.what = verb::keep, .number = each.number});
+    if (each.node == node)
+      say(node, {.what = verb::keep, .number = each.number, .cuts = each.cuts});
   const session_end* const next = machine_.next_end();
   if (next != nullptr && next->node == node) machine_.want_relay();
 }
@@ -189,6 +207,11 @@ void session_actor::attach_waiting() {
 }
 
 void session_actor::handle(const move_timer& due) {
+  if (due.is_of_origins) {
+    for (const origin_cut& each : machine_.awaited())
+      ask_origins(each.node);
+    return;
+  }
   if (due.is_of_offer) {
     if (travel_ != nullptr && travel_->offers == due.number) offer();
     return;
@@ -221,8 +244,50 @@ void session_actor::follow_ends() {
 
 /// What is subscribed here need not be there any more.
 void session_actor::adopted(const session_end& from) {
-  say(from.node, {.what = verb::hand_over, .number = from.number});
+  say(from.node, {.what = verb::hand_over, .number = from.number, .cuts = from.cuts});
   follow_ends();
+  await_origins();
+}
+
+/// It hears when these nodes are linked.
+void session_actor::await_origins() {
+  for (const origin_cut& each : machine_.awaited())
+    if (!travel().followed.contains(each.node)) follow(each.node);
+}
+
+/// Asks a node that is there what it has for an end, once it is known up to where that is the
+/// end's, or else how far it is.
+void session_actor::ask_origins(const std::string& node) {
+  std::vector<origin_cut> asked = machine_.awaited();
+  std::erase_if(asked, [&](const origin_cut& each) {
+    return each.node != node || (machine_.is_end() && each.last == origin_cut::unknown);
+  });
+  if (asked.empty() || machine_.is_adopting()) return;
+  machine_.origins_asked();
+  send(house_.cluster, fence_session{self(), machine_.move_number(), std::move(asked),
+                                     machine_.is_end() ? fence_timeout : cut_timeout});
+}
+
+/// What is adopted is subscribed: from where on does it come from all nodes?
+void session_actor::ask_for_cuts() {
+  send(house_.cluster, fence_session{self(), machine_.move_number(), {}, cut_timeout});
+}
+
+/// An end: asks all of which it is known up to where it is the end's. The client goes on when they
+/// have answered.
+void session_actor::ask_all_origins() {
+  std::vector<origin_cut> known = machine_.awaited();
+  std::erase_if(known, [](const origin_cut& each) { return each.last == origin_cut::unknown; });
+  machine_.origins_asked();
+  send(house_.cluster,
+       fence_session{self(), machine_.end_number(), std::move(known), fence_timeout});
+}
+
+/// Tells nodes that their ends are still wanted, and up to where of other nodes.
+void session_actor::keep_ends() {
+  for (const session_end& each : machine_.ends())
+    say(each.node, {.what = verb::keep, .number = each.number, .cuts = each.cuts});
+  follow_ends();  // and have a relay to the first
 }
 
 /// A node has a session from before the client came here. It offers it again if that is ignored.
@@ -302,22 +367,52 @@ void session_actor::hand_over(const std::string& from, const session_message& sa
                         !machine_.is_end() && !machine_.connected() && !is_taking();
   if (!is_given) return;
   const time_point now = current_time(*this);
-  machine_.hand_over(said.number, now, effects());
-  send(house_.cluster, fence_session{self(), said.number});
+  machine_.hand_over(said.number, said.cuts, now, effects());
+  ask_all_origins();
   travel_->given_to.clear();
   travel_->handed_to = from;
   hold_for(from);
   send(house_.directory_of(machine_.client_id()),
        session_moved{machine_.client_id(), said.number, self()});
   carry_out(now);
+  await_origins();
   schedule_timer(now);
 }
 
 void session_actor::handle(const session_fenced& news) {
-  if (!machine_.is_end() || machine_.end_number() != news.end || !machine_.exists()) return;
+  const bool is_of_another_end = machine_.is_end() && news.number != machine_.end_number();
+  if (is_of_another_end || !machine_.exists()) return;
   const time_point now = current_time(*this);
-  machine_.leave(now, effects());
+  if (machine_.is_end()) {
+    machine_.origins_come(news.reached, now, effects());
+  } else if (news.number != 0) {
+    if (news.number != machine_.move_number()) return;  // of a move that was broken off
+    std::vector<origin_cut> all = news.reached;
+    for (const origin_cut& each : news.missing)
+      all.push_back(each);
+    machine_.cut(std::move(all), effects());
+  } else {
+    machine_.cuts_found(news.reached, now, effects());
+  }
   carry_out(now);
+  await_origins();
+  if (news.is_slow) delayed_send(this, offer_interval, move_timer{.is_of_origins = true});
+}
+
+/// The node that has the client still wants what is here.
+void session_actor::keep(const std::string& from, const session_message& said) {
+  machine_.cut_end(said.cuts, effects());
+  hold_for(from);
+  await_origins();
+  for (const origin_cut& each : machine_.awaited())
+    ask_origins(each.node);
+  if (machine_.has_more()) tell_more();
+}
+
+/// What nodes had that were away is here: the client, which went on, may have it.
+void session_actor::tell_more() {
+  if (travel_ == nullptr) return;
+  say(travel_->reader, {.what = verb::more, .number = machine_.end_number()});
 }
 
 void session_actor::discard(const session_message& said) {
@@ -391,11 +486,23 @@ void session_actor::acknowledge_output() {
                               .count = std::exchange(travel_->owed, 0)});
 }
 
-void session_actor::end_consumed(const session_end& which) {
+void session_actor::end_consumed(const session_end& which, bool is_late) {
   const time_point now = current_time(*this);
-  machine_.end_consumed(which, now, effects());
+  if (is_late)
+    machine_.end_waits(which, true, now, effects());
+  else
+    machine_.end_consumed(which, now, effects());
   carry_out(now);
   follow_ends();  // and have a relay to the next one
+}
+
+void session_actor::read_more(const session_end& which) {
+  const auto found = std::ranges::find(machine_.ends(), which);
+  if (found == machine_.ends().end() || !found->is_late) return;  // it is read already
+  const time_point now = current_time(*this);
+  machine_.end_waits(which, false, now, effects());
+  carry_out(now);
+  follow_ends();
 }
 
 // -- the relay: the end's node --------------------------------------------------------------
@@ -447,8 +554,13 @@ void session_actor::serve_relay(const std::string& from, const session_message& 
 /// The client has everything.
 void session_actor::end_here(time_point now) {
   const relay_address to = travel_->outgoing->to();
-  say(to.node, {.what = verb::nothing_left, .number = to.end, .relay = to.relay});
-  machine_.finish(now, effects());
+  const bool is_late = machine_.waits_for_origins();
+  say(to.node,
+      {.what = verb::nothing_left, .number = to.end, .relay = to.relay, .is_late = is_late});
+  if (is_late)
+    machine_.connection_lost(now, effects());
+  else
+    machine_.finish(now, effects());
   carry_out(now);
 }
 

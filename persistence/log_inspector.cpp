@@ -158,7 +158,7 @@ outcome log_get(const inspection& asked) {
   const auto found = asked.reader.get(*offset);
   if (!found) return found.error().what;
   if (!*found) return "there is no message at offset " + std::to_string(*offset);
-  asked.to.put(to_json_line(**found, (*(*found)->block)[0]));
+  asked.to.put(to_json_line(**found, 0));
   return json_object::object();
 }
 
@@ -206,7 +206,7 @@ outcome log_read(const inspection& asked) {
     if (!page) return page.error().what;
     for (const log_run& run : page->runs)
       for (std::uint32_t i = 0; i != run.block->size(); ++i)
-        asked.to.put(to_json_line(run, (*run.block)[i]));
+        asked.to.put(to_json_line(run, i));
     left -= page->messages;
     damaged += page->damaged_records;
     what.after = page->reached;

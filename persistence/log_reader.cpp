@@ -57,7 +57,8 @@ bool take(log_offset last, std::string_view bytes, const log_query& what, log_pa
     const auto index = static_cast<std::uint32_t>(at - record->first());
     const message_entry entry = (*record)[index];
     if (!is_wanted(what, record->topic(entry))) continue;
-    found.add(entry, record->wire(entry), record->version(), record->stamp(index));
+    found.add(entry, record->wire(entry), record->version(), record->stamp(index),
+              record->identity(index));
     ++page.messages;
     page_bytes += entry.size;
   }

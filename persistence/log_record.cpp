@@ -38,18 +38,22 @@ constexpr std::uint8_t qos_bits = 0x03;
 constexpr std::uint8_t retain_bit = 0x04;
 constexpr std::uint8_t expires_bit = 0x08;
 constexpr std::uint8_t stamped_bit = 0x10;
+constexpr std::uint8_t identified_bit = 0x20;
 
-// Behind the wire form of a message that has a stamp.
+// Behind the wire form of a message: its stamp, if it has one, and its identity, if that is not
+// where the record lies.
 constexpr std::size_t stamp_node_at = 8;
 constexpr std::size_t stamp_size = 16;
+constexpr std::size_t identity_offset_at = 8;
+constexpr std::size_t identity_size = 16;
 
 std::uint32_t checksum(std::string_view record) noexcept {
   return static_cast<std::uint32_t>(
       XXH3_64bits(record.data() + checksummed_from, record.size() - checksummed_from));
 }
 
-void put_entry(const message_entry& entry, std::uint32_t offset, bool is_stamped,
-               char* to) noexcept {
+/// `bits`: which of the rest it has.
+void put_entry(const message_entry& entry, std::uint32_t offset, unsigned bits, char* to) noexcept {
   put_big_endian(entry.size, to + size_at);
   put_big_endian(entry.properties_size, to + properties_size_at);
   put_big_endian(entry.expiry_interval, to + expiry_at);
@@ -59,7 +63,7 @@ void put_entry(const message_entry& entry, std::uint32_t offset, bool is_stamped
   to[prefix_size_at] = static_cast<char>(entry.prefix_size);
   to[flags_at] =
       static_cast<char>(static_cast<unsigned>(entry.qos) | (entry.retain ? retain_bit : 0U) |
-                        (entry.expires ? expires_bit : 0U) | (is_stamped ? stamped_bit : 0U));
+                        (entry.expires ? expires_bit : 0U) | bits);
   put_big_endian(offset, to + offset_at);
 }
 
@@ -72,8 +76,16 @@ bool is_sound(const message_entry& entry, std::size_t more, std::size_t bytes) n
          entry.size + more <= bytes - entry.offset;
 }
 
-bool has_stamp(const message_block& block, std::uint32_t index) noexcept {
-  return block.stamp(index) != retained_stamp() && block[index].retain;
+/// What of the rest a message has.
+unsigned rest_of(const message_block& block, std::uint32_t index) noexcept {
+  const bool is_stamped = block.stamp(index) != retained_stamp() && block[index].retain;
+  const bool is_identified = block.identity(index) != message_identity();
+  return (is_stamped ? stamped_bit : 0U) | (is_identified ? identified_bit : 0U);
+}
+
+std::size_t size_of_rest(unsigned bits) noexcept {
+  return ((bits & stamped_bit) != 0 ? stamp_size : 0) +
+         ((bits & identified_bit) != 0 ? identity_size : 0);
 }
 
 bool is_version(std::uint8_t number) noexcept {
@@ -89,7 +101,7 @@ void encode_record(const message_block& block, std::span<const std::uint32_t> wh
   assert(!which.empty());
   std::size_t wires = 0;
   for (const std::uint32_t index : which)
-    wires += block[index].size + (has_stamp(block, index) ? stamp_size : 0);
+    wires += block[index].size + size_of_rest(rest_of(block, index));
   const std::size_t begin = out.size();
   out.resize(begin + header_size + origin.publisher.size() + which.size() * entry_size + wires);
   char* const record = out.data() + begin;
@@ -106,15 +118,21 @@ void encode_record(const message_block& block, std::span<const std::uint32_t> wh
   char* wire = wire_begin;
   for (const std::uint32_t index : which) {
     const message_entry& entry = block[index];
-    const bool is_stamped = has_stamp(block, index);
-    put_entry(entry, static_cast<std::uint32_t>(wire - wire_begin), is_stamped, at);
+    const unsigned rest = rest_of(block, index);
+    put_entry(entry, static_cast<std::uint32_t>(wire - wire_begin), rest, at);
     at += entry_size;
     const std::string_view bytes = as_text(block.wire(entry));
     wire = std::copy(bytes.begin(), bytes.end(), wire);
-    if (!is_stamped) continue;
-    put_big_endian(block.stamp(index).time, wire);
-    put_big_endian(block.stamp(index).node, wire + stamp_node_at);
-    wire += stamp_size;
+    if ((rest & stamped_bit) != 0) {
+      put_big_endian(block.stamp(index).time, wire);
+      put_big_endian(block.stamp(index).node, wire + stamp_node_at);
+      wire += stamp_size;
+    }
+    if ((rest & identified_bit) != 0) {
+      put_big_endian(block.identity(index).home, wire);
+      put_big_endian(block.identity(index).offset, wire + identity_offset_at);
+      wire += identity_size;
+    }
   }
   put_big_endian(checksum({record, out.size() - begin}), record + checksum_at);
 }
@@ -141,8 +159,7 @@ std::optional<record_view> record_view::parse(std::string_view bytes) {
   view.entries_ = rest.substr(0, std::size_t{view.size_} * entry_size);
   view.wires_ = rest.substr(view.entries_.size());
   for (std::uint32_t i = 0; i != view.size_; ++i)
-    if (!is_sound(view[i], view.is_stamped(i) ? stamp_size : 0, view.wires_.size()))
-      return std::nullopt;
+    if (!is_sound(view[i], size_of_rest(view.flags(i)), view.wires_.size())) return std::nullopt;
   return view;
 }
 
@@ -165,18 +182,27 @@ message_entry record_view::operator[](std::uint32_t index) const noexcept {
   };
 }
 
-bool record_view::is_stamped(std::uint32_t index) const noexcept {
-  const auto flags =
-      static_cast<std::uint8_t>(entries_[std::size_t{index} * entry_size + flags_at]);
-  return (flags & stamped_bit) != 0;
+std::uint8_t record_view::flags(std::uint32_t index) const noexcept {
+  return static_cast<std::uint8_t>(entries_[std::size_t{index} * entry_size + flags_at]);
 }
 
 retained_stamp record_view::stamp(std::uint32_t index) const noexcept {
-  if (!is_stamped(index)) return {};
+  if ((flags(index) & stamped_bit) == 0) return {};
   const message_entry entry = (*this)[index];
   const std::string_view from = wires_.substr(std::size_t{entry.offset} + entry.size, stamp_size);
   return {.time = get_big_endian<hybrid_stamp>(from),
           .node = get_big_endian<std::uint64_t>(from.substr(stamp_node_at))};
+}
+
+message_identity record_view::identity(std::uint32_t index) const noexcept {
+  const std::uint8_t bits = flags(index);
+  if ((bits & identified_bit) == 0) return {};
+  const message_entry entry = (*this)[index];
+  const std::size_t stamp = size_of_rest(bits & stamped_bit);
+  const std::string_view from =
+      wires_.substr(std::size_t{entry.offset} + entry.size + stamp, identity_size);
+  return {.home = get_big_endian<std::uint64_t>(from),
+          .offset = get_big_endian<log_offset>(from.substr(identity_offset_at))};
 }
 
 message_block_ptr single_message(const record_view& record, time_point received_at) {

@@ -50,9 +50,10 @@ public:
   }
   /// As in a block. REQUIRES: index < size().
   [[nodiscard]] retained_stamp stamp(std::uint32_t index) const noexcept;
+  [[nodiscard]] message_identity identity(std::uint32_t index) const noexcept;
 
 private:
-  [[nodiscard]] bool is_stamped(std::uint32_t index) const noexcept;
+  [[nodiscard]] std::uint8_t flags(std::uint32_t index) const noexcept;
 
   std::string_view entries_;
   std::string_view wires_;

@@ -35,8 +35,10 @@ void add_properties(const message_block& block, const message_entry& entry, json
 
 }  // namespace
 
-std::string to_json_line(const log_run& run, const message_entry& entry) {
+std::string to_json_line(const log_run& run, std::uint32_t index) {
   const message_block& block = *run.block;
+  const message_entry& entry = block[index];
+  const message_identity identity = block.identity(index);
   json_object line{{"offset", entry.log_offset},
                    {"timestamp", to_rfc3339(run.received_at)},
                    {"topic", block.topic(entry)},
@@ -44,6 +46,8 @@ std::string to_json_line(const log_run& run, const message_entry& entry) {
                    {"qos", static_cast<unsigned>(entry.qos)},
                    {"retain", entry.retain},
                    {"protocol", static_cast<unsigned>(block.version())}};
+  if (identity != message_identity())
+    line["origin"] = {{"home", identity.home}, {"offset", identity.offset}};
   if (entry.expires) line["expiry_seconds"] = entry.expiry_interval;
   if (block.version() == protocol_version::v5) add_properties(block, entry, line);
   const byte_view payload = block.payload(entry);

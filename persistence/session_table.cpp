@@ -12,8 +12,10 @@ namespace {
 
 constexpr std::uint8_t first_login_format = 1;  // without the claim
 constexpr std::uint8_t login_format = 2;
-constexpr std::uint8_t moves_format = 1;
+constexpr std::uint8_t first_moves_format = 1;  // without cuts
+constexpr std::uint8_t moves_format = 2;
 constexpr std::uint8_t subscription_format = 1;
+constexpr std::uint8_t adopted_format = 2;  // of a subscription that came from another node
 
 // Places in a login.
 constexpr std::size_t flags_at = 1;
@@ -35,7 +37,9 @@ constexpr std::uint8_t began_clean_bit = 0x10;
 constexpr std::size_t log_end_at = 1;
 constexpr std::size_t relayed_count_at = 9;
 constexpr std::size_t relayed_at = 11;  // so many identifiers, and behind them the ends
-constexpr std::size_t end_size = 10;    // a number and the length of the name that follows
+// Flags of a cut, and of an end.
+constexpr std::uint8_t has_come_bit = 0x01;
+constexpr std::uint8_t is_late_bit = 0x02;
 
 // Places in a subscription.
 constexpr std::size_t options_at = 1;
@@ -121,7 +125,7 @@ std::optional<kept_login> decode_login(std::string_view value, const clock_readi
 std::string encode(const kept_subscription& subscription) {
   const subscription_options& options = subscription.options;
   std::string value(subscription_size, '\0');
-  value[0] = static_cast<char>(subscription_format);
+  value[0] = static_cast<char>(subscription.adopted ? adopted_format : subscription_format);
   // As in SUBSCRIBE (MQTT5 §3.8.3.1).
   value[options_at] =
       static_cast<char>(static_cast<unsigned>(options.qos) | (options.no_local ? 0x04U : 0U) |
@@ -134,9 +138,9 @@ std::string encode(const kept_subscription& subscription) {
 
 std::optional<kept_subscription> decode_subscription(std::string_view filter,
                                                      std::string_view value) {
-  if (value.size() != subscription_size ||
-      static_cast<std::uint8_t>(value[0]) != subscription_format)
-    return std::nullopt;
+  if (value.size() != subscription_size) return std::nullopt;
+  const auto format = static_cast<std::uint8_t>(value[0]);
+  if (format != subscription_format && format != adopted_format) return std::nullopt;
   const auto options = static_cast<std::uint8_t>(value[options_at]);
   const auto level = static_cast<std::uint8_t>(options & 0x03U);
   const auto handling = static_cast<std::uint8_t>(options >> 4);
@@ -147,7 +151,8 @@ std::optional<kept_subscription> decode_subscription(std::string_view filter,
                                        .retain_as_published = (options & 0x08U) != 0,
                                        .retain_handling = static_cast<retain_handling>(handling)},
                            .identifier = get_big_endian<std::uint32_t>(value.substr(identifier_at)),
-                           .begin = get_big_endian<log_offset>(value.substr(begin_at))};
+                           .begin = get_big_endian<log_offset>(value.substr(begin_at)),
+                           .adopted = format == adopted_format};
 }
 
 std::string encode(const kept_progress& progress) {
@@ -210,6 +215,63 @@ std::optional<kept_progress> decode_progress(std::string_view value) {
   return progress;
 }
 
+void append_name(std::string_view name, std::string& to) {
+  append_big_endian(static_cast<std::uint16_t>(name.size()), to);
+  to += name;
+}
+
+void append(const std::vector<origin_cut>& cuts, std::string& to) {
+  append_big_endian(static_cast<std::uint16_t>(cuts.size()), to);
+  for (const origin_cut& each : cuts) {
+    to +=
+        static_cast<char>((each.has_come ? has_come_bit : 0U) | (each.is_late ? is_late_bit : 0U));
+    append_big_endian(each.home, to);
+    append_big_endian(each.last, to);
+    append_name(each.node, to);
+  }
+}
+
+/// Takes numbers and names off the front of a value. The first failure sticks.
+struct part_reader {
+  std::string_view rest;
+  bool ok = true;
+
+  template <class Number>
+  Number number() noexcept {
+    if (rest.size() < sizeof(Number)) {
+      ok = false;
+      rest = {};
+      return 0;
+    }
+    const auto found = get_big_endian<Number>(rest);
+    rest.remove_prefix(sizeof(Number));
+    return found;
+  }
+  std::string name() {
+    const auto size = number<std::uint16_t>();
+    if (rest.size() < size) {
+      ok = false;
+      rest = {};
+    }
+    std::string found(rest.substr(0, size));
+    rest.remove_prefix(found.size());
+    return found;
+  }
+  std::vector<origin_cut> cuts() {
+    std::vector<origin_cut> found;
+    for (auto left = number<std::uint16_t>(); left != 0 && ok; --left) {
+      const auto flags = number<std::uint8_t>();
+      origin_cut each{.has_come = (flags & has_come_bit) != 0,
+                      .is_late = (flags & is_late_bit) != 0};
+      each.home = number<std::uint64_t>();
+      each.last = number<log_offset>();
+      each.node = name();
+      found.push_back(std::move(each));
+    }
+    return found;
+  }
+};
+
 std::string encode(const kept_moves& moves) {
   std::string value;
   value += static_cast<char>(moves_format);
@@ -217,17 +279,22 @@ std::string encode(const kept_moves& moves) {
   append_big_endian(static_cast<std::uint16_t>(moves.relayed.size()), value);
   for (const packet_id id : moves.relayed)
     append_big_endian(id, value);
+  append_big_endian(moves.first_end, value);
+  append(moves.begins, value);
+  append(moves.cuts, value);
   for (const session_end& each : moves.ends) {
     append_big_endian(each.number, value);
-    append_big_endian(static_cast<std::uint16_t>(each.node.size()), value);
-    value += each.node;
+    append_name(each.node, value);
+    value += static_cast<char>(each.is_late ? is_late_bit : 0U);
+    append(each.cuts, value);
   }
   return value;
 }
 
 std::optional<kept_moves> decode_moves(std::string_view value) {
-  if (value.size() < relayed_at || static_cast<std::uint8_t>(value[0]) != moves_format)
-    return std::nullopt;
+  if (value.size() < relayed_at) return std::nullopt;
+  const auto format = static_cast<std::uint8_t>(value[0]);
+  if (format != first_moves_format && format != moves_format) return std::nullopt;
   const std::size_t relayed = get_big_endian<std::uint16_t>(value.substr(relayed_count_at));
   const std::size_t ends_at = relayed_at + relayed * sizeof(packet_id);
   if (value.size() < ends_at) return std::nullopt;
@@ -236,15 +303,23 @@ std::optional<kept_moves> decode_moves(std::string_view value) {
     moves.relayed.push_back(get_big_endian<packet_id>(value.substr(at)));
     if (moves.relayed.back() == 0) return std::nullopt;
   }
-  for (std::string_view rest = value.substr(ends_at); !rest.empty();) {
-    if (rest.size() < end_size) return std::nullopt;
-    const auto number = get_big_endian<std::uint64_t>(rest);
-    const std::size_t size = get_big_endian<std::uint16_t>(rest.substr(sizeof number));
-    rest.remove_prefix(end_size);
-    if (rest.size() < size || number == 0) return std::nullopt;
-    moves.ends.push_back({.node = std::string(rest.substr(0, size)), .number = number});
-    rest.remove_prefix(size);
+  part_reader in{value.substr(ends_at)};
+  if (format == moves_format) {
+    moves.first_end = in.number<log_offset>();
+    moves.begins = in.cuts();
+    moves.cuts = in.cuts();
   }
+  while (in.ok && !in.rest.empty()) {
+    session_end each{.number = in.number<std::uint64_t>()};
+    each.node = in.name();
+    if (format == moves_format) {
+      each.is_late = (in.number<std::uint8_t>() & is_late_bit) != 0;
+      each.cuts = in.cuts();
+    }
+    if (each.number == 0) in.ok = false;
+    moves.ends.push_back(std::move(each));
+  }
+  if (!in.ok) return std::nullopt;
   return moves;
 }
 

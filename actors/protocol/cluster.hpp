@@ -71,7 +71,11 @@ struct restore_node {
 struct node_restored {};
 /// Answered, with `fenced`, when the node has sent everything that this one wanted before.
 struct fence {};
-struct fenced {};
+struct fenced {
+  bool is_reached = false;  ///< else the link went down
+  /// The last message in the log of the node when it answered; nothing if it did not say.
+  std::optional<log_offset> head{};
+};
 /// For the inspector, `troupectl` and the tests.
 struct describe_peer {};
 struct peer_description {
@@ -152,10 +156,12 @@ struct gossip_heard {
   node_identity from;
   std::string bytes;
 };
-/// Answered with `session_fenced` behind what all nodes with a link have for this one.
+/// Answered with `session_fenced` behind what these nodes, this one among them, have for this one.
 struct fence_session {
   session_handle who;
-  std::uint64_t end = 0;  ///< number of the session's end
+  std::uint64_t number = 0;           ///< of the move
+  std::vector<origin_cut> origins{};  ///< empty: all members, and this node
+  std::chrono::milliseconds patience{};
 };
 /// Say something to a node, or to each, if there is a link with it.
 struct say_to_node {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 /// Sessions that follow their clients to other nodes.
 namespace troupe {
@@ -24,9 +25,12 @@ struct node_followed {
 struct displace {
   std::string by;  ///< a node
 };
-/// What other nodes had for the session, before another node went on with it, is here.
+/// What nodes had for the session is here.
 struct session_fenced {
-  std::uint64_t end = 0;  ///< its number
+  std::uint64_t number = 0;         ///< as it was asked for
+  std::vector<origin_cut> reached;  ///< `last`: of what they had
+  std::vector<origin_cut> missing;  ///< nodes that are away, or have not answered
+  bool is_slow = false;             ///< a node that is there has not
 };
 /// Another node has published the will, as it took this one for dead.
 struct will_published {
@@ -41,6 +45,7 @@ struct send_away {
 struct move_timer {
   std::uint64_t number = 0;  ///< of the move, or of the offer
   bool is_of_offer = false;
+  bool is_of_origins = false;  ///< or has not sent what it has for an end
 };
 
 }  // namespace troupe

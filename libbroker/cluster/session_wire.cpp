@@ -50,6 +50,31 @@ std::vector<packet_id> read_ids(wire_reader& in) {
   return ids;
 }
 
+void append(wire_writer& out, const std::vector<origin_cut>& cuts) {
+  out.number(cuts.size());
+  for (const origin_cut& each : cuts)
+    out.section([&](wire_writer& one) {
+      one.text(each.node);
+      one.number(each.home);
+      one.flag(each.last != origin_cut::unknown);
+      one.number(each.last == origin_cut::unknown ? 0 : each.last);
+    });
+}
+
+std::vector<origin_cut> read_cuts(wire_reader& in) {
+  std::vector<origin_cut> cuts;
+  for (std::uint64_t left = in.number(); left != 0 && in.ok(); --left) {
+    wire_reader one = in.section();
+    origin_cut each{.node = std::string(one.text()), .home = one.number()};
+    const bool is_known = one.flag();
+    const log_offset last = one.number();
+    if (is_known) each.last = last;
+    if (!one.ok() || each.home == 0) in.fail();
+    cuts.push_back(std::move(each));
+  }
+  return cuts;
+}
+
 void append(wire_writer& out, const moved_session& state) {
   out.number(state.expiry);
   out.flag(state.began_clean);
@@ -67,6 +92,8 @@ void append(wire_writer& out, const moved_session& state) {
     out.section([&](wire_writer& one) {
       one.text(each.node);
       one.number(each.number);
+      one.flag(each.is_late);
+      append(one, each.cuts);
     });
 }
 
@@ -89,6 +116,10 @@ moved_session read_state(wire_reader& in) {
   for (std::uint64_t left = in.number(); left != 0 && in.ok(); --left) {
     wire_reader one = in.section();
     session_end end{.node = std::string(one.text()), .number = one.number()};
+    if (!one.at_end()) {  // else of an earlier version
+      end.is_late = one.flag();
+      end.cuts = read_cuts(one);
+    }
     if (!one.ok() || end.number == 0) in.fail();
     state.ends.push_back(std::move(end));
   }
@@ -151,6 +182,9 @@ std::string encode(const session_message& message) {
   case verb::input: out.text(message.bytes); break;
   case verb::took:
   case verb::discard: out.number(message.count); break;
+  case verb::hand_over:
+  case verb::keep: out.section([&](wire_writer& inside) { append(inside, message.cuts); }); break;
+  case verb::nothing_left: out.flag(message.is_late); break;
   default: break;
   }
   return bytes;
@@ -160,7 +194,7 @@ std::optional<session_message> decode_session_message(std::string_view content) 
   wire_reader in(content);
   const std::uint64_t what = in.number();
   if (what < static_cast<std::uint64_t>(verb::take) ||
-      what > static_cast<std::uint64_t>(verb::unwanted))
+      what > static_cast<std::uint64_t>(verb::more))
     return std::nullopt;
   session_message message{.what = static_cast<verb>(what)};
   message.client_id = in.text();
@@ -186,6 +220,17 @@ std::optional<session_message> decode_session_message(std::string_view content) 
   case verb::input: message.bytes = in.text(); break;
   case verb::took:
   case verb::discard: message.count = in.number(); break;
+  case verb::hand_over:
+  case verb::keep: {
+    if (in.at_end()) break;  // of an earlier version
+    wire_reader inside = in.section();
+    message.cuts = read_cuts(inside);
+    if (!inside.ok()) return std::nullopt;
+    break;
+  }
+  case verb::nothing_left:
+    if (!in.at_end()) message.is_late = in.flag();
+    break;
   default: break;
   }
   if (!in.ok()) return std::nullopt;

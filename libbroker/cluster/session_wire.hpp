@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace troupe {
 
@@ -25,7 +26,8 @@ struct session_message {
     discard = 10,      ///< the end, or for number 0 the session, is not wanted any more
     offer = 11,        ///< we have a session of this client, from before it came to you
     keep = 12,         ///< the end is still wanted, as long as the link is up
-    unwanted = 13      ///< answers an offer: there is no session of the client here
+    unwanted = 13,     ///< answers an offer: there is no session of the client here
+    more = 14          ///< nothing was left of the end for now: there is something again
   };
   verb what = verb::take;
   std::string client_id;
@@ -36,6 +38,9 @@ struct session_message {
   relay_terms terms{};
   std::string bytes{};
   std::uint64_t count = 0;  ///< of `took`; of `discard` the claim of whoever does not want it
+  /// Of `hand_over` and `keep`: up to where of each node it is the end's.
+  std::vector<origin_cut> cuts{};
+  bool is_late = false;  ///< of `nothing_left`: nodes are away that may have more
 };
 
 /// Whether it is about an end, not the session itself.

@@ -98,7 +98,8 @@ void message_block_builder::add(const publish& packet, std::string_view topic,
 }
 
 void message_block_builder::add(const message_entry& entry, byte_view wire,
-                                protocol_version version, const retained_stamp& stamp) {
+                                protocol_version version, const retained_stamp& stamp,
+                                const message_identity& identity) {
   message_entry& copy = append_entry(entry.size, 0);
   const std::uint32_t offset = copy.offset;
   copy = entry;
@@ -107,9 +108,14 @@ void message_block_builder::add(const message_entry& entry, byte_view wire,
   block_->has_packet_ids_ |= entry.qos != qos::at_most_once;
   block_->has_retain_ |= entry.retain;
   std::memcpy(block_->data() + offset, wire.data(), entry.size);
-  if (stamp == retained_stamp()) return;
-  stamps_.resize(block_->entries_);
-  stamps_.back() = stamp;
+  if (stamp != retained_stamp()) {
+    stamps_.resize(block_->entries_);
+    stamps_.back() = stamp;
+  }
+  if (identity != message_identity()) {
+    identities_.resize(block_->entries_);
+    identities_.back() = identity;
+  }
 }
 
 message_block_ptr message_block_builder::seal(const origin& from) {
@@ -124,6 +130,11 @@ message_block_ptr message_block_builder::seal(const origin& from) {
     block_->stamps_ = std::make_unique<retained_stamp[]>(block_->entries_);
     std::ranges::copy(stamps_, block_->stamps_.get());
     stamps_.clear();
+  }
+  if (!identities_.empty()) {
+    block_->identities_ = std::make_unique<message_identity[]>(block_->entries_);
+    std::ranges::copy(identities_, block_->identities_.get());
+    identities_.clear();
   }
   return message_block_ptr::adopt(std::exchange(block_, nullptr));
 }

@@ -4,6 +4,7 @@
 #include "libbroker/cluster/retained_stamp.hpp"
 #include "libbroker/intrusive_ptr.hpp"
 #include "libbroker/log_offset.hpp"
+#include "libbroker/message/message_identity.hpp"
 #include "libbroker/packet.hpp"
 
 #include <chrono>
@@ -100,6 +101,11 @@ public:
   }
   [[nodiscard]] bool has_stamps() const noexcept { return stamps_ != nullptr; }
 
+  /// Of a message that another node has forwarded from its log; {}: of all others.
+  [[nodiscard]] message_identity identity(std::uint32_t index) const noexcept {
+    return identities_ == nullptr ? message_identity() : identities_[index];
+  }
+
   static void destroy(const message_block* block) noexcept;
 
   /// Says of the messages `which` (indexes, ascending) that they lie in the log one
@@ -137,7 +143,8 @@ private:
   std::uint32_t connection_epoch_ = 0;
   std::uint64_t publisher_ = 0;
   time_point received_at_{};
-  std::unique_ptr<retained_stamp[]> stamps_;  ///< by index; null: none has one
+  std::unique_ptr<retained_stamp[]> stamps_;        ///< by index; null: none has one
+  std::unique_ptr<message_identity[]> identities_;  ///< likewise
   protocol_version version_ = protocol_version::v3_1_1;
   bool has_packet_ids_ = false;
   bool has_retain_ = false;
@@ -149,7 +156,9 @@ class message_block_builder {
 public:
   message_block_builder() noexcept = default;
   message_block_builder(message_block_builder&& other) noexcept
-      : block_(std::exchange(other.block_, nullptr)), stamps_(std::move(other.stamps_)) {}
+      : block_(std::exchange(other.block_, nullptr)),
+        stamps_(std::move(other.stamps_)),
+        identities_(std::move(other.identities_)) {}
   message_block_builder& operator=(message_block_builder&&) = delete;
   ~message_block_builder();
 
@@ -171,13 +180,13 @@ public:
 
   /// Appends `entry` of `source` unchanged. REQUIRES: one source version per block.
   void add(const message_block& source, const message_entry& entry) {
-    add(entry, source.wire(entry), source.version(),
-        source.has_stamps() ? source.stamp(source.index_of(entry)) : retained_stamp());
+    const std::uint32_t index = source.index_of(entry);
+    add(entry, source.wire(entry), source.version(), source.stamp(index), source.identity(index));
   }
   /// Appends a message that was kept elsewhere: `wire` as `entry` describes it, `offset`
   /// left aside. REQUIRES: one version per block; wire.size() == entry.size.
   void add(const message_entry& entry, byte_view wire, protocol_version version,
-           const retained_stamp& stamp = {});
+           const retained_stamp& stamp = {}, const message_identity& identity = {});
 
   struct origin {
     std::uint64_t publisher = 0;
@@ -192,7 +201,9 @@ private:
   void reallocate(std::size_t capacity);
 
   message_block* block_ = nullptr;
-  std::vector<retained_stamp> stamps_;  ///< up to the last message that has one
+  // Up to the last message that has one.
+  std::vector<retained_stamp> stamps_;
+  std::vector<message_identity> identities_;
 };
 
 /// Some neighbouring messages of a block.

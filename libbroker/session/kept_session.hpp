@@ -35,6 +35,8 @@ struct kept_subscription {
   /// What lies in the log at or below it came before. Of a replay: the first offset that was
   /// not sent; 0: not known yet where it begins.
   log_offset begin = 0;
+  /// It came with the session from another node, where an end has what was published before.
+  bool adopted = false;
 };
 
 /// A QoS 1 or 2 message on its way to the client.
@@ -55,19 +57,40 @@ struct kept_progress {
   std::vector<kept_in_flight> in_flight;  ///< in the order in which they were sent
 };
 
+/// Of what one node has published for a session: what lies in its log up to `last` is an end's,
+/// and what lies above it is the session's own. Copies of either may be on both nodes.
+struct origin_cut {
+  static constexpr log_offset unknown = 0xFFFF'FFFF'FFFF'FFFF;
+
+  std::string node{};         ///< its name
+  std::uint64_t home = 0;     ///< of its data directory
+  log_offset last = unknown;  ///< as long as it is not known, all is the end's
+  bool has_come = false;      ///< of an end: all that is its own is here
+  bool is_late = false;       ///< of an end: that came behind what other nodes had for it
+
+  friend bool operator==(const origin_cut&, const origin_cut&) = default;
+};
+
 /// What a session has left on a node that its client went from.
 struct session_end {
-  std::string node;          ///< its name
-  std::uint64_t number = 0;  ///< which of them there; not 0
+  std::string node;                ///< its name
+  std::uint64_t number = 0;        ///< which of them there; not 0
+  bool is_late = false;            ///< there is nothing now, but nodes are away that may have some
+  std::vector<origin_cut> cuts{};  ///< up to where it is the end's
 
-  friend bool operator==(const session_end&, const session_end&) = default;
+  friend bool operator==(const session_end& left, const session_end& right) noexcept {
+    return left.number == right.number && left.node == right.node;
+  }
 };
 
 /// Where else messages of the session are, and, of an end, up to where it has some here.
 struct kept_moves {
   log_offset log_end = 0;  ///< 0: it is none, or that is not known yet
   std::vector<session_end> ends;
-  std::vector<packet_id> relayed;  ///< that the client may know of what ends have sent
+  std::vector<packet_id> relayed{};  ///< that the client may know of what ends have sent
+  log_offset first_end = 0;          ///< of an end: what lies above it is of late nodes only
+  std::vector<origin_cut> begins{};  ///< up to there ends have it
+  std::vector<origin_cut> cuts{};    ///< of an end: up to there it has it
 };
 
 struct kept_session {

@@ -53,9 +53,9 @@ class session {
 public:
   /// `name`: the client's identifier, or that of an end; see moved_session.hpp. `number`: unique in
   /// this process. `settings` outlives the session, and so does `log_head`, the last offset that is
-  /// in the log; null: there is none.
+  /// in the log; null: there is none. `home`: number of the node's data directory.
   session(std::string_view name, std::uint64_t number, std::uint32_t shards, const config& settings,
-          const std::atomic<log_offset>* log_head = nullptr);
+          const std::atomic<log_offset>* log_head = nullptr, std::uint64_t home = 0);
   ~session();
 
   /// Becomes a session of an earlier life of the process, whose client is away.
@@ -169,13 +169,44 @@ public:
   /// What another node needs to go on with it. REQUIRES: exists(), !is_end().
   [[nodiscard]] moved_session describe_move() const;
   /// Another node goes on with it: what is left becomes the end `number`, with a name of its
-  /// own. REQUIRES: as above, !connected().
-  void hand_over(std::uint64_t number, time_point now, session_effects& effects);
+  /// own, which has what `cuts` say; empty: what comes until it leaves. REQUIRES: as above,
+  /// !connected().
+  void hand_over(std::uint64_t number, const std::vector<origin_cut>& cuts, time_point now,
+                 session_effects& effects);
   /// Goes on with what becomes the end `from` on another node once `session_effects::adopted` says
   /// so. REQUIRES: !is_end(), !is_adopting().
   void adopt(const moved_session& moved, const session_end& from, session_effects& effects);
+  /// The answer to `wants_cuts`: the log of each node has come so far, and what it publishes from
+  /// there on comes here, too; of those that are away that is not known.
+  void cut(std::vector<origin_cut>&& reached, session_effects& effects);
+  /// The same of nodes that were away. To be called for each `origins_asked`.
+  void cuts_found(const std::vector<origin_cut>& reached, time_point now, session_effects& effects);
+  /// An end: the node that has the client says up to where it is its own.
+  void cut_end(const std::vector<origin_cut>& cuts, session_effects& effects);
+  /// Nodes that it waits for were asked. An end: `origins_come` is the answer to it. Else it is
+  /// `cuts_found`, before which nothing is sent: what they publish meanwhile may be its own.
+  void origins_asked() noexcept { ++moves().asked; }
+  /// An end: what these nodes had for it is here. Behind the first of them it has come to its
+  /// provisional end; when all have come it leaves.
+  void origins_come(const std::vector<origin_cut>& reached, time_point now,
+                    session_effects& effects);
   /// What other nodes had for the end is here: it subscribes to nothing any more.
   void leave(time_point now, session_effects& effects);
+  /// Of the nodes that it waits for. An end: they may have something for it. Else: it is not known
+  /// how far they are.
+  [[nodiscard]] std::vector<origin_cut> awaited() const;
+  /// Of the end, or of the move by which it is becoming one elsewhere; 0: neither.
+  [[nodiscard]] std::uint64_t move_number() const noexcept {
+    return is_adopting() ? moves_->adopting->from.number : end_number();
+  }
+  /// An end: nodes are away that may have more for it.
+  [[nodiscard]] bool waits_for_origins() const noexcept {
+    return moves_ != nullptr && !std::ranges::all_of(moves_->cuts, &origin_cut::has_come);
+  }
+  /// An end: what nodes had that were away is here, too, and nobody reads it.
+  [[nodiscard]] bool has_more() const noexcept {
+    return is_end() && moves_->has_left && moves_->first_end != 0 && !connected_;
+  }
   [[nodiscard]] bool is_adopting() const noexcept {
     return moves_ != nullptr && moves_->adopting.has_value();
   }
@@ -184,7 +215,9 @@ public:
 
   /// The end whose messages come next, before the session's own; null: there is none.
   [[nodiscard]] const session_end* next_end() const noexcept {
-    return moves_ == nullptr || moves_->ends.empty() ? nullptr : &moves_->ends.front();
+    if (moves_ == nullptr) return nullptr;
+    const auto found = std::ranges::find(moves_->ends, false, &session_end::is_late);
+    return found == moves_->ends.end() ? nullptr : &*found;
   }
   /// Where else messages of it are, the oldest first.
   [[nodiscard]] std::span<const session_end> ends() const noexcept {
@@ -204,6 +237,8 @@ public:
   void end_relay(time_point now, session_effects& effects);
   /// Nothing is left of the end.
   void end_consumed(const session_end& which, time_point now, session_effects& effects);
+  /// `is_late`: nothing is left of the end for now. Else there is something again.
+  void end_waits(const session_end& which, bool is_late, time_point now, session_effects& effects);
 
   /// An end: the node that has the client can be reached, and it does not expire.
   void hold(session_effects& effects);
@@ -271,6 +306,7 @@ private:
     subscription_options options;
     std::uint32_t identifier = 0;
     log_offset begin = 0;  ///< what lies in the log at or below it came before
+    bool adopted = false;  ///< as in `kept_subscription`
   };
   using subscription_map = std::map<std::string, subscription_state, std::less<>>;
   /// A message, or its PUBREL, that is sent once that is on the disk.
@@ -327,6 +363,8 @@ private:
     std::uint32_t waiting_for = 0;  ///< shards, share groups, the write, and the call
     write_number write = 0;         ///< 0: none
     session_end from;
+    bool is_new = false;  ///< something was subscribed for it
+    bool is_cut = false;  ///< it is known up to where of each node it is the end's
   };
   /// What a session that moves between nodes needs; most never have any.
   struct moves_state {
@@ -338,9 +376,15 @@ private:
     std::optional<log_offset> log_end;  ///< what lies above it is not the end's
     bool is_read = false;               ///< up to there
     bool is_held = false;               ///< it does not expire
+    bool has_left = false;              ///< it subscribes to nothing
+    log_offset first_end = 0;           ///< see `kept_moves`
+    std::vector<origin_cut> cuts;       ///< likewise
     // A session that came.
     std::vector<session_end> ends;  ///< the oldest first
     std::optional<adoption> adopting;
+    std::vector<origin_cut> begins;  ///< see `kept_moves`; an end has them, too
+    write_number cuts_write = 0;     ///< of new ones, of which ends are to hear
+    std::uint32_t asked = 0;         ///< times that nodes were asked and have not answered
     relay_stage relay = relay_stage::none;
     packet_id_set relayed;  ///< that the client may know of what ends have sent
     // Of these, over this connection and not completed.
@@ -381,6 +425,11 @@ private:
     return moves_ != nullptr && moves_->unanswered != 0 && moves_->leaving == number;
   }
   void left_shard(log_offset through, time_point now, session_effects& effects);
+  void have_left(time_point now, session_effects& effects);
+  bool complete_ends();
+  void drop_late_ends(session_effects& effects);
+  void turn_to_next_end(time_point now, session_effects& effects);
+  void leave_shares(session_effects& effects);
   [[nodiscard]] bool is_consumed() const noexcept;
   void adopt_subscriptions(const std::vector<kept_subscription>& moved, session_effects& effects);
   void adopted_in_part(session_effects& effects);
@@ -388,8 +437,19 @@ private:
   void adoption_subscribed(request_number number, session_effects& effects);
   void adoption_written(write_number number, bool done, time_point now, session_effects& effects);
   void follow_moves(session_effects& effects);
+  /// Whether an end has the message, so that it is not for the session to send.
+  [[nodiscard]] bool is_left_to_end(const message_block& block, std::uint32_t index,
+                                    const delivery_options& options) const;
+  /// Of an end: whether the session, where its client is, has the message.
+  [[nodiscard]] bool is_left_to_session(const message_block& block, std::uint32_t index) const;
+  [[nodiscard]] message_identity identify(const message_block& block,
+                                          std::uint32_t index) const noexcept;
   [[nodiscard]] bool is_relaying() const noexcept {
     return moves_ != nullptr && moves_->relay != relay_stage::none;
+  }
+  /// Whether it may turn out soon that a message is not the session's to send.
+  [[nodiscard]] bool is_unsure() const noexcept {
+    return moves_ != nullptr && moves_->asked != 0 && !is_end();
   }
   /// Returns whether the packet is about something that an end has sent.
   bool pass_acknowledgement(packet_type type, const publish_response& packet,
@@ -612,6 +672,7 @@ private:
   const std::uint64_t number_;
   const std::uint32_t shards_;
   const std::atomic<log_offset>* const log_head_;
+  const std::uint64_t home_;
   std::uint32_t epoch_ = 0;
   bool exists_ = false;                 ///< there is state of a session to resume
   std::uint32_t first_connection_ = 0;  ///< its epoch; what came over earlier ones is not ours

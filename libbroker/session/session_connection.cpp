@@ -59,12 +59,14 @@ message_block_ptr make_will(const will& last_words, const connect& request,
 }  // namespace
 
 session::session(std::string_view name, std::uint64_t number, std::uint32_t shards,
-                 const config& settings, const std::atomic<log_offset>* log_head)
+                 const config& settings, const std::atomic<log_offset>* log_head,
+                 std::uint64_t home)
     : settings_(settings),
       client_id_(parse_session_name(name).client_id),
       number_(number),
       shards_(shards),
-      log_head_(log_head) {
+      log_head_(log_head),
+      home_(home) {
   if (const std::uint64_t end = parse_session_name(name).end; end != 0) moves().end_number = end;
 }
 

@@ -88,6 +88,10 @@ void session::written(write_number number, bool done, time_point now, session_ef
   }
   if (unwritten_ != nullptr && unwritten_->empty()) unwritten_.reset();
   adoption_written(number, done, now, effects);
+  if (moves_ != nullptr && moves_->cuts_write == number) {
+    moves_->cuts_write = 0;
+    effects.tell_cuts = done;
+  }
   if (cursor_ != nullptr) progress_written(number, done, now, effects);
 }
 
@@ -165,8 +169,11 @@ void session::restore_subscriptions(const std::vector<kept_subscription>& kept,
     const auto filter = parse_topic_filter(each.filter);
     if (!filter) continue;  // the rules have changed
     const auto [at, is_new] = subscriptions_.try_emplace(each.filter);
-    at->second = {.options = each.options, .identifier = each.identifier, .begin = each.begin};
-    if (is_end()) continue;
+    at->second = {.options = each.options,
+                  .identifier = each.identifier,
+                  .begin = each.begin,
+                  .adopted = each.adopted};
+    if (is_end() && moves_->has_left) continue;
     if (is_new && filter->is_shared()) ++shared_subscriptions_;
     (void)request_subscribe(
         {.filter = each.filter, .options = each.options, .identifier = each.identifier}, 0, parts,

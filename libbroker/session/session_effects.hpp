@@ -53,6 +53,10 @@ struct session_effects {
   /// Nothing of the session is left to keep.
   bool session_ended = false;
 
+  /// What another node had is subscribed here: `session::cut` is to be told how far nodes are.
+  bool wants_cuts = false;
+  /// Ends are to hear of cuts that were not known before.
+  bool tell_cuts = false;
   /// What another node had is subscribed here, and written: it may go there.
   std::optional<session_end> adopted;
   /// The relay to the first of `session::next_end` is to be opened.
@@ -90,7 +94,7 @@ struct session_effects {
     read_log.clear();
     close_connection = presence_changed = session_ended = false;
     adopted.reset();
-    open_relay = has_left = nothing_left = false;
+    wants_cuts = tell_cuts = open_relay = has_left = nothing_left = false;
     relayed.clear();
     dropped_ends.clear();
     dropped_at.clear();

@@ -106,7 +106,11 @@ void session::follow_log(time_point now, session_effects& effects) {
   if (is_end()) end = std::min(end, *moves_->log_end);
   log_query query{.filters = logged_filters(), .up_to = end, .most_messages = messages_per_page};
   if (query.filters.empty()) cursor_->skip_to(end);
-  switch (cursor_->next_step(end)) {
+  log_cursor::step next = cursor_->next_step(end);
+  // The end of an end may move on.
+  if (is_end() && next == log_cursor::step::join && cursor_->position() < end)
+    next = log_cursor::step::read;
+  switch (next) {
   case log_cursor::step::read:
     query.after = cursor_->position();
     cursor_->asked(++last_request_, end);
@@ -126,6 +130,7 @@ void session::send_from_log(const page_reader::message& next, time_point now,
                             session_effects& effects) {
   const message_entry& entry = next.entry();
   if (entry.qos == qos::at_most_once) return;  // a stream's; not kept for who is away
+  if (is_left_to_session(next.block(), next.index)) return;
   const auto options = match(next.topic(), entry.log_offset, next.run.publisher == client_id_);
   if (!options || options->maximum_qos == qos::at_most_once) return;
   if (next.block().expired(entry, now))  // [MQTT5-3.3.2-5]
@@ -267,7 +272,8 @@ std::optional<log_interest> session::interest(log_offset head) {
   log_interest needed;
   const std::vector<log_offset> reached = positions();
   needed.after = *std::min_element(reached.begin(), reached.end());
-  const log_offset end = is_end() ? std::min(head, moves_->log_end.value_or(head)) : head;
+  const bool has_all = is_end() && moves_->log_end && !waits_for_origins();
+  const log_offset end = has_all ? std::min(head, *moves_->log_end) : head;
   if (needed.after < end) needed.filters = logged_filters();
   for (const packet_id id : window_.in_order())
     if (const outbound_window::message& sent = *window_.find(id);

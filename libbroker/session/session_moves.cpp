@@ -14,6 +14,26 @@ namespace {
 
 constexpr std::uint32_t never = 0xFFFFFFFF;
 
+/// Ends that wait for nodes that are away; beyond it the oldest is not waited for any more.
+constexpr std::ptrdiff_t most_late_ends = 16;
+
+origin_cut* find_cut(std::vector<origin_cut>& cuts, std::uint64_t home) noexcept {
+  const auto found = std::ranges::find(cuts, home, &origin_cut::home);
+  return found == cuts.end() ? nullptr : &*found;
+}
+
+/// Those that are not known yet become what `found` says. Returns whether there was one.
+bool complete_cuts(std::vector<origin_cut>& cuts, const std::vector<origin_cut>& found) {
+  bool is_changed = false;
+  for (const origin_cut& each : found) {
+    origin_cut* const waiting = find_cut(cuts, each.home);
+    if (waiting == nullptr || waiting->last != origin_cut::unknown) continue;
+    waiting->last = each.last;
+    is_changed |= each.last != origin_cut::unknown;
+  }
+  return is_changed;
+}
+
 /// The packet identifier of a PUBLISH or PUBREL; 0: it has none.
 packet_id identifier_of(const frame& packet) noexcept {
   const auto number_at = [&](std::size_t i) {
@@ -49,13 +69,17 @@ moved_session session::describe_move() const {
   return state;
 }
 
-void session::hand_over(std::uint64_t number, time_point now, session_effects& effects) {
+void session::hand_over(std::uint64_t number, const std::vector<origin_cut>& cuts, time_point now,
+                        session_effects& effects) {
   // The client has opened the session again [MQTT5-3.1.3-9].
   will_.reset();
   will_due_.reset();
   if (is_written_) write(renamed_session{client_id_, everything_written()}, effects);
-  moves() = {};
+  std::vector<origin_cut> begins = std::move(moves().begins);
+  *moves_ = {};
+  moves_->begins = std::move(begins);
   moves_->end_number = number;
+  moves_->cuts = cuts;
   inbound_qos2_.clear();
   accepted_qos2_.clear();
   first_connection_ = connection_epoch_ + 1;  // what is still being routed is nobody's to answer
@@ -68,15 +92,110 @@ void session::hand_over(std::uint64_t number, time_point now, session_effects& e
   if (cursor_ != nullptr) write_progress(effects);
   for (const auto& [filter, each] : subscriptions_)
     if (is_durable())
-      write(kept_subscription{filter, each.options, each.identifier, each.begin}, effects);
+      write(kept_subscription{filter, each.options, each.identifier, each.begin, each.adopted},
+            effects);
   write_moves(effects);
+}
+
+void session::cut_end(const std::vector<origin_cut>& cuts, session_effects& effects) {
+  if (is_end() && complete_cuts(moves_->cuts, cuts)) write_moves(effects);
+}
+
+void session::origins_come(const std::vector<origin_cut>& reached, time_point now,
+                           session_effects& effects) {
+  moves_state& moving = *moves_;
+  if (moving.asked != 0) --moving.asked;
+  if (moving.has_left || moving.leaving != 0) return;
+  for (const origin_cut& each : reached)
+    if (origin_cut* const come = find_cut(moving.cuts, each.home))
+      come->has_come = come->last != origin_cut::unknown;
+  if (!waits_for_origins()) return leave(now, effects);
+  if (!moving.log_end) {
+    // What the others have for it is not waited for: the client goes on.
+    moving.first_end = log_head();
+    moving.log_end = moving.first_end;
+    for (origin_cut& each : moving.cuts)
+      each.is_late = !each.has_come;
+    leave_shares(effects);
+  }
+  write_moves(effects);
+  send_queued(now, effects);
+}
+
+std::vector<origin_cut> session::awaited() const {
+  std::vector<origin_cut> found;
+  if (moves_ == nullptr) return found;
+  if (is_end()) {
+    std::ranges::copy_if(moves_->cuts, std::back_inserter(found),
+                         [](const origin_cut& each) { return !each.has_come; });
+    return found;
+  }
+  const auto add = [&](const std::vector<origin_cut>& cuts) {
+    for (const origin_cut& each : cuts)
+      if (each.last == origin_cut::unknown && find_cut(found, each.home) == nullptr)
+        found.push_back(each);
+  };
+  add(moves_->begins);
+  for (const session_end& each : moves_->ends)
+    add(each.cuts);
+  return found;
+}
+
+message_identity session::identify(const message_block& block, std::uint32_t index) const noexcept {
+  const message_identity& known = block.identity(index);
+  return known.home != 0 ? known : message_identity{home_, block[index].log_offset};
+}
+
+bool session::is_left_to_session(const message_block& block, std::uint32_t index) const {
+  if (!is_end()) return false;
+  const message_identity which = identify(block, index);
+  const origin_cut* const cut = find_cut(moves_->cuts, which.home);
+  // Copies of what was not late came to both.
+  const bool is_behind = moves_->first_end != 0 && block[index].log_offset > moves_->first_end;
+  if (is_behind && (cut == nullptr || !cut->is_late)) return true;
+  return cut != nullptr && cut->last != origin_cut::unknown && which.offset > cut->last;
+}
+
+bool session::is_left_to_end(const message_block& block, std::uint32_t index,
+                             const delivery_options& options) const {
+  if (moves_ == nullptr || moves_->begins.empty() || !comes_from_log(block[index], options) ||
+      options.replayed)
+    return false;
+  const message_identity which = identify(block, index);
+  const origin_cut* const cut = find_cut(moves_->begins, which.home);
+  if (cut == nullptr || which.offset == 0 || which.offset > cut->last) return false;
+  // What the client has subscribed to since, no end has.
+  const std::string_view topic = block.topic(block[index]);
+  return std::ranges::any_of(subscriptions_, [&](const auto& each) {
+    const auto& [text, state] = each;
+    return state.adopted && state.options.qos != qos::at_most_once && matches(text, topic);
+  });
+}
+
+/// Other members are to get what comes.
+void session::leave_shares(session_effects& effects) {
+  shard_parts<shard_unsubscribe> parts(shards_);
+  for (auto at = subscriptions_.begin(); at != subscriptions_.end();) {
+    const auto next = std::next(at);
+    if (parse_topic_filter(at->first)->is_shared()) {
+      const std::string filter = at->first;
+      request_unsubscribe(filter, 0, parts, effects);
+      leave_share(filter);
+      if (is_durable()) write(dropped_subscription{filter}, effects);
+      subscriptions_.erase(at);
+    }
+    at = next;
+  }
+  shared_subscriptions_ = 0;
+  parts.send(0, effects);
 }
 
 /// What it has in the log is found by its filters all the same.
 void session::leave(time_point now, session_effects& effects) {
   moves_state& moving = moves();
-  if (moving.log_end || moving.leaving != 0) return;
+  if (moving.has_left || moving.leaving != 0) return;
   moving.leaving = ++last_request_;
+  moving.leaving_through = log_head();
   shard_parts<shard_unsubscribe> parts(shards_);
   for (auto at = subscriptions_.begin(); at != subscriptions_.end();) {
     const auto next = std::next(at);
@@ -90,20 +209,20 @@ void session::leave(time_point now, session_effects& effects) {
   }
   shared_subscriptions_ = 0;
   moving.unanswered += parts.send(moving.leaving, effects);
-  if (moving.unanswered != 0) return;
-  moving.log_end = log_head();
-  effects.has_left = true;
-  write_moves(effects);
-  send_queued(now, effects);
+  if (moving.unanswered == 0) have_left(now, effects);
 }
 
 /// A shard sends nothing more; what it did lies in the log at or below `through`.
 void session::left_shard(log_offset through, time_point now, session_effects& effects) {
   moves_state& moving = *moves_;
   moving.leaving_through = std::max(moving.leaving_through, through);
-  if (--moving.unanswered != 0) return;
-  moving.log_end = moving.leaving_through;
-  effects.has_left = true;
+  if (--moving.unanswered == 0) have_left(now, effects);
+}
+
+void session::have_left(time_point now, session_effects& effects) {
+  moves_->log_end = moves_->leaving_through;
+  moves_->has_left = effects.has_left = true;
+  moves_->is_read = false;
   write_moves(effects);
   send_queued(now, effects);
 }
@@ -128,8 +247,9 @@ void session::let_go(time_point now, session_effects& effects) {
 }
 
 bool session::is_consumed() const noexcept {
-  return connected_ && moves_->log_end && window_.empty() && queue_ == nullptr && !is_resending() &&
-         (cursor_ == nullptr || moves_->is_read);
+  if (!moves_->has_left && !waits_for_origins()) return false;  // it is about to leave
+  return connected_ && moves_->log_end && moves_->asked == 0 && window_.empty() &&
+         queue_ == nullptr && !is_resending() && (cursor_ == nullptr || moves_->is_read);
 }
 
 void session::finish(time_point now, session_effects& effects) {
@@ -162,6 +282,7 @@ void session::adopt(const moved_session& moved, const session_end& from, session
   for (const session_end& each : moved.ends)
     if (std::ranges::find(moving.ends, each) == moving.ends.end()) moving.ends.push_back(each);
   moving.ends.push_back(from);
+  drop_late_ends(effects);
   for (const packet_id id : moved.in_flight)
     if (!moving.relayed.contains(id)) moving.relayed.insert(id);
   moving.adopting = adoption{.number = ++last_request_, .from = from};
@@ -190,7 +311,8 @@ void session::adopt_subscriptions(const std::vector<kept_subscription>& moved,
       here.begin = log_head();
       here.options.qos = std::min(here.options.qos, settings_.features.max_qos);
       subscriptions_.emplace(each.filter,
-                             subscription_state{each.options, each.identifier, here.begin});
+                             subscription_state{here.options, each.identifier, here.begin, true});
+      here.adopted = adopting.is_new = true;
       if (filter->is_shared()) ++shared_subscriptions_;
       adopting.waiting_for += request_subscribe(
           {.filter = each.filter, .options = each.options, .identifier = each.identifier},
@@ -205,8 +327,73 @@ void session::adopt_subscriptions(const std::vector<kept_subscription>& moved,
 void session::adopted_in_part(session_effects& effects) {
   adoption& adopting = *moves_->adopting;
   if (--adopting.waiting_for != 0) return;
-  effects.adopted = std::move(adopting.from);
+  // Without a log nobody can say which message it is.
+  if (is_durable() && !adopting.is_cut) {
+    effects.wants_cuts = true;
+    return;
+  }
+  const auto adopted = std::ranges::find(moves_->ends, adopting.from);
+  effects.adopted = adopted == moves_->ends.end() ? adopting.from : *adopted;
   moves_->adopting.reset();
+}
+
+void session::cut(std::vector<origin_cut>&& reached, session_effects& effects) {
+  if (!is_adopting() || moves_->adopting->is_cut || moves_->adopting->waiting_for != 0) return;
+  adoption& adopting = *moves_->adopting;
+  adopting.is_cut = true;
+  for (origin_cut& each : reached) {
+    origin_cut* const before = find_cut(moves_->begins, each.home);
+    // What came since it was adopted first was sent to the client, perhaps.
+    if (before == nullptr)
+      moves_->begins.push_back(each);
+    else if (before->last == origin_cut::unknown)
+      before->last = each.last;
+    else if (!adopting.is_new)
+      each.last = before->last;
+  }
+  const auto end = std::ranges::find(moves_->ends, adopting.from);
+  if (end != moves_->ends.end()) end->cuts = std::move(reached);
+  complete_ends();
+  write_moves(effects);
+  adopting.write = effects.write.number;
+  adopting.waiting_for = (effects.write.number != 0 ? 1 : 0) + 1;
+  adopted_in_part(effects);
+}
+
+void session::cuts_found(const std::vector<origin_cut>& reached, time_point now,
+                         session_effects& effects) {
+  if (moves_ == nullptr || is_end()) return;
+  if (moves_->asked != 0) --moves_->asked;
+  bool is_changed = complete_cuts(moves_->begins, reached);
+  for (const origin_cut& each : reached)  // what only earlier ends wait for
+    if (find_cut(moves_->begins, each.home) == nullptr) moves_->begins.push_back(each);
+  is_changed |= complete_ends();
+  if (!is_changed) return send_queued(now, effects);
+  if (next_end() != nullptr && connected_ && !is_relaying()) moves_->relay = relay_stage::expected;
+  write_moves(effects);
+  moves_->cuts_write = effects.write.number;
+  effects.tell_cuts |= effects.write.number == 0;
+  send_queued(now, effects);
+}
+
+/// Where the session's own begins, ends end: also those of nodes that it was on while another was
+/// away. Returns whether there was one.
+bool session::complete_ends() {
+  bool is_changed = false;
+  for (session_end& each : moves_->ends) {
+    if (!complete_cuts(each.cuts, moves_->begins)) continue;
+    is_changed = true;
+    each.is_late = false;  // and so comes before what these nodes publish from now on
+  }
+  return is_changed;
+}
+
+void session::drop_late_ends(session_effects& effects) {
+  std::vector<session_end>& ends = moves_->ends;
+  if (std::ranges::count(ends, true, &session_end::is_late) <= most_late_ends) return;
+  const auto oldest = std::ranges::find(ends, true, &session_end::is_late);
+  effects.dropped_ends.push_back(*oldest);
+  ends.erase(oldest);
 }
 
 void session::adoption_subscribed(request_number number, session_effects& effects) {
@@ -317,12 +504,30 @@ void session::end_relay(time_point now, session_effects& effects) {
 }
 
 void session::end_consumed(const session_end& which, time_point now, session_effects& effects) {
-  if (next_end() == nullptr) return;
-  const bool was_next = *next_end() == which;
+  if (moves_ == nullptr) return;
+  const bool was_next = next_end() != nullptr && *next_end() == which;
   if (std::erase(moves_->ends, which) == 0) return;
   if (moves_->ends.empty()) moves_->relayed.clear();
   write_moves(effects);
-  if (was_next) end_relay(now, effects);
+  if (was_next) turn_to_next_end(now, effects);
+}
+
+/// What is our own comes behind all ends.
+void session::turn_to_next_end(time_point now, session_effects& effects) {
+  if (next_end() == nullptr || !connected_) return end_relay(now, effects);
+  moves_->relay = relay_stage::expected;
+  moves_->partial = byte_buffer();
+}
+
+void session::end_waits(const session_end& which, bool is_late, time_point now,
+                        session_effects& effects) {
+  if (moves_ == nullptr || is_end()) return;
+  const auto found = std::ranges::find(moves_->ends, which);
+  if (found == moves_->ends.end() || found->is_late == is_late) return;
+  const bool was_next = next_end() == &*found;
+  found->is_late = is_late;
+  write_moves(effects);
+  if (was_next) turn_to_next_end(now, effects);
 }
 
 outbound_window::place session::place_in_window() {
@@ -346,16 +551,27 @@ void session::write_moves(session_effects& effects) {
   if (!is_written_ || moves_ == nullptr) return;
   write(kept_moves{.log_end = moves_->log_end.value_or(0),
                    .ends = moves_->ends,
-                   .relayed = moves_->relayed.all()},
+                   .relayed = moves_->relayed.all(),
+                   .first_end = moves_->first_end,
+                   .begins = moves_->begins,
+                   .cuts = moves_->cuts},
         effects);
 }
 
 void session::restore_moves(const kept_moves& kept) {
-  if (!is_end() && kept.ends.empty()) return;
+  if (!is_end() && kept.ends.empty() && kept.begins.empty()) return;
   moves().ends = kept.ends;
+  moves_->begins = kept.begins;
   for (const packet_id id : kept.relayed)
     if (!moves_->relayed.contains(id)) moves_->relayed.insert(id);
-  if (is_end()) moves_->log_end = kept.log_end != 0 ? kept.log_end : log_head();
+  if (!is_end()) return;
+  moves_->cuts = kept.cuts;
+  moves_->first_end = kept.first_end;
+  moves_->has_left = !waits_for_origins();
+  if (kept.log_end != 0)
+    moves_->log_end = kept.log_end;
+  else if (moves_->has_left)
+    moves_->log_end = log_head();
 }
 
 }  // namespace troupe

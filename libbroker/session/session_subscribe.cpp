@@ -86,14 +86,18 @@ void session::on_subscribe(const frame& packet, time_point now, session_effects&
 
     const auto [at, is_new] = subscriptions_.try_emplace(std::string(text));
     // What is in the log already came before, also for who wanted none of it so far.
-    if (is_new || at->second.options.qos == qos::at_most_once) at->second.begin = log_head();
+    if (is_new || at->second.options.qos == qos::at_most_once) {
+      at->second.begin = log_head();
+      at->second.adopted = false;
+    }
     at->second.options = options;
     at->second.identifier = decoded.subscription_identifier;
     if (is_new && filter->is_shared()) ++shared_subscriptions_;
     if (is_durable()) {
-      pending.write = write(kept_subscription{std::string(text), options,
-                                              decoded.subscription_identifier, at->second.begin},
-                            effects);
+      pending.write =
+          write(kept_subscription{std::string(text), options, decoded.subscription_identifier,
+                                  at->second.begin, at->second.adopted},
+                effects);
       pending.filters.emplace_back(text);
     }
     // Also when the filter was there [MQTT5-3.8.4-4], [MQTT311-3.8.4-3], [MQTT311-3.3.1-6].
@@ -336,7 +340,7 @@ void session::retained_read(request_number number, const retained_store::page& p
                             session_effects& effects) {
   if (!connected_ || pulls_ == nullptr) return;
   if (const auto filter = pulls_->answered(number, page)) {
-    const auto& [options, identifier, begin] = subscriptions_.find(*filter)->second;
+    const auto& [options, identifier, begin, adopted] = subscriptions_.find(*filter)->second;
     delivery_options how{.maximum_qos = options.qos,
                          .no_local = options.no_local,
                          .retained = true};  // [MQTT311-3.3.1-8]

@@ -223,6 +223,37 @@ BOOST_AUTO_TEST_CASE(what_is_written_again_is_what_the_node_wants_by_then) {
   BOOST_TEST((disk.asked[0].change.routes == std::vector<kept_route>{{"a", route_interest::none}}));
 }
 
+BOOST_AUTO_TEST_CASE(fence_is_answered_behind_what_is_on_its_way_into_the_log) {
+  data_directory data;
+  stage here(in_cluster(durable()), 2, 1, data.maker());
+  played_node other(here);
+  BOOST_REQUIRE(other.connect());
+  other.send(routes_record{1, true, true, {{"t", route_interest::lasting}}});
+  other.pass();
+  player ann = here.online(lasting("ann"));
+  here.hold(here.node().store);
+  ann.publish("t", "m", qos1, 1);
+  here.run();
+  for (const std::uint64_t number : {8, 9}) {
+    std::string content;
+    wire_writer(content).number(number);
+    frame_builder frame;
+    frame.add(record_kind::fence, content);
+    other.send(frame);
+    other.pass();
+  }
+  BOOST_TEST(other.fences.empty());
+  here.let_go(here.node().store);
+  other.pass();
+  BOOST_TEST_REQUIRE(other.fences.size() == 2U);
+  for (const auto& each : other.fences) {
+    BOOST_TEST(each.behind == 1U);
+    BOOST_TEST(each.head == here.node().log_head.load());
+  }
+  BOOST_TEST(other.fences[1].number == 9U);
+  BOOST_TEST(here.node().log_head.load() != 0U);
+}
+
 BOOST_AUTO_TEST_CASE(a_node_that_handles_nothing_of_what_it_is_told_loses_the_link) {
   stage here(with_credit(2000));
   played_node other(here);

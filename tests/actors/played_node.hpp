@@ -132,6 +132,12 @@ public:
   std::vector<std::string> payloads;  ///< that were forwarded
   std::uint64_t confirmed = 0;        ///< the last record of routes that is installed
   std::vector<route_change> routes;   ///< that it was told
+  struct fence_answer {
+    std::uint64_t number = 0;
+    log_offset head = 0;
+    std::size_t behind = 0;  ///< so many of `payloads`
+  };
+  std::vector<fence_answer> fences;
 
 private:
   struct notes {
@@ -177,6 +183,11 @@ private:
     while (!in.at_end() && in.ok()) {
       const auto kind = static_cast<record_kind>(in.number());
       const std::string_view content = in.text();
+      if (kind == record_kind::fenced) {
+        wire_reader answer(content);
+        const std::uint64_t number = answer.number();
+        fences.push_back({number, answer.number(), payloads.size()});
+      }
       if (kind == record_kind::routes_installed) confirmed = wire_reader(content).number();
       if (kind == record_kind::routes) {
         const auto record = decode_routes(content);

@@ -21,6 +21,16 @@ struct sample {
 constexpr log_offset first = 0x123456789A;
 constexpr wall_time received{std::chrono::milliseconds(1'700'000'000'123)};
 
+/// Some of the messages come from the logs of other nodes.
+message_block_ptr identify_some(const message_block& block, std::mt19937_64& random) {
+  message_block_builder builder;
+  for (std::uint32_t i = 0; i != block.size(); ++i)
+    builder.add(block[i], block.wire(block[i]), block.version(), block.stamp(i),
+                random() % 2 == 0 ? message_identity{random(), 1 + random() % 1000}
+                                  : message_identity());
+  return builder.seal({});
+}
+
 sample random_sample(std::mt19937_64& random) {
   const auto version = std::array{protocol_version::v3_1, protocol_version::v3_1_1,
                                   protocol_version::v5}[random() % 3];
@@ -30,6 +40,7 @@ sample random_sample(std::mt19937_64& random) {
   sample made;
   made.block = make_block(messages, version);
   if (random() % 2 == 0) message_block::set_stamps(*made.block, random(), random());
+  if (random() % 2 == 0) made.block = identify_some(*made.block, random);
   for (std::uint32_t i = 0; i != made.block->size(); ++i)
     if (random() % 3 != 0) made.which.push_back(i);
   if (made.which.empty()) made.which.push_back(0);
@@ -73,6 +84,7 @@ BOOST_AUTO_TEST_CASE(record_gives_back_the_messages_that_were_put_in) {
       BOOST_TEST(view->topic(is) == put_in.block->topic(was));
       BOOST_TEST((view->stamp(i) ==
                   (was.retain ? put_in.block->stamp(put_in.which[i]) : retained_stamp())));
+      BOOST_TEST((view->identity(i) == put_in.block->identity(put_in.which[i])));
     }
   }
 }
@@ -95,6 +107,27 @@ BOOST_AUTO_TEST_CASE(damaged_record_is_none) {
     }
     BOOST_TEST(!record_view::parse(record).has_value());
   }
+}
+
+/// As brokers wrote it that knew neither stamps nor identities.
+BOOST_AUTO_TEST_CASE(record_of_an_earlier_version_is_read) {
+  constexpr std::string_view record(
+      "\x01\x04\x00\x00\xf5\x59\xc8\xdc"  // format, version, checksum
+      "\x00\x00\x00\x00\x00\x00\x00\x07\x00\x00\x01\x8b\xcf\xe5\x68\x7b"  // first, received at
+      "\x00\x00\x00\x01\x00\x00\x00\x03"
+      "ann"                                                               // messages, publisher
+      "\x00\x00\x00\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x09"  // sizes, identifier
+      "\x02\x00\x01\x00\x00\x00\x00\x00"                                  // header, QoS 1, where
+      "\x30\x05\x00\x01"
+      "t"
+      "hi",
+      32 + 3 + 24 + 7);
+  const auto view = record_view::parse(record);
+  BOOST_TEST_REQUIRE(view.has_value());
+  BOOST_TEST(view->first() == 7U);
+  BOOST_TEST(view->topic((*view)[0]) == "t");
+  BOOST_TEST((view->identity(0) == message_identity()));
+  BOOST_TEST((view->stamp(0) == retained_stamp()));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -220,9 +220,15 @@ BOOST_AUTO_TEST_CASE(login_of_no_known_format_is_damaged) {
 }
 
 BOOST_AUTO_TEST_CASE(where_else_messages_are_comes_back) {
+  const std::vector<origin_cut> cuts{
+      {.node = "a", .home = 5, .last = 0, .has_come = true},
+      {.node = std::string(64, 'n'), .home = 0xFFFF'FFFF'FFFF'FFFF, .is_late = true}};
   const kept_moves moves{
       .log_end = 0x1234'5678'9ABC'DEF0,
-      .ends = {{"node-a", 1}, {"", 0xFFFF'FFFF'FFFF'FFFF}, {std::string(64, 'n'), 300}}};
+      .ends = {{"node-a", 1, true, cuts}, {"", 0xFFFF'FFFF'FFFF'FFFF}, {std::string(64, 'n'), 300}},
+      .first_end = 77,
+      .begins = {cuts[1]},
+      .cuts = cuts};
   apply("a", kept_login{.will = nullptr});
   apply("a", moves);
   apply("b", kept_login{.will = nullptr});
@@ -233,6 +239,12 @@ BOOST_AUTO_TEST_CASE(where_else_messages_are_comes_back) {
   BOOST_TEST(figures.damaged == 0U);
   BOOST_TEST(all.at("a").moves.log_end == moves.log_end);
   BOOST_TEST((all.at("a").moves.ends == moves.ends));
+  BOOST_TEST(all.at("a").moves.ends[0].is_late);
+  BOOST_TEST((all.at("a").moves.ends[0].cuts == cuts));
+  BOOST_TEST(!all.at("a").moves.ends[1].is_late);
+  BOOST_TEST(all.at("a").moves.first_end == 77U);
+  BOOST_TEST((all.at("a").moves.begins == moves.begins));
+  BOOST_TEST((all.at("a").moves.cuts == cuts));
   for (const char* id : {"b", "c"}) {
     BOOST_TEST(all.at(id).moves.log_end == 0U);
     BOOST_TEST(all.at(id).moves.ends.empty());
@@ -250,16 +262,45 @@ BOOST_AUTO_TEST_CASE(where_else_messages_are_is_damaged_when_it_is_cut_off) {
   const std::string key = keys::moves("a");
   std::string value = value_of(key);
   for (std::size_t size = 0; size != value.size(); ++size) {
-    const bool is_between_ends = size == 11 || size == 11 + 10 + 6;
+    const bool is_between_ends = size == 23 || size == 23 + 13 + 6;
     BOOST_TEST(is_whole_session_part(key, value.substr(0, size)) == is_between_ends, size);
   }
   BOOST_TEST(is_whole_session_part(key, value));
   BOOST_TEST(!is_whole_session_part(key, value + 'x'));
   std::string without_number = value;
-  without_number.replace(11, 8, 8, '\0');
+  without_number.replace(23, 8, 8, '\0');
   BOOST_TEST(!is_whole_session_part(key, without_number));
-  value[0] = 2;
+  value[0] = 3;
   BOOST_TEST(!is_whole_session_part(key, value), "of a later version");
+}
+
+BOOST_AUTO_TEST_CASE(where_else_messages_are_is_read_as_an_earlier_version_wrote_it) {
+  apply("a", kept_login{.will = nullptr});
+  commit();
+  const std::string value("\1"                      // format
+                          "\0\0\0\0\0\0\0\5"        // end of the log
+                          "\0\1\0\7"                // relayed
+                          "\0\0\0\0\0\0\0\1\0\2bb"  // an end
+                          ,
+                          1 + 8 + 4 + 12);
+  BOOST_TEST(is_whole_session_part(keys::moves("a"), value));
+  store->put(keys::moves("a"), value);
+  commit();
+  const kept_moves moves = load().at("a").moves;
+  BOOST_TEST(moves.log_end == 5U);
+  BOOST_TEST(moves.relayed == std::vector<packet_id>{7});
+  BOOST_TEST((moves.ends == std::vector<session_end>{{"bb", 1}}));
+  BOOST_TEST(moves.cuts.empty());
+}
+
+BOOST_AUTO_TEST_CASE(subscription_that_came_from_another_node_comes_back_as_one) {
+  apply("a", kept_login{.will = nullptr});
+  apply("a", kept_subscription{.filter = "x", .options = {}, .begin = 4, .adopted = true});
+  apply("a", kept_subscription{.filter = "y", .options = {}, .begin = 5});
+  commit();
+  const auto all = load();
+  for (const kept_subscription& each : all.at("a").subscriptions)
+    BOOST_TEST(each.adopted == (each.filter == "x"));
 }
 
 BOOST_AUTO_TEST_CASE(renamed_session_is_there_under_its_new_name_only) {

@@ -17,19 +17,31 @@ namespace {
 using verb = session_message::verb;
 
 moved_session whole_state() {
-  return {.expiry = 0xFFFFFFFF,
-          .began_clean = true,
-          .subscriptions = {{.filter = "a/+/b",
-                             .options = {.qos = qos::exactly_once,
-                                         .no_local = true,
-                                         .retain_as_published = true,
-                                         .retain_handling = retain_handling::do_not_send},
-                             .identifier = 268'435'455},
-                            {.filter = "$share/g/#", .options = {.qos = qos::at_least_once}},
-                            {.filter = "$replay/earliest/x", .options = {}}},
-          .inbound_qos2 = {1, 300, 0xFFFF},
-          .in_flight = {7, 2},
-          .ends = {{"node-a", 1}, {"node-b", 0xFFFF'FFFF'FFFF'FFFF}}};
+  return {
+      .expiry = 0xFFFFFFFF,
+      .began_clean = true,
+      .subscriptions = {{.filter = "a/+/b",
+                         .options = {.qos = qos::exactly_once,
+                                     .no_local = true,
+                                     .retain_as_published = true,
+                                     .retain_handling = retain_handling::do_not_send},
+                         .identifier = 268'435'455},
+                        {.filter = "$share/g/#", .options = {.qos = qos::at_least_once}},
+                        {.filter = "$replay/earliest/x", .options = {}}},
+      .inbound_qos2 = {1, 300, 0xFFFF},
+      .in_flight = {7, 2},
+      .ends = {{"node-a", 1}, {"node-b", 0xFFFF'FFFF'FFFF'FFFF, true, {{.node = "c", .home = 1}}}}};
+}
+
+/// Whether what is left of it when it is cut off there is what an earlier version says.
+bool is_of_an_earlier_version(const session_message& whole, std::size_t size) {
+  if (whole.what != verb::hand_over && whole.what != verb::keep && whole.what != verb::nothing_left)
+    return false;
+  const session_message bare{.what = verb::took,
+                             .client_id = whole.client_id,
+                             .number = whole.number,
+                             .relay = whole.relay};
+  return size == encode(bare).size() - 1;
 }
 
 /// One of each verb, and each of its variants.
@@ -41,6 +53,12 @@ std::vector<session_message> all_messages() {
       {.what = verb::state, .client_id = id, .number = 3, .state = moved_session{}},
       {.what = verb::state, .client_id = id, .number = 4},
       {.what = verb::hand_over, .client_id = id, .number = 0xFFFF'FFFF'FFFF'FFFF},
+      {.what = verb::hand_over,
+       .client_id = id,
+       .number = 5,
+       .cuts = {{.node = "node-a", .home = 0xFFFF'FFFF'FFFF'FFFF, .last = 0},
+                {.node = "node-b", .home = 7},
+                {.node = "node-c", .home = 8, .last = 1'000'000}}},
       {.what = verb::output,
        .client_id = id,
        .number = 6,
@@ -51,10 +69,16 @@ std::vector<session_message> all_messages() {
       {.what = verb::took, .client_id = id, .number = 8, .relay = 9, .count = 262'144},
       {.what = verb::close, .client_id = id, .number = 9, .relay = 10},
       {.what = verb::nothing_left, .client_id = id, .number = 10, .relay = 11},
+      {.what = verb::nothing_left, .client_id = id, .number = 10, .relay = 11, .is_late = true},
+      {.what = verb::more, .client_id = id, .number = 10},
       {.what = verb::discard, .client_id = id, .number = 11, .count = 12},
       {.what = verb::discard, .client_id = id, .count = 0xFFFF'FFFF'FFFF'FFFF},
       {.what = verb::offer, .client_id = id},
       {.what = verb::keep, .client_id = id, .number = 13},
+      {.what = verb::keep,
+       .client_id = id,
+       .number = 13,
+       .cuts = {{.node = "node-b", .home = 7, .last = 9}}},
       {.what = verb::unwanted, .client_id = id}};
   for (const auto version :
        {protocol_version::v3_1, protocol_version::v3_1_1, protocol_version::v5})
@@ -87,6 +111,10 @@ void check_same(const moved_session& got, const moved_session& sent) {
   BOOST_TEST(got.inbound_qos2 == sent.inbound_qos2);
   BOOST_TEST(got.in_flight == sent.in_flight);
   BOOST_TEST((got.ends == sent.ends));
+  for (std::size_t i = 0; i != sent.ends.size(); ++i) {
+    BOOST_TEST(got.ends[i].is_late == sent.ends[i].is_late);
+    BOOST_TEST((got.ends[i].cuts == sent.ends[i].cuts));
+  }
 }
 
 void check_same(const session_message& got, const session_message& sent) {
@@ -103,6 +131,8 @@ void check_same(const session_message& got, const session_message& sent) {
   BOOST_TEST(got.terms.problem_information == sent.terms.problem_information);
   BOOST_TEST(got.bytes == sent.bytes);
   BOOST_TEST(got.count == sent.count);
+  BOOST_TEST((got.cuts == sent.cuts));
+  BOOST_TEST(got.is_late == sent.is_late);
 }
 
 /// The front of a message: what all of them begin with.
@@ -174,6 +204,7 @@ BOOST_AUTO_TEST_CASE(what_is_cut_off_anywhere_is_nothing) {
   for (const session_message& sent : all_messages()) {
     const std::string whole = encode(sent);
     for (std::size_t size = 0; size != whole.size(); ++size) {
+      if (is_of_an_earlier_version(sent, size)) continue;
       // An allocation of the very size, so that a sanitizer sees each read behind it.
       const std::vector<char> exact(whole.begin(),
                                     whole.begin() + static_cast<std::ptrdiff_t>(size));
@@ -217,7 +248,7 @@ BOOST_AUTO_TEST_CASE(what_a_later_version_says_inside_is_skipped) {
 }
 
 BOOST_AUTO_TEST_CASE(an_unknown_verb_is_nothing) {
-  for (const std::uint64_t what : {0ULL, 14ULL, 255ULL, 257ULL, 0xFFFF'FFFF'FFFF'FFFFULL})
+  for (const std::uint64_t what : {0ULL, 15ULL, 255ULL, 257ULL, 0xFFFF'FFFF'FFFF'FFFFULL})
     BOOST_TEST(!decode_session_message(front(what) + std::string(20, '\1')).has_value(), what);
 }
 

@@ -255,4 +255,19 @@ BOOST_AUTO_TEST_CASE(stamps_are_copied_with_their_messages) {
   BOOST_TEST(!builder.seal({})->has_stamps());
 }
 
+BOOST_AUTO_TEST_CASE(identities_are_copied_with_their_messages) {
+  const auto plain = make_block({{.topic = "a"}, {.topic = "b"}, {.topic = "c"}});
+  BOOST_TEST((plain->identity(1) == message_identity()));
+  message_block_builder builder;
+  builder.add(*plain, (*plain)[0]);
+  for (const std::uint32_t i : {1U, 2U})
+    builder.add((*plain)[i], plain->wire((*plain)[i]), plain->version(), {}, {7, 40 + i});
+  const auto block = builder.seal({});
+  BOOST_TEST((block->identity(0) == message_identity()));
+  BOOST_TEST((block->identity(2) == message_identity{7, 42}));
+  BOOST_TEST((copy_run({block, 1, 2})->identity(1) == message_identity{7, 42}));
+  builder.add(*plain, (*plain)[0]);
+  BOOST_TEST((builder.seal({})->identity(0) == message_identity()));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
