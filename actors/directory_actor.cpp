@@ -39,6 +39,10 @@ directory_actor::behavior_type directory_actor::make_behavior() {
           send(at.session, request);
       },
       [this](to_share& request) { pass_on(request); },
+      [this](const share_lender_died& event) {
+        for (const auto& [share, at] : shares_)
+          send(at.group, event);
+      },
       [this](const retire_share& request) { forget(request); },
       [this](const settle&) { return settle_shares(); },
       [this](const ask_interests& question) { return ask_everybody(question.head); },
@@ -232,12 +236,33 @@ void directory_actor::pass_on(to_share& request) {
     if (joins) ++found->second.joins;
     return send(found->second.group, std::move(request));
   }
-  // Its group is gone, and with it what could have been delivered again.
+  request.node ? answer_node_for_none(request) : answer_for_none(request);
+}
+
+/// Its group is gone, and with it what could have been delivered again.
+void directory_actor::answer_for_none(const to_share& request) {
   if (const auto* const left = std::get_if<share_leave>(&request.call.what))
     send(request.from, subscriptions_removed{left->number, request.epoch});
   if (const auto* const report = std::get_if<share_report>(&request.call.what);
       report != nullptr && report->number != 0)
     send(request.from, share_kept{report->number, request.epoch});
+}
+
+void directory_actor::answer_node_for_none(to_share& request) {
+  const auto answer = [&](share_request&& what) {
+    send(request.node, share_said{{std::move(request.call.share), std::move(what)}, request.epoch});
+  };
+  if (const auto* const left = std::get_if<share_leave>(&request.call.what))
+    send(request.node, subscriptions_removed{left->number, request.epoch});
+  else if (const auto* const report = std::get_if<share_report>(&request.call.what))
+    answer(share_confirmed{.number = report->number});
+  else if (const auto* const question = std::get_if<share_ask>(&request.call.what))
+    answer(share_holds{.number = question->number, .offsets = {}});
+  else if (auto* const lent = std::get_if<share_lend>(&request.call.what)) {
+    request.flow->lent.fetch_sub(lent->block->bytes(), std::memory_order_relaxed);
+    if (!lent->offsets.empty())
+      answer(share_report{.done = {}, .returned = std::move(lent->offsets), .held = {}});
+  }
 }
 
 void directory_actor::forget(const retire_share& request) {

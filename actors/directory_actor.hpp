@@ -47,6 +47,8 @@ private:
   [[nodiscard]] std::string servers_for(std::string_view client_id) const;
   share_handle make_share(const std::string& share);
   void pass_on(to_share& request);
+  void answer_for_none(const to_share& request);
+  void answer_node_for_none(to_share& request);
   void forget(const retire_share& request);
   [[nodiscard]] caf::typed_response_promise<settled> settle_shares();
   caf::typed_response_promise<interests> ask_everybody(log_offset head);

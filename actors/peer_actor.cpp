@@ -37,6 +37,7 @@ peer_actor::peer_actor(caf::actor_config& config, const node_context& house, std
       flow_(std::make_shared<session_flow>(publisher_of_node(name_))),
       link_(make_stream_number(), settings_of(house.settings.cluster)),
       retained_(retained_settings(house, name_)),
+      share_id_(share_id_of_node(name_)),
       inbound_(static_cast<std::uint32_t>(house.shards.size())),
       builders_(house.shards.size()) {}
 
@@ -55,6 +56,7 @@ peer_actor::behavior_type peer_actor::make_behavior() {
       [this](const routes_installed& answer) { handle(answer); },
       [this](const node_written& answer) { handle(answer); },
       [this](const tell_node& what) { handle(what); },
+      [this](const share_said& word) { handle(word); },
       [this](retained_answered& answer) { handle(answer); },
       [this](const open_link& request) { handle(request); },
       [this](const link_broken& event) { handle(event); },
@@ -76,16 +78,18 @@ peer_actor::behavior_type peer_actor::make_behavior() {
       [this](log_read& reply) { handle(reply); },
       [this](const restore_node& kept) { return handle(kept); },
       [this](const ask_interest& question) { return handle(question); },
-      // Nothing is asked of shards that these would answer.
+      // Of share groups.
+      [this](const subscriptions_added& answer) { share_installed(answer.number); },
+      [this](const subscriptions_removed& answer) { share_installed(answer.number); },
+      // Shards are not asked for it.
       [](const credit_returned&) {},
-      [](const subscriptions_added&) {},
-      [](const subscriptions_removed&) {},
   };
 }
 
 void peer_actor::on_exit() {
   other_ = nullptr;
   waiting_.clear();
+  lending_.clear();
   watched_.clear();
   settling_.clear();
   fencing_.clear();
@@ -159,6 +163,7 @@ void peer_actor::handle(const node_died& event) {
   link_.refuse_stream();
   if (!was_down) went_down("the node has left");
   forget_stream();
+  shares_died(event.left);
   install(event.left ? routes_.clear() : routes_.drop_unless_lasting(), 0);
   for (const shard_handle& shard : house_.shards)
     send(shard, unwatch_routes{number_});
@@ -266,8 +271,8 @@ void peer_actor::answer_settled() {
 }
 
 bool peer_actor::is_settled() const noexcept {
-  const bool has_all = waiting_.empty() && counted_waiting_ == 0 && publishes_.empty() &&
-                       frame_.empty() && link_.unhandled_bytes() == 0;
+  const bool has_all = waiting_.empty() && lending_.empty() && counted_waiting_ == 0 &&
+                       publishes_.empty() && frame_.empty() && link_.unhandled_bytes() == 0;
   return has_all || link_.now() != node_link::phase::up;
 }
 
@@ -287,7 +292,7 @@ void peer_actor::carry_out() {
     take_frame(frame);
   if (due.lost) went_down(*due.lost);
   if (!effects_.packets.empty()) return carry_out();
-  if (!waiting_.empty() && takes_messages()) forward_waiting();
+  if (!(waiting_.empty() && lending_.empty()) && takes_messages()) forward_waiting();
   if (has_room()) follow_log();
   answer_fences();
   keep_progress();
@@ -318,6 +323,7 @@ void peer_actor::came_up(bool begins_anew) {
   watch_shards(begins_anew ? snapshot_ : 0);
   send(house_.cluster, link_changed{node_, link_.session(), true, other_->node()});
   enter_log(begins_anew);
+  shares_up();
   compare_retained();
   request_flush();
 }
@@ -347,6 +353,7 @@ void peer_actor::went_down(std::string_view why) {
   spdlog::warn("event=node_down node={} reason=\"{}\"", name_, why);
   for (const shard_handle& shard : house_.shards)
     send(shard, unwatch_routes{number_});
+  shares_down();
   if (log_ == nullptr) return;
   log_->link_down(log_effects_);
   carry_out_log(false);

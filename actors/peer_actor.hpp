@@ -65,6 +65,7 @@ private:
   void handle(const deliver& batch);
   void handle(const tell_node& what);
   void handle(const routes_changed& changes);
+  void tell_routes(record_kind kind, routes_record&& record);
   /// Whether messages may go out now.
   [[nodiscard]] bool takes_messages() const noexcept;
   /// Whether messages of the log may, too: what waits goes first.
@@ -77,6 +78,8 @@ private:
     count_dropped(messages.messages);
   }
   void count_dropped(std::uint64_t messages);
+  void count_forwarded(std::uint64_t messages);
+  void count_received(std::uint64_t messages);
   void add_record(record_kind kind, std::string_view content);
   void end_publishes();
   void request_flush();
@@ -122,13 +125,28 @@ private:
   void carry_out_retained();
   void send_retained();
 
+  // Share groups with members on both: peer_shares.cpp.
+  void tell_share(const std::string& share, share_request&& what);
+  void install_share(const route_change& change, std::uint64_t ticket);
+  void share_installed(request_number number);
+  void shares_up();
+  void shares_down();
+  void shares_died(bool for_good);
+  void handle(const share_said& word);
+  void lend(const deliver& batch);
+  void send_lent(const deliver& batch);
+  void return_lent(const deliver& batch);
+  void take_share_word(std::string_view content);
+  void take_lent(std::string_view content);
+  void take_lent_block(const std::string& share, share_lend&& lent);
+
   // From the node: peer_inbound.cpp.
   void take_frame(const link_effects::arrival& frame);
   void take_record(std::uint64_t kind, std::string_view content);
   void take_session_word(std::string_view content);
   void take_publishes(std::string_view content, bool is_state);
   void publish_block(shard_index shard, time_point received_at, bool is_state);
-  void take_routes(std::string_view content);
+  void take_routes(std::string_view content, bool are_shared);
   void install(const std::vector<route_change>& changes, std::uint64_t record);
   void handle(const routes_installed& answer) { installed(answer.ticket); }
   void installed(std::uint64_t ticket);
@@ -181,6 +199,13 @@ private:
   retained_sync retained_;
   retained_sync_effects retained_effects_;
   bool was_live_ = false;  ///< what it gets of the log, when that was looked at last
+
+  // Share groups.
+  const std::uint64_t share_id_;  ///< by which they know the node
+  std::set<std::string> shares_;  ///< of which it has members
+  /// Rises when a link has ended: what groups lend in an earlier one is not sent in the next.
+  std::uint32_t lend_epoch_ = 0;
+  std::deque<deliver> lending_;  ///< waits for credit
 
   // From the node.
   route_table routes_;

@@ -35,7 +35,10 @@ void peer_actor::take_record(std::uint64_t kind, std::string_view content) {
   case record_kind::publishes: return take_publishes(content, false);
   case record_kind::retained: return take_publishes(content, true);
   case record_kind::retained_sync: return take_retained_word(content);
-  case record_kind::routes: return take_routes(content);
+  case record_kind::routes: return take_routes(content, false);
+  case record_kind::share_routes: return take_routes(content, true);
+  case record_kind::lent: return take_lent(content);
+  case record_kind::share: return take_share_word(content);
   case record_kind::routes_installed: return take_routes_installed(content);
   case record_kind::gossip:
     return send(house_.cluster, gossip_heard{node_.node, std::string(content)});
@@ -80,7 +83,6 @@ void peer_actor::take_publishes(std::string_view content, bool is_state) {
     const std::pair described{found->version, found->received_at};
     if (common && *common != described) publish_all();
     common = described;
-    if (!is_state) ++messages_received_;
     message_entry entry = found->entry;
     const std::string_view topic =
         as_text(found->wire.subspan(entry.header_size + 2U, entry.topic_size));
@@ -103,7 +105,7 @@ void peer_actor::take_publishes(std::string_view content, bool is_state) {
 void peer_actor::publish_block(shard_index shard, time_point received_at, bool is_state) {
   message_block_ptr block =
       builders_[shard].seal({.publisher = number_, .received_at = received_at});
-  if (!is_state) house_.counts.add(&metrics::counters::messages_from_nodes, block->size());
+  if (!is_state) count_received(block->size());
   const std::size_t bytes = block->bytes();
   house_.shard_load[shard].bytes.fetch_add(bytes, std::memory_order_relaxed);
   flow_->publishing.fetch_add(bytes, std::memory_order_relaxed);
@@ -116,6 +118,11 @@ void peer_actor::publish_block(shard_index shard, time_point received_at, bool i
                                    .is_state = is_state,
                                    .attempt = made.attempt,
                                    .progress = std::move(made.progress)});
+}
+
+void peer_actor::count_received(std::uint64_t messages) {
+  messages_received_ += messages;
+  house_.counts.add(&metrics::counters::messages_from_nodes, messages);
 }
 
 void peer_actor::handle(const accepted& batch) {
@@ -138,8 +145,8 @@ void peer_actor::report_handled() {
 
 // -- routes ---------------------------------------------------------------------------
 
-void peer_actor::take_routes(std::string_view content) {
-  auto record = decode_routes(content);
+void peer_actor::take_routes(std::string_view content, bool are_shared) {
+  auto record = decode_routes(content, are_shared);
   if (!record) {
     spdlog::error("event=bad_frame node={} reason=\"routes are malformed\"", name_);
     return;
@@ -156,8 +163,14 @@ void peer_actor::take_routes(std::string_view content) {
 void peer_actor::install(const std::vector<route_change>& changes, std::uint64_t record) {
   const auto shards = static_cast<std::uint32_t>(house_.shards.size());
   std::vector<std::vector<route_change>> parts(shards);
+  std::vector<const route_change*> shared;
   for (const route_change& change : changes) {
-    if (!parse_topic_filter(change.filter)->has_wildcard) {
+    const topic_filter filter = *parse_topic_filter(change.filter);
+    if (filter.is_shared()) {
+      shared.push_back(&change);
+      continue;
+    }
+    if (!filter.has_wildcard) {
       parts[shard_of(change.filter, shards)].push_back(change);
       continue;
     }
@@ -171,7 +184,9 @@ void peer_actor::install(const std::vector<route_change>& changes, std::uint64_t
     send(house_.shards[shard], install_routes{.changes = std::move(parts[shard]),
                                               .node = number_,
                                               .ticket = last_ticket_});
-  installations_.push_back({record, shards + (is_written ? 1U : 0U)});
+  for (const route_change* const change : shared)
+    install_share(*change, last_ticket_);
+  installations_.push_back({record, shards + shared.size() + (is_written ? 1U : 0U)});
 }
 
 /// A shard, or the store, has done its part. Records are confirmed in order: the node takes the

@@ -21,6 +21,7 @@ bool peer_actor::takes_messages() const noexcept {
 
 void peer_actor::handle(const deliver& batch) {
   flow_->delivering.fetch_sub(batch.messages->footprint(), std::memory_order_relaxed);
+  if (is_shared(batch.options.details)) return lend(batch);
   const bool concerns_log = log_ != nullptr && batch.messages->has_acknowledged_qos &&
                             batch.options.maximum_qos != qos::at_most_once;
   if (!concerns_log) return pass_on(batch);
@@ -48,9 +49,13 @@ void peer_actor::forward(const delivery& messages, bool at_most_once) {
   const time_point now = current_time(*this);
   for (const message_run& run : messages.runs)
     encode_run(run, at_most_once, now, publishes_);
-  messages_forwarded_ += messages.messages;
-  house_.counts.add(&metrics::counters::messages_forwarded, messages.messages);
+  count_forwarded(messages.messages);
   if (publishes_.size() + frame_.size() >= house_.settings.scheduler.batch_bytes) send_frame();
+}
+
+void peer_actor::count_forwarded(std::uint64_t messages) {
+  messages_forwarded_ += messages;
+  house_.counts.add(&metrics::counters::messages_forwarded, messages);
 }
 
 void peer_actor::count_dropped(std::uint64_t messages) {
@@ -64,6 +69,12 @@ void peer_actor::forward_waiting() {
     waiting_.pop_front();
     flow_->delivering.fetch_sub(batch.messages->footprint(), std::memory_order_relaxed);
     forward(*batch.messages, batch.options.maximum_qos == qos::at_most_once);
+  }
+  while (!lending_.empty() && takes_messages()) {
+    const deliver batch = std::move(lending_.front());
+    lending_.pop_front();
+    flow_->delivering.fetch_sub(batch.messages->footprint(), std::memory_order_relaxed);
+    send_lent(batch);
   }
   request_flush();
 }
@@ -81,14 +92,25 @@ void peer_actor::handle(const routes_changed& changes) {
   if (link_.now() == node_link::phase::down &&
       link_.unhandled_bytes() > house_.settings.cluster.credit)
     return forget_stream();  // and so it does then: it was away for too long
-  routes_record record{.number = ++last_routes_, .changes = changes.changes};
-  if (changes.completes == snapshot_ && waiting_for_shards_ != 0)
-    record.ends_snapshot = --waiting_for_shards_ == 0;
-  if (changes.ticket != 0) announcements_.push_back({record.number, changes.shard, changes.ticket});
+  const bool completes = changes.completes == snapshot_ && waiting_for_shards_ != 0;
+  routes_record shares;
+  routes_record others{.changes = {}};
+  for (const route_change& change : changes.changes)
+    (change.filter.starts_with(share_prefix) ? shares : others).changes.push_back(change);
+  if (completes) others.ends_snapshot = --waiting_for_shards_ == 0;
+  if (!shares.changes.empty()) tell_routes(record_kind::share_routes, std::move(shares));
+  if (!others.changes.empty() || others.ends_snapshot || shares.changes.empty())
+    tell_routes(record_kind::routes, std::move(others));
+  // The last record confirms all.
+  if (changes.ticket != 0) announcements_.push_back({last_routes_, changes.shard, changes.ticket});
+  request_flush();
+}
+
+void peer_actor::tell_routes(record_kind kind, routes_record&& record) {
+  record.number = ++last_routes_;
   std::string content;
   encode(record, content);
-  add_record(record_kind::routes, content);
-  request_flush();
+  add_record(kind, content);
 }
 
 void peer_actor::add_record(record_kind kind, std::string_view content) {

@@ -1,6 +1,7 @@
 #include "actors/shard_actor.hpp"
 
 #include "actors/log_text.hpp"
+#include "libbroker/router/merge_indexes.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -34,9 +35,11 @@ shard_actor::shard_actor(caf::actor_config& config, const node_context& house, s
       house_(house),
       number_(number),
       label_(std::to_string(number)),
-      router_(retained_limits(house.settings, house.shards.size())),
+      sessions_(retained_limits(house.settings, house.shards.size())),
+      groups_(retained_store::limits{}),
       routes_(*this, house, number),
       is_in_cluster_(!house.settings.cluster.listen.empty()) {
+  groups_.by_filter.pass_on_retained();
   if (is_in_cluster_)
     router_.share_retained(share_of(most_cleared_topics, house_.shards.size()),
                            node_number(house_.identity.name));
@@ -98,8 +101,8 @@ shard_actor::behavior_type shard_actor::make_behavior() {
       [this](const settle&) { return settle_all(); },
       [this](const describe_shard&) {
         return shard_description{
-            .subscriptions = router_.subscriptions(),
-            .filters = router_.filters(),
+            .subscriptions = router_.subscriptions() + groups_.by_filter.subscriptions(),
+            .filters = router_.filters() + groups_.by_filter.filters(),
             .remote_filters = routes_.forwards().filters(),
             .retained_messages = router_.retained().size(),
             .retained_bytes = router_.retained().bytes(),
@@ -112,7 +115,8 @@ shard_actor::behavior_type shard_actor::make_behavior() {
 
 void shard_actor::on_exit() {
   routes_.clear();
-  subscribers_.clear();
+  sessions_.subscribers.clear();
+  groups_.subscribers.clear();
   deliveries_.clear();
   routed_.clear();
   to_keep_.clear();
@@ -127,8 +131,9 @@ void shard_actor::route_block(route& request) {
   if (is_in_cluster_) stamp(request);
   if (!house_.store || request.is_state || !waits_for_log(request)) route_now(std::move(request));
   const scheduler_config& batch = house_.settings.scheduler;
-  if (router_.pending_messages() >= batch.batch_messages ||
-      router_.pending_bytes() + appending_.unsent_bytes() >= batch.batch_bytes ||
+  if (router_.pending_messages() + groups_.by_filter.pending_messages() >= batch.batch_messages ||
+      router_.pending_bytes() + groups_.by_filter.pending_bytes() + appending_.unsent_bytes() >=
+          batch.batch_bytes ||
       routes_.forwards().pending_bytes() >= batch.batch_bytes)
     hand_out();
   else
@@ -155,6 +160,7 @@ void shard_actor::match(const route& request, const message_block_ptr& block) {
     router_.take_retained(block, greatest);
   else
     router_.route(block, greatest);
+  if (is_for_groups(request)) groups_.by_filter.route(block);
   if (greatest != any_stamp) report_refused_stamps(request);
   // What another node sent has been sent to all that want it; what the broker itself says
   // concerns this node alone.
@@ -197,6 +203,10 @@ void shard_actor::report_refused_stamps(const route& request) {
 
 bool shard_actor::waits_for_log(route& request) {
   router_.find_logged(*request.block, logged_);
+  if (is_for_groups(request)) {
+    groups_.by_filter.find_logged(*request.block, logged_for_groups_);
+    merge_indexes(logged_for_groups_, logged_);
+  }
   if (is_for_nodes(request, *request.block)) routes_.add_logged(*request.block, logged_);
   if (logged_.empty() && !appending_.has_earlier_of(*request.block)) return false;
   appending_.push(std::move(request), std::exchange(logged_, {}),
@@ -272,8 +282,10 @@ void shard_actor::route_rest(append_queue::waiting&& failed) {
 
 void shard_actor::change_live(set_live& request) {
   hand_out();
-  if (const auto index = router_.find(request.session))
-    subscribers_[*index].live = request.request.live;
+  if (const auto session = router_.find(request.session))
+    sessions_.subscribers[*session].live = request.request.live;
+  else if (const auto group = groups_.by_filter.find(request.session))
+    groups_.subscribers[*group].live = request.request.live;
   else
     routes_.change_live(request);
   const log_offset head = house_.log_head.load(std::memory_order_acquire);
@@ -285,22 +297,31 @@ void shard_actor::change_live(set_live& request) {
 
 void shard_actor::subscribe(add_subscriptions& request) {
   hand_out();  // what came before the subscription does not match it
-  const subscriber_index index = router_.join(request.session);
-  if (index >= subscribers_.size()) subscribers_.resize(index + 1);
-  subscribers_[index] = {request.subscriber, request.request.epoch, std::move(request.flow),
-                         request.request.lasting, request.request.live};
+  const shard_subscribe& wish = request.request;
+  audience& among = audience_of(wish.share);
+  const subscriber_index index = among.by_filter.join(request.session);
+  if (index >= among.subscribers.size()) among.subscribers.resize(index + 1);
+  among.subscribers[index] = {request.subscriber, wish.epoch, std::move(request.flow), wish.lasting,
+                              wish.live};
 
   subscriptions_added reply{.shard = number_,
-                            .number = request.request.number,
-                            .epoch = request.request.epoch,
+                            .number = wish.number,
+                            .epoch = wish.epoch,
                             .retained_sequence = router_.retained_sequence()};
   reply.through = appending_.routed_through(house_.log_head.load(std::memory_order_acquire));
-  for (const filter_request& wanted : request.request.filters) {
+  for (const filter_request& wanted : wish.filters) {
     const topic_filter filter = *parse_topic_filter(wanted.filter);
-    change_subscriptions(filter, [&] {
-      router_.subscribe(index, filter, wanted.options, wanted.identifier, request.request.lasting);
-    });
-    if (router_.retained().may_match(filter.filter)) reply.with_retained.push_back(wanted.position);
+    const auto add = [&] {
+      among.by_filter.subscribe(index, filter, wanted.options, wanted.identifier, wish.lasting);
+    };
+    if (wish.share.empty()) {
+      change_subscriptions(filter, add);
+      if (router_.retained().may_match(filter.filter))
+        reply.with_retained.push_back(wanted.position);
+    } else {
+      add();
+      routes_.share_changed(wish.share, filter.filter, wish.announced);
+    }
   }
   routes_.answer_when_known(request.subscriber, std::move(reply));
   request_flush();
@@ -316,12 +337,20 @@ void shard_actor::change_subscriptions(const topic_filter& filter, Action action
 
 void shard_actor::unsubscribe(const remove_subscriptions& request) {
   hand_out();
-  if (const auto index = router_.find(request.session)) {
+  const std::string& share = request.request.share;
+  audience& among = audience_of(share);
+  if (const auto index = among.by_filter.find(request.session)) {
     for (const std::string& text : request.request.filters) {
       const topic_filter filter = *parse_topic_filter(text);
-      change_subscriptions(filter, [&] { router_.unsubscribe(*index, filter); });
+      const auto remove = [&] { among.by_filter.unsubscribe(*index, filter); };
+      if (share.empty()) {
+        change_subscriptions(filter, remove);
+      } else {
+        remove();
+        routes_.share_changed(share, filter.filter, route_interest::none);
+      }
     }
-    if (router_.leave_if_unused(*index)) subscribers_[*index] = {};
+    if (among.by_filter.leave_if_unused(*index)) among.subscribers[*index] = {};
   }
   const log_offset head = house_.log_head.load(std::memory_order_acquire);
   send(request.subscriber, subscriptions_removed{request.request.number, request.epoch,
@@ -345,10 +374,8 @@ void shard_actor::flush_all() {
 }
 
 void shard_actor::hand_out() {
-  router_.flush(deliveries_);
-  for (routed& match : deliveries_)
-    hand_out(std::move(match));
-  deliveries_.clear();
+  hand_out(sessions_);
+  if (groups_.by_filter.pending()) hand_out(groups_);
   if (routes_.has_nodes()) routes_.hand_out();
   append_to_log();
   keep_retained_changes();
@@ -356,8 +383,14 @@ void shard_actor::hand_out() {
   deliver_settled();
 }
 
-void shard_actor::hand_out(routed&& match) {
-  subscriber& to = subscribers_[match.to];
+void shard_actor::hand_out(audience& to) {
+  to.by_filter.flush(deliveries_);
+  for (routed& match : deliveries_)
+    hand_out(to.subscribers[match.to], std::move(match));
+  deliveries_.clear();
+}
+
+void shard_actor::hand_out(subscriber& to, routed&& match) {
   // What it reads from the log later.
   const bool in_log =
       to.lasting && match.messages->all_logged && match.options.maximum_qos != qos::at_most_once;

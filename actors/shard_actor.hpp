@@ -28,12 +28,20 @@ protected:
   void on_exit() override;
 
 private:
+  /// A session or a share group.
   struct subscriber {
     subscriber_handle handle;
     std::uint32_t epoch = 0;
     session_flow_ptr flow;
     bool lasting = false;  ///< reads from the log what it was not sent
     bool live = true;      ///< is sent what is in the log, too
+  };
+  /// Who gets messages of one kind.
+  struct audience {
+    explicit audience(const retained_store::limits& retained) : by_filter(retained) {}
+
+    router by_filter;
+    std::vector<subscriber> subscribers;  ///< by `subscriber_index`
   };
 
   void route_block(route& request);
@@ -57,10 +65,18 @@ private:
   /// Does it with the subscriptions to `filter`, of which other nodes may want to hear.
   template <class Action>
   void change_subscriptions(const topic_filter& filter, Action action);
+  [[nodiscard]] audience& audience_of(std::string_view share) noexcept {
+    return share.empty() ? sessions_ : groups_;
+  }
+  /// Whether share groups get it: of what came from another node those there have had it.
+  [[nodiscard]] bool is_for_groups(const route& request) const noexcept {
+    return !request.forwarded && groups_.by_filter.filters() != 0;
+  }
   void request_flush();
   void flush_all();
   void hand_out();
-  void hand_out(routed&& match);
+  void hand_out(audience& to);
+  void hand_out(subscriber& to, routed&& match);
   void deliver_settled();
   void keep_retained_changes();
   void return_credit();
@@ -72,9 +88,10 @@ private:
   const node_context& house_;
   const shard_index number_;
   const std::string label_;  ///< the number
-  router router_;
+  audience sessions_;
+  audience groups_;  ///< beside them, for they take only what clients of this node publish
+  router& router_ = sessions_.by_filter;  ///< has the retained messages, too
   shard_routes routes_;
-  std::vector<subscriber> subscribers_;  ///< by `subscriber_index`
   std::vector<routed> deliveries_;
   /// Publishers get their credit back.
   std::vector<route> routed_;
@@ -83,7 +100,8 @@ private:
   append_queue appending_;
   /// By number of the publisher, another node: the last attempt of which something was refused.
   std::unordered_map<std::uint64_t, std::uint32_t> refused_;
-  std::vector<std::uint32_t> logged_;  // scratch
+  std::vector<std::uint32_t> logged_;             // scratch
+  std::vector<std::uint32_t> logged_for_groups_;  // scratch
   struct unkept {
     std::uint64_t ticket = 0;
     std::vector<route> blocks;

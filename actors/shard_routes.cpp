@@ -1,5 +1,6 @@
 #include "actors/shard_routes.hpp"
 
+#include "libbroker/router/merge_indexes.hpp"
 #include "libbroker/topic.hpp"
 
 #include <algorithm>
@@ -42,6 +43,7 @@ void shard_routes::clear() {
   nodes_.clear();
   deliveries_.clear();
   held_.clear();
+  shares_.clear();
 }
 
 // -- what others want -----------------------------------------------------------------
@@ -74,10 +76,7 @@ void shard_routes::add_logged(const message_block& block, std::vector<std::uint3
                (by.logged ||
                 (by.options.qos != qos::at_most_once && !node_at_[by.subscriber]->caught_up));
       });
-  const auto middle = static_cast<std::ptrdiff_t>(which.size());
-  which.insert(which.end(), found_.begin(), found_.end());
-  std::inplace_merge(which.begin(), which.begin() + middle, which.end());
-  which.erase(std::unique(which.begin(), which.end()), which.end());
+  merge_indexes(found_, which);
 }
 
 void shard_routes::change_live(const set_live& request) {
@@ -132,15 +131,17 @@ void shard_routes::watch(const watch_routes& request, const router& from) {
   if (request.snapshot == 0) return;
 
   routes_changed part{.shard = number_};
-  from.for_each_interest([&](std::string_view filter, route_interest interest) {
-    if (shard_of(filter, static_cast<std::uint32_t>(house_.shards.size())) != number_ ||
-        filter.starts_with(own_topics))
-      return;
+  const auto tell_of = [&](std::string_view filter, route_interest interest) {
     part.changes.push_back({std::string(filter), interest});
     if (part.changes.size() < changes_per_message) return;
     shard_.send(known.peer, std::move(part));
     part = {.shard = number_};
+  };
+  from.for_each_interest([&](std::string_view filter, route_interest interest) {
+    if (is_announced_here(filter)) tell_of(filter, interest);
   });
+  for (const auto& [share, interest] : shares_)
+    tell_of(share, interest);
   part.completes = request.snapshot;
   shard_.send(known.peer, std::move(part));
 }
@@ -159,10 +160,26 @@ void shard_routes::handle(const routes_announced& answer) {
 }
 
 void shard_routes::changed(std::string_view filter, route_interest before, route_interest after) {
-  if (before == after || nodes_.empty() || filter.starts_with(own_topics) ||
-      shard_of(filter, static_cast<std::uint32_t>(house_.shards.size())) != number_)
-    return;
+  if (before == after || nodes_.empty() || !is_announced_here(filter)) return;
   announcer_.add({std::string(filter), after});
+}
+
+bool shard_routes::is_announced_here(std::string_view filter) const noexcept {
+  return !filter.starts_with(own_topics) &&
+         shard_of(filter, static_cast<std::uint32_t>(house_.shards.size())) == number_;
+}
+
+void shard_routes::share_changed(const std::string& share, std::string_view filter,
+                                 route_interest after) {
+  if (!is_announced_here(filter)) return;
+  const auto known = shares_.find(share);
+  const route_interest before = known == shares_.end() ? route_interest::none : known->second;
+  if (before == after) return;
+  if (after == route_interest::none)
+    shares_.erase(known);
+  else
+    shares_.insert_or_assign(share, after);
+  if (!nodes_.empty()) announcer_.add({share, after});
 }
 
 void shard_routes::tell() {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -45,6 +46,8 @@ public:
   /// The most demanding subscription to `filter`, which this shard may have to announce, was
   /// `before` and is `after` now.
   void changed(std::string_view filter, route_interest before, route_interest after);
+  /// Members of the group `share`, of `filter`, want `after` now.
+  void share_changed(const std::string& share, std::string_view filter, route_interest after);
   /// Answers a subscriber as soon as all nodes know what has changed so far, or have had time.
   void answer_when_known(subscriber_handle subscriber, subscriptions_added&& answer);
   /// Tells the nodes what has changed.
@@ -71,15 +74,17 @@ private:
 
   void hand_out(const routed& match);
   void release_answers();
+  [[nodiscard]] bool is_announced_here(std::string_view filter) const noexcept;
 
   shard_handle::base& shard_;
   const node_context& house_;
   const shard_index number_;
   router forwards_;
-  std::unordered_map<std::uint64_t, node> nodes_;  ///< by number
-  std::vector<node*> node_at_;                     ///< by `subscriber_index`
-  std::vector<routed> deliveries_;                 // scratch
-  std::vector<std::uint32_t> found_;               // scratch
+  std::unordered_map<std::uint64_t, node> nodes_;           ///< by number
+  std::vector<node*> node_at_;                              ///< by `subscriber_index`
+  std::vector<routed> deliveries_;                          // scratch
+  std::vector<std::uint32_t> found_;                        // scratch
+  std::unordered_map<std::string, route_interest> shares_;  ///< that are announced here
   route_announcer announcer_;
   std::deque<held_answer> held_;
   bool timer_set_ = false;

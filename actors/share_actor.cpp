@@ -1,5 +1,7 @@
 #include "actors/share_actor.hpp"
 
+#include "libbroker/cluster/log_publisher.hpp"
+
 #include <chrono>
 #include <utility>
 #include <variant>
@@ -12,7 +14,7 @@ share_actor::share_actor(caf::actor_config& config, const node_context& house, s
       number_(++house.last_session_number),
       flow_(std::make_shared<session_flow>(share)),
       group_(std::move(share), static_cast<std::uint32_t>(house.shards.size()), house.settings,
-             &house.log_head) {}
+             house.store ? &house.log_head : nullptr) {}
 
 share_actor::behavior_type share_actor::make_behavior() {
   return {
@@ -48,6 +50,8 @@ share_actor::behavior_type share_actor::make_behavior() {
         carry_out();
       },
       [this](const share_written& reply) { handle(reply); },
+      [this](const loans_appended& reply) { handle(reply); },
+      [this](const share_lender_died& event) { handle(event); },
       [this](const share_timer&) {
         timer_at_.reset();
         carry_out();
@@ -74,6 +78,8 @@ caf::result<settled> share_actor::settle_all() {
 void share_actor::on_exit() {
   settling_.clear();
   members_.clear();
+  nodes_.clear();
+  appending_.clear();
   reporters_.clear();
 }
 
@@ -87,14 +93,17 @@ void share_actor::handle(const deliver& batch) {
 // -- members --------------------------------------------------------------------------
 
 void share_actor::handle(to_share& request) {
-  std::visit([&](const auto& what) { take(request, what); }, request.call.what);
+  if (request.node) nodes_[request.session] = {request.node, request.epoch};
+  std::visit([&](auto& what) { take(request, what); }, request.call.what);
   carry_out();
 }
 
 void share_actor::take(to_share& from, const share_join& request) {
   ++joins_seen_;
   hand_out();  // what came before goes to the session as it was
-  members_[from.session] = {from.from, request.epoch, std::move(from.flow)};
+  subscriber_handle who = from.node ? subscriber_handle(from.node) : subscriber_handle(from.from);
+  members_[from.session] = {std::move(who), from.node ? from.epoch : request.epoch,
+                            std::move(from.flow)};
   group_.join(from.session, request, effects_);
 }
 
@@ -102,26 +111,90 @@ void share_actor::take(to_share& from, const share_leave& request) {
   hand_out();
   group_.leave(from.session, effects_);
   carry_out();
-  members_.erase(from.session);
-  // Nothing of the group is on its way to the session behind it.
-  send(from.from, subscriptions_removed{request.number, from.epoch});
+  const auto left = members_.extract(from.session);
+  // Nothing of the group is on its way to the member behind it.
+  const subscriptions_removed answer{request.number, from.epoch};
+  from.node ? send(from.node, answer) : send(from.from, answer);
 }
 
 void share_actor::take(to_share& from, const share_room& request) {
-  group_.set_room(from.session, request.room, effects_);
+  group_.set_room(from.session, request, effects_);
 }
 
 void share_actor::take(to_share& from, const share_report& request) {
   group_.report(from.session, request, effects_);
   if (request.number == 0) return;
-  const share_kept answer{request.number, from.epoch};
+  reporter who{std::move(from.from), std::move(from.node), {request.number, from.epoch}};
   if (group_.is_durable())
-    reporters_.push_back({std::move(from.from), answer});
+    reporters_.push_back(std::move(who));
   else
-    send(from.from, answer);  // there is nothing that could be delivered again
+    answer(who);  // there is nothing that could be delivered again
 }
 
 void share_actor::take(to_share&, const share_return& request) { group_.redeliver(request.block); }
+
+void share_actor::answer(const reporter& whom) {
+  if (whom.session) return send(whom.session, whom.message);
+  // Behind another link the number would be that of another report.
+  send(whom.node, share_said{{group_.share(), share_confirmed{.number = whom.message.number}},
+                             whom.message.epoch});
+}
+
+// -- other nodes ----------------------------------------------------------------------
+
+/// What is under way to the node from before is not sent.
+void share_actor::set_epoch(const to_share& from) {
+  hand_out();
+  const auto member = members_.find(from.session);
+  if (member != members_.end()) member->second.epoch = from.epoch;
+}
+
+void share_actor::take(to_share& from, const share_link_up&) {
+  set_epoch(from);
+  group_.link_up(from.session, effects_);
+}
+
+void share_actor::take(to_share& from, const share_link_down&) {
+  set_epoch(from);
+  group_.link_down(from.session, effects_);
+}
+
+void share_actor::take(to_share& from, const share_holds& answer) {
+  group_.holds(from.session, answer, effects_);
+}
+
+void share_actor::take(to_share& from, share_lend& request) {
+  from.flow->lent.fetch_sub(request.block->bytes(), std::memory_order_relaxed);
+  group_.lend(from.session, std::move(request), effects_);
+}
+
+void share_actor::take(to_share& from, const share_ask& question) {
+  group_.ask(from.session, question, effects_);
+}
+
+void share_actor::take(to_share&, const share_confirmed& word) { group_.confirmed(word, effects_); }
+
+void share_actor::handle(const share_lender_died& event) {
+  group_.node_died(event.node, event.for_good, effects_);
+  if (event.for_good) {
+    group_.forget_lender(event.node, event.lender, effects_);
+    nodes_.erase(event.node);
+  }
+  carry_out();
+}
+
+void share_actor::append(share_effects::loan_append&& what) {
+  send(house_.store,
+       append_loans{group_.share(), what.what, what.which, caf::actor_cast<share_handle>(this)});
+  appending_.push_back(std::move(what));
+}
+
+void share_actor::handle(const loans_appended& reply) {
+  const share_effects::loan_append what = std::move(appending_.front());
+  appending_.pop_front();
+  group_.loans_appended(what, reply.first, effects_);
+  carry_out();
+}
 
 // -- carrying out -----------------------------------------------------------------------
 
@@ -133,8 +206,13 @@ void share_actor::carry_out(bool at_once) {
     hand_out(std::move(each));
   for (const share_effects::answer& each : effects_.joined)
     if (const auto who = members_.find(each.session); who != members_.end())
-      send(who->second.session,
-           subscriptions_added{.number = each.number, .epoch = who->second.epoch});
+      send(who->second.who, subscriptions_added{.number = each.number, .epoch = who->second.epoch});
+  for (share_effects::loan_append& each : effects_.appends)
+    append(std::move(each));
+  for (share_effects::word& each : effects_.words)
+    if (const auto node = nodes_.find(each.node); node != nodes_.end())
+      send(node->second.peer,
+           share_said{{group_.share(), std::move(each.what)}, node->second.epoch});
   if (effects_.read_log) {
     effects_.read_log->page.now = read_wall_clock(current_time(*this));
     send(house_.log_reader, read_log{*std::move(effects_.read_log), self()});
@@ -164,7 +242,9 @@ void share_actor::hand_out() {
 }
 
 void share_actor::hand_out(share_effects::outgoing&& batch) {
-  const member& to = members_.find(batch.session)->second;
+  const auto found = members_.find(batch.session);
+  if (found == members_.end()) return;  // a node that has left meanwhile has reported what it had
+  const member& to = found->second;
   const std::size_t bytes = batch.messages->footprint();
   const std::size_t waiting = to.flow->delivering.fetch_add(bytes, std::memory_order_relaxed);
   // Of the log a member gets no more than it has room for.
@@ -173,25 +253,26 @@ void share_actor::hand_out(share_effects::outgoing&& batch) {
     house_.counts.add(&metrics::counters::deliveries_dropped, batch.messages->messages);
     return;
   }
-  send(to.session, deliver{std::move(batch.messages), std::move(batch.options), to.epoch});
+  send(to.who, deliver{std::move(batch.messages), std::move(batch.options), to.epoch});
 }
 
 void share_actor::write_down(share_effects::progress&& what) {
   if (!what.kept) {  // nobody is left for whom something could be delivered again
     for (const reporter& each : std::exchange(reporters_, {}))
-      send(each.session, each.message);
+      answer(each);
   }
   for (reporter& each : reporters_)
     if (each.write == 0) each.write = what.number;
-  send(house_.store, keep_share{group_.share(), std::move(what.kept),
-                                caf::actor_cast<share_handle>(this), what.number});
+  send(house_.store,
+       keep_share{group_.share(), std::move(what.kept), caf::actor_cast<share_handle>(this),
+                  what.number, std::move(what.loans)});
 }
 
 void share_actor::handle(const share_written& reply) {
   group_.written(reply.number, reply.done, current_time(*this), effects_);
   std::erase_if(reporters_, [&](reporter& each) {
     if (each.write == 0 || each.write > reply.number) return false;
-    if (reply.done) send(each.session, each.message);
+    if (reply.done) answer(each);
     each.write = 0;  // the next one holds it
     return reply.done;
   });

@@ -6,6 +6,7 @@
 #include "libbroker/share/share_group.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -13,8 +14,9 @@
 
 namespace troupe {
 
-/// Runs one `share_group`: subscribes for its members, hands each message to one of them, and
-/// has the store keep where it is. Collects while its mailbox holds more.
+/// Runs one `share_group`: subscribes for its members, hands each message to one of them, or to
+/// another node that has some, and has the store keep where it is. Collects while its mailbox holds
+/// more.
 class share_actor final : public homed<share_handle> {
 public:
   share_actor(caf::actor_config& config, const node_context& house, std::string share);
@@ -28,13 +30,14 @@ protected:
 
 private:
   struct member {
-    session_handle session;
+    subscriber_handle who;  ///< a session, or a peer
     std::uint32_t epoch = 0;
     session_flow_ptr flow;
   };
-  /// A session that wants to know when what it reported is on the disk.
+  /// Who wants to know when what it reported is on the disk.
   struct reporter {
-    session_handle session;
+    session_handle session;  ///< null: a node
+    peer_handle node;
     share_kept message;
     write_number write = 0;  ///< 0: the next one
   };
@@ -46,6 +49,17 @@ private:
   void take(to_share& from, const share_room& request);
   void take(to_share& from, const share_report& request);
   void take(to_share& from, const share_return& request);
+  void take(to_share& from, const share_link_up&);
+  void take(to_share& from, const share_link_down&);
+  void take(to_share& from, const share_holds& answer);
+  void take(to_share& from, share_lend& request);
+  void take(to_share& from, const share_ask& question);
+  void take(to_share& from, const share_confirmed& word);
+  void handle(const share_lender_died& event);
+  void handle(const loans_appended& reply);
+  void set_epoch(const to_share& from);
+  void answer(const reporter& whom);
+  void append(share_effects::loan_append&& what);
   void handle(const share_written& reply);
   [[nodiscard]] caf::result<settled> settle_all();
 
@@ -67,7 +81,14 @@ private:
   const session_flow_ptr flow_;
   share_group group_;
   share_effects effects_;
-  std::unordered_map<std::uint64_t, member> members_;  ///< by session
+  std::unordered_map<std::uint64_t, member> members_;  ///< by session, or node
+  /// A node that has spoken, and in which epoch it did last.
+  struct other_node {
+    peer_handle peer;
+    std::uint32_t epoch = 0;
+  };
+  std::unordered_map<std::uint64_t, other_node> nodes_;
+  std::deque<share_effects::loan_append> appending_;  ///< that the store has not answered
   std::vector<reporter> reporters_;
   /// Wait until everything is written down, or cannot be.
   std::vector<caf::typed_response_promise<settled>> settling_;

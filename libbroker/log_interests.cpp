@@ -33,9 +33,14 @@ void log_interests::add(const log_interests& others) {
 }
 
 log_offset log_interests::passed(log_offset head) const noexcept {
-  log_offset lowest = head;
+  log_offset lowest = unpinned(head);
   for (const auto& [filter, after] : after_)
     lowest = std::min(lowest, after);
+  return lowest;
+}
+
+log_offset log_interests::unpinned(log_offset head) const noexcept {
+  log_offset lowest = head;
   for (const log_offset offset : pinned_)
     lowest = std::min(lowest, offset - 1);
   return lowest;

@@ -30,6 +30,8 @@ public:
   /// Nothing at or below it is needed; at most `head`.
   [[nodiscard]] log_offset passed(log_offset head) const noexcept;
   [[nodiscard]] bool is_pinned(log_offset offset) const { return pinned_.contains(offset); }
+  /// Nothing at or below it is pinned; at most `head`.
+  [[nodiscard]] log_offset unpinned(log_offset head) const noexcept;
 
 private:
   friend class needed_topics;

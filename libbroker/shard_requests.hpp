@@ -1,5 +1,6 @@
 #pragma once
 
+#include "libbroker/cluster/route.hpp"
 #include "libbroker/message/log_page.hpp"
 #include "libbroker/message/message_block.hpp"
 #include "libbroker/packet.hpp"
@@ -37,12 +38,17 @@ struct shard_subscribe {
   bool lasting = false;       ///< the session outlives the process
   bool live = true;           ///< what is in the log is to be sent, too
   std::vector<filter_request> filters;
+  /// Of a share group, `$share/…`, which other nodes hear of with this interest: that of its
+  /// members here. Empty: of a session.
+  std::string share{};
+  route_interest announced = route_interest::none;
 };
 
 struct shard_unsubscribe {
   shard_index shard = 0;
   request_number number = 0;  ///< 0: nobody waits for it
   std::vector<std::string> filters;
+  std::string share{};  ///< of a share group, as above
 };
 
 struct shard_publish {

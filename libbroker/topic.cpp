@@ -11,7 +11,6 @@ namespace troupe {
 namespace {
 
 constexpr std::size_t maximum_topic_size = 65'535;
-constexpr std::string_view share_prefix = "$share/";
 
 /// Whether `name` has none of U+0000, '+', '#' and non-ASCII characters.
 bool is_plain_name(std::string_view name) noexcept {

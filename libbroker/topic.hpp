@@ -8,6 +8,9 @@
 /// Topic names and topic filters. Source: MQTT5 §4.7, §4.8.2; MQTT311 §4.7.
 namespace troupe {
 
+/// What begins a shared subscription, and no other filter. Source: MQTT5 §4.8.2.
+inline constexpr std::string_view share_prefix = "$share/";
+
 /// A filter as a client subscribes to it: `$share/<group>/<filter>` taken apart.
 struct topic_filter {
   std::string_view group;   ///< ShareName; empty for a non-shared subscription

@@ -291,7 +291,8 @@ void load_cluster_modules(caf::actor_system_config& system) {
 }
 
 opened_cluster_port open_cluster_port(caf::actor_system& system, const cluster_handle& door,
-                                      const cluster_config& settings) {
+                                      const cluster_config& settings,
+                                      std::function<void(std::size_t)> refused) {
   const unsigned give_up_after = patience_of(settings);
   const cluster_transport transport = make_transport(system, settings);
   const host_port listen = std::get<host_port>(parse_host_port(settings.listen));
@@ -311,7 +312,7 @@ opened_cluster_port open_cluster_port(caf::actor_system& system, const cluster_h
 
 connector_handle open_connector(caf::actor_system& system, const cluster_config& settings) {
   return system.spawn<connector_actor>(basp_of(system), make_transport(system, settings),
-                                       patience_of(settings));
+                                       patience_of(settings), [](std::size_t) {});
 }
 
 }  // namespace troupe

@@ -83,6 +83,25 @@ session_part parse_session(std::string_view key) noexcept {
 
 std::string share(std::string_view share) { return share_table + std::string(share); }
 
+std::string loan(std::string_view share, std::uint64_t lender, log_offset offset) {
+  std::string key = (loan_table + std::string(share)).append(1, '\0');
+  append_big_endian(lender, key);
+  append_big_endian(offset, key);
+  return key;
+}
+
+std::optional<loan_place> parse_loan(std::string_view key) noexcept {
+  constexpr std::size_t numbers = sizeof(std::uint64_t) + sizeof(log_offset);
+  const std::size_t end = key.find('\0');
+  if (key.empty() || key[0] != loan_table || end == std::string_view::npos ||
+      key.size() != end + 1 + numbers)
+    return std::nullopt;
+  return loan_place{.share = key.substr(1, end - 1),
+                    .lender = get_big_endian<std::uint64_t>(key.substr(end + 1)),
+                    .offset =
+                        get_big_endian<log_offset>(key.substr(end + 1 + sizeof(std::uint64_t)))};
+}
+
 std::string node_of(std::string_view name) {
   return (node_table + std::string(name)).append(1, '\0');
 }

@@ -17,11 +17,15 @@ using topic_id = std::uint64_t;
 /// Numbers the parts of the log; see log_streams.hpp.
 using stream_number = std::uint16_t;
 
+/// The part for what other nodes have lent to share groups: found by offset only.
+inline constexpr stream_number loan_part = 0xFFFF;
+
 namespace keys {
 
 // The first byte.
 inline constexpr char meta_table = 'A';
 inline constexpr char share_table = 'G';
+inline constexpr char loan_table = 'H';
 inline constexpr char index_table = 'I';
 inline constexpr char stream_table = 'L';
 inline constexpr char retained_table = 'M';
@@ -89,6 +93,15 @@ inline constexpr char moves_part = 'M';
 
 /// Of the group of a `$share/…`.
 [[nodiscard]] std::string share(std::string_view share);
+/// Of a message that the node with the home `lender` has lent to the group, by its place there.
+[[nodiscard]] std::string loan(std::string_view share, std::uint64_t lender, log_offset offset);
+struct loan_place {
+  std::string_view share;
+  std::uint64_t lender = 0;
+  log_offset offset = 0;
+};
+/// The other way round; nothing if `key` is no such key.
+[[nodiscard]] std::optional<loan_place> parse_loan(std::string_view key) noexcept;
 
 /// Of everything of another node; also the prefix of what follows.
 [[nodiscard]] std::string node_of(std::string_view name);

@@ -83,16 +83,19 @@ json_object status_of_streams(const inspection& of) {
   const store_scan scan = of.store.scan();
   for (const stream_number each : of.streams.all()) {
     const log_streams::figures kept = of.streams.kept(each);
+    if (each == loan_part && kept.messages == 0) continue;  // in most logs, always
     const edge oldest = oldest_of(scan, each, kept.trimmed);
     const edge newest = newest_of(scan, each);
-    all.push_back({{"stream", each},
-                   {"filter", each == 0 ? json_object() : json_object(of.streams.filter(each))},
-                   {"messages", kept.messages},
-                   {"bytes", kept.bytes},
-                   {"oldest", or_null(oldest.offset)},
-                   {"newest", or_null(newest.offset)},
-                   {"oldest_time", or_null(oldest.time)},
-                   {"newest_time", or_null(newest.time)}});
+    all.push_back(
+        {{"stream", each},
+         {"filter",
+          of.streams.filter(each).empty() ? json_object() : json_object(of.streams.filter(each))},
+         {"messages", kept.messages},
+         {"bytes", kept.bytes},
+         {"oldest", or_null(oldest.offset)},
+         {"newest", or_null(newest.offset)},
+         {"oldest_time", or_null(oldest.time)},
+         {"newest_time", or_null(newest.time)}});
   }
   return all;
 }

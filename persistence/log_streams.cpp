@@ -47,6 +47,7 @@ log_offset seek_to_last_record(const store_scan& scan, stream_number part) {
 
 storage_result<void> log_streams::load(const database& store) {
   make(0, {});
+  make(loan_part, {});
   const auto declared = store.get(keys::declared_streams);
   if (!declared) return declared.error();
   if (auto read = load_figures(store); !read) return read;
@@ -69,7 +70,8 @@ storage_result<void> log_streams::load_figures(const database& store) {
     if (!number) break;
     const auto state = parse_stream_state({scan->value().data(), scan->value().size()});
     if (!state) continue;
-    part& found = *number == 0 ? parts_.front() : make(*number, std::string(state->filter));
+    const bool is_made = *number == 0 || *number == loan_part;
+    part& found = is_made ? find(*number) : make(*number, std::string(state->filter));
     found.since = state->since;
     found.staged = {.trimmed = state->trimmed, .messages = state->messages, .bytes = state->bytes};
     found.is_changed = true;
@@ -118,15 +120,17 @@ void log_streams::put_in_order(const std::vector<stream_number>& declared) {
     order_.push_back(&*found);
   }
   for (part& each : parts_)
-    if (!each.is_declared && each.number != 0) order_.insert(order_.begin(), &each);
+    if (!each.is_declared && each.number != 0 && each.number != loan_part)
+      order_.insert(order_.begin(), &each);
   order_.push_back(&parts_.front());
+  order_.push_back(&find(loan_part));
 }
 
 void log_streams::declare(std::vector<stream_config> streams, log_offset head) {
   declarations_ = std::move(streams);
   stream_number highest = 0;
   for (const part& each : parts_)
-    highest = std::max(highest, each.number);
+    if (each.number != loan_part) highest = std::max(highest, each.number);
   std::vector<stream_number> wanted;
   for (const stream_config& each : declarations_) {
     const auto known = std::ranges::find(parts_, each.filter, &part::filter);
@@ -156,10 +160,11 @@ std::vector<stream_number> log_streams::holding(std::span<const std::string> fil
   std::vector<std::string_view> left(filters.begin(), filters.end());
   for (const part* const each : order_) {
     if (!filters.empty() && left.empty()) break;
-    const bool may_hold = filters.empty() || each->number == 0 ||
-                          std::any_of(left.begin(), left.end(), [&](std::string_view filter) {
-                            return overlaps(each->filter, filter);
-                          });
+    const auto overlaps_it = [&](std::string_view filter) {
+      return each->number != loan_part && overlaps(each->filter, filter);
+    };
+    const bool may_hold =
+        filters.empty() || each->number == 0 || std::any_of(left.begin(), left.end(), overlaps_it);
     if (may_hold) found.push_back(each->number);
     if (each->is_declared && after >= each->since)
       std::erase_if(left, [&](std::string_view filter) { return covers(each->filter, filter); });

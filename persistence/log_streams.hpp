@@ -34,7 +34,8 @@ log_offset seek_to_last_record(const store_scan& scan, stream_number part);
 
 /// The parts of the log. The messages of a declared stream lie together and are kept as the
 /// stream wants; all others lie in the common part, number 0, as long as sessions need them.
-/// What a stream held that is not declared any more is kept as the common part is.
+/// What a stream held that is not declared any more is kept as the common part is. What other
+/// nodes have lent to share groups lies apart, as long as a group has it.
 ///
 /// One thread makes changes, in step with the commits of the store; any may read.
 class log_streams {
@@ -54,7 +55,7 @@ public:
   /// The part for messages on `topic`: that of the first declared filter that matches.
   [[nodiscard]] stream_number of(std::string_view topic) const noexcept;
   /// The parts where messages above `after` may lie that one of `filters` matches; none
-  /// stands for `#`.
+  /// stands for all that there is, loans included, which no filter finds.
   [[nodiscard]] std::vector<stream_number> holding(std::span<const std::string> filters,
                                                    log_offset after) const;
   /// All that there are.
@@ -108,7 +109,7 @@ private:
 
   std::vector<stream_config> declarations_;
   std::deque<part> parts_;
-  /// Those that are not declared, the declared ones as declared, the common one.
+  /// Those that are not declared, the declared ones as declared, the common one, loans.
   std::vector<part*> order_;
   std::vector<stream_number> declared_;
   bool is_redeclared_ = false;

@@ -29,7 +29,7 @@ std::optional<std::vector<log_offset>> decode_offsets(std::string_view value) {
 
 bool is_whole_route(std::string_view filter, std::string_view value) {
   const auto parsed = parse_topic_filter(filter);
-  return parsed && !parsed->is_shared() && (value.size() == 1 || value.size() == route_size) &&
+  return parsed && (value.size() == 1 || value.size() == route_size) &&
          value[0] == static_cast<char>(route_interest::lasting);
 }
 

@@ -91,10 +91,7 @@ storage_result<log_offset> offset_log::last_record() const {
 log_offset offset_log::append(const message_block& block, std::span<const std::uint32_t> which,
                               const record_origin& origin) {
   const log_offset first = next_;
-  if (next_ + which.size() > staged_ceiling_) {
-    staged_ceiling_ = next_ + which.size() + reserve;
-    keep_number(store_, keys::ceiling, staged_ceiling_);
-  }
+  reserve_offsets(which.size());
   std::string_view previous;
   stream_number stream = 0;
   std::size_t begin = 0;  // of the record, in `which`
@@ -112,6 +109,20 @@ log_offset offset_log::append(const message_block& block, std::span<const std::u
   }
   put_record(stream, block, which.subspan(begin), origin);
   return first;
+}
+
+log_offset offset_log::append_loan(const message_block& block, std::span<const std::uint32_t> which,
+                                   const record_origin& origin) {
+  const log_offset first = next_;
+  reserve_offsets(which.size());
+  put_record(loan_part, block, which, origin);
+  return first;
+}
+
+void offset_log::reserve_offsets(std::size_t count) {
+  if (next_ + count <= staged_ceiling_) return;
+  staged_ceiling_ = next_ + count + reserve;
+  keep_number(store_, keys::ceiling, staged_ceiling_);
 }
 
 void offset_log::put_record(stream_number stream, const message_block& block,
@@ -202,7 +213,7 @@ storage_result<offset_log::trim_figures> offset_log::trim(stream_number part,
       }
       gone.messages_needed += of.needed;
     }
-    if (record) remove_index(scan, *record);
+    if (record && part != loan_part) remove_index(scan, *record);
     store_.remove(key);
     streams_.removed(part, leaves_gap ? streams_.staged(part).trimmed : *last, messages,
                      scan->value().size());

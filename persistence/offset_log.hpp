@@ -35,6 +35,9 @@ public:
   /// one. They are in the log once `committed` was called.
   log_offset append(const message_block& block, std::span<const std::uint32_t> which,
                     const record_origin& origin);
+  /// The same for what another node has lent to a share group: it is found by its offset only.
+  log_offset append_loan(const message_block& block, std::span<const std::uint32_t> which,
+                         const record_origin& origin);
   /// Whether what is staged must be synced even if nobody asked for it.
   [[nodiscard]] bool needs_sync() const noexcept { return staged_ceiling_ != ceiling_; }
   /// Whether the store could not be asked for what an append depends on: what is staged
@@ -87,6 +90,7 @@ private:
   explicit offset_log(database& store) : store_(store) {}
   [[nodiscard]] storage_result<log_offset> last_record() const;
   [[nodiscard]] known_topic look_up(std::string_view topic);
+  void reserve_offsets(std::size_t count);
   void put_record(stream_number stream, const message_block& block,
                   std::span<const std::uint32_t> which, const record_origin& origin);
   void remove_index(const store_scan& scan, const record_view& record);

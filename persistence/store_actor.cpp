@@ -1,5 +1,6 @@
 #include "persistence/store_actor.hpp"
 
+#include "libbroker/cluster/log_publisher.hpp"
 #include "libbroker/topic.hpp"
 #include "persistence/member_list.hpp"
 
@@ -53,6 +54,7 @@ store_actor::behavior_type store_actor::make_behavior() {
       [this](const keep_retained& request) { keep(request); },
       [this](write_session& request) { write(request); },
       [this](keep_share& request) { write(request); },
+      [this](append_loans& request) { add(request); },
       [this](write_node& request) { write(request); },
       [this](const write_members& request) { write(request); },
       [this](const trim& request) { remove_passed(request); },
@@ -86,6 +88,7 @@ void store_actor::on_exit() {
   shard_answers_.clear();
   session_answers_.clear();
   share_answers_.clear();
+  loan_answers_.clear();
   node_answers_.clear();
   follower_ = nullptr;
   sweep_.reset();
@@ -157,7 +160,24 @@ void store_actor::write(keep_share& request) {
     shares_.keep(*request.where);
   else
     shares_.remove(request.share);
+  shares_.change_loans(request.share, request.loans);
   share_answers_.push_back({std::move(request.reply_to), {.number = request.number}});
+  commit_soon();
+}
+
+void store_actor::add(append_loans& request) {
+  if (failing_) store_.open_again();
+  note(settings_.durability);
+  const message_block& block = *request.lent.block;
+  const log_offset first =
+      log_.append_loan(block, request.which,
+                       {.publisher = publisher_of_node(request.lent.lender_name),
+                        .received_at = read_clocks(*this).to_wall(block.received_at())});
+  // One batch with the messages: what is there is known, and is not lent twice.
+  log_offset own = first;
+  for (const std::uint32_t index : request.which)
+    shares_.add_loan(request.share, {request.lent.lender, request.lent.offsets[index], own++});
+  loan_answers_.push_back({std::move(request.reply_to), {first}});
   commit_soon();
 }
 
@@ -191,12 +211,14 @@ void store_actor::remove_passed(const trim& request) {
   commit();
   const wall_time now = read_clocks(*this).wall;
   const log_offset passed = request.needed->passed(request.head);
+  const log_offset unpinned = request.needed->unpinned(request.head);
   if (!needed_ || needed_->all() != request.needed) needed_.emplace(request.needed);
   std::size_t left = records_per_turn;
   for (const stream_number part : log_.streams().all()) {
     const stream_config* const stream = log_.streams().declaration(part);
     const std::chrono::seconds max_age = stream != nullptr ? stream->max_age : settings_.max_age;
-    offset_log::trim_limits limits{.passed = passed,
+    const bool holds_loans = part == loan_part;
+    offset_log::trim_limits limits{.passed = holds_loans ? unpinned : passed,
                                    .keeps_passed = stream != nullptr,
                                    .overdue = {},
                                    .bytes =
@@ -307,6 +329,11 @@ void store_actor::commit() {
     send(owed.to, owed.message);
   }
   share_answers_.clear();
+  for (loan_answer& owed : loan_answers_) {
+    if (!done) owed.message.first = 0;
+    send(owed.to, owed.message);
+  }
+  loan_answers_.clear();
   for (node_answer& owed : node_answers_) {
     owed.message.done = done.has_value();
     send(owed.to, owed.message);

@@ -42,6 +42,7 @@ private:
   void keep(const keep_retained& request);
   void write(write_session& request);
   void write(keep_share& request);
+  void add(append_loans& request);
   void write(write_node& request);
   [[nodiscard]] bool is_refused(const append::block& each) const;
   void write(const write_members& request);
@@ -90,6 +91,11 @@ private:
   std::vector<shard_answer> shard_answers_;
   std::vector<session_answer> session_answers_;
   std::vector<share_answer> share_answers_;
+  struct loan_answer {
+    share_handle to;
+    loans_appended message;
+  };
+  std::vector<loan_answer> loan_answers_;
   std::vector<node_answer> node_answers_;
   /// By publisher, another node: the last attempt of which something was refused. What comes
   /// behind it would hide the gap.

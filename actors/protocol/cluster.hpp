@@ -11,6 +11,7 @@
 #include "libbroker/cluster/membership.hpp"
 #include "libbroker/cluster/route.hpp"
 #include "libbroker/router/retained_exchange.hpp"
+#include "libbroker/share/share_request.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -53,6 +54,11 @@ struct routes_installed {
 struct node_written {
   std::uint64_t ticket = 0;
   bool done = true;
+};
+/// A share group says something to the group of the same subscription on the node.
+struct share_said {
+  share_call what;
+  std::uint32_t epoch = 0;  ///< as in `to_share`: of the link that it knows of
 };
 /// What a shard says of its retained messages.
 struct retained_answered {
@@ -104,6 +110,8 @@ using peer_handle = subscriber_handle::extend_with<publisher_handle>::extend<
     caf::reacts_to<node_written>,
     // Compare retained messages with those of the node.
     caf::reacts_to<retained_answered>,
+    // Shared subscriptions with members on both nodes.
+    caf::reacts_to<share_said>,
     // Heartbeats.
     caf::reacts_to<link_timer>,
     // Shutdown: a barrier behind all that is not in the log, if the link is up; the end.
@@ -243,6 +251,7 @@ TROUPE_LOCAL_MESSAGE(routes_changed)
 TROUPE_LOCAL_MESSAGE(routes_installed)
 TROUPE_LOCAL_MESSAGE(node_written)
 TROUPE_LOCAL_MESSAGE(retained_answered)
+TROUPE_LOCAL_MESSAGE(share_said)
 TROUPE_LOCAL_MESSAGE(link_timer)
 TROUPE_LOCAL_MESSAGE(fence)
 TROUPE_LOCAL_MESSAGE(fenced)

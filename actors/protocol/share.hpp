@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/protocol/cluster.hpp"
 #include "actors/protocol/inspection.hpp"
 #include "actors/protocol/local_message.hpp"
 #include "actors/protocol/session.hpp"
@@ -11,14 +12,26 @@
 /// The members of a shared subscription.
 namespace troupe {
 
-/// A session speaks to the group of one of its shared subscriptions, by way of the group's
-/// directory: it answers for groups that have ended.
+/// A session speaks to the group of one of its shared subscriptions, or another node does, as its
+/// peer: by way of the group's directory, which answers for groups that have ended.
 struct to_share {
   share_call call;
-  session_handle from;
-  std::uint64_t session = 0;  ///< its number
-  std::uint32_t epoch = 0;
+  session_handle from;        ///< null: a node speaks
+  std::uint64_t session = 0;  ///< its number; of a node `share_id_of_node`
+  std::uint32_t epoch = 0;    ///< of a node: rises when a link with it has ended
   session_flow_ptr flow;
+  peer_handle node;  ///< null: a session speaks
+};
+/// A node is dead, or will not come back: to all groups of a directory.
+struct share_lender_died {
+  std::uint64_t node = 0;    ///< `share_id_of_node`
+  std::uint64_t lender = 0;  ///< its home; 0: not known
+  bool for_good = false;
+};
+/// What a node lent lies in the log from `first` on, or, if that is 0, could not be written; in
+/// the order in which the store was asked.
+struct loans_appended {
+  log_offset first = 0;
 };
 /// Before the first client: what is kept of an earlier life.
 struct restore_share {
@@ -41,7 +54,9 @@ using share_handle = subscriber_handle::extend<
     // Start: all members are there again.
     caf::reacts_to<go_on>,
     // Tell members what waited for the disk.
-    caf::reacts_to<share_written>,
+    caf::reacts_to<share_written>, caf::reacts_to<loans_appended>,
+    // Give what it had to others.
+    caf::reacts_to<share_lender_died>,
     // Write down where it is.
     caf::reacts_to<share_timer>,
     // A barrier; writes down where it is.
@@ -53,7 +68,9 @@ using share_handle = subscriber_handle::extend<
 
 }  // namespace troupe
 
+TROUPE_LOCAL_MESSAGE(loans_appended)
 TROUPE_LOCAL_MESSAGE(restore_share)
+TROUPE_LOCAL_MESSAGE(share_lender_died)
 TROUPE_LOCAL_MESSAGE(share_timer)
 TROUPE_LOCAL_MESSAGE(share_written)
 TROUPE_LOCAL_MESSAGE(to_share)

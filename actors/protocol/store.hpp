@@ -52,6 +52,15 @@ struct keep_share {
   std::optional<kept_share> where;  ///< nothing: what was kept of it goes
   share_handle reply_to;
   write_number number = 0;
+  loan_changes loans;
+};
+
+/// Messages that another node has lent to a share group; answered with `loans_appended`.
+struct append_loans {
+  std::string share;
+  share_lend lent;
+  std::vector<std::uint32_t> which;  ///< of its messages, ascending
+  share_handle reply_to;
 };
 
 /// What became of another node, to be written; answered with `node_written`.
@@ -90,7 +99,7 @@ using store_handle = caf::typed_actor<
     // Sessions.
     caf::reacts_to<write_session>,
     // Share groups.
-    caf::reacts_to<keep_share>,
+    caf::reacts_to<keep_share>, caf::reacts_to<append_loans>,
     // Other nodes.
     caf::reacts_to<write_node>, caf::reacts_to<write_members>,
     // Remove what nobody needs.
@@ -155,6 +164,7 @@ TROUPE_LOCAL_MESSAGE(read_log)
 TROUPE_LOCAL_MESSAGE(log_grown)
 TROUPE_LOCAL_MESSAGE(end_long_waits)
 TROUPE_LOCAL_MESSAGE(find_replay)
+TROUPE_LOCAL_MESSAGE(append_loans)
 TROUPE_LOCAL_MESSAGE(keep_share)
 TROUPE_LOCAL_MESSAGE(write_members)
 TROUPE_LOCAL_MESSAGE(write_node)

@@ -28,6 +28,7 @@ struct session_flow {
   const std::string client_id;
   std::atomic<std::size_t> publishing{0};  ///< blocks that shards have not routed yet
   std::atomic<std::size_t> delivering{0};  ///< deliveries that the session has not handled yet
+  std::atomic<std::size_t> lent{0};        ///< of a node: what share groups have not handled yet
 };
 using session_flow_ptr = std::shared_ptr<session_flow>;
 

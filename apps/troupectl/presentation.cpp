@@ -32,6 +32,12 @@ std::string bytes(std::uint64_t count) {
   return fmt::format("{:.{}f} {}", amount, unit == 0 ? 0 : 1, units[unit]);
 }
 
+/// Of the log; streams are called by their filters.
+std::string name_of_part(const json_object& part) {
+  if (!part["filter"].is_null()) return cell(part["filter"]);
+  return part["stream"] == 0 ? "(for sessions)" : "(lent by nodes)";
+}
+
 std::string show_status(const json_object& status) {
   std::string text = fmt::format(
       "head {}, oldest {}: {} messages, {} ({} on disk)\nretained messages {}, sessions {}\n",
@@ -44,10 +50,9 @@ std::string show_status(const json_object& status) {
   table_rows<7> rows = {
       {"STREAM", "MESSAGES", "SIZE", "OLDEST", "NEWEST", "OLDEST TIME", "NEWEST TIME"}};
   for (const json_object& each : status["streams"])
-    rows.push_back({each["filter"].is_null() ? "(for sessions)" : cell(each["filter"]),
-                    cell(each["messages"]), bytes(each["bytes"].get<std::uint64_t>()),
-                    cell(each["oldest"]), cell(each["newest"]), cell(each["oldest_time"]),
-                    cell(each["newest_time"])});
+    rows.push_back({name_of_part(each), cell(each["messages"]),
+                    bytes(each["bytes"].get<std::uint64_t>()), cell(each["oldest"]),
+                    cell(each["newest"]), cell(each["oldest_time"]), cell(each["newest_time"])});
   return text + '\n' + table(rows);
 }
 

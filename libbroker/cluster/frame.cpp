@@ -27,7 +27,7 @@ void encode(const routes_record& record, std::string& out) {
   }
 }
 
-std::optional<routes_record> decode_routes(std::string_view content) {
+std::optional<routes_record> decode_routes(std::string_view content, bool are_shared) {
   wire_reader in(content);
   routes_record record{.number = in.number()};
   const std::uint64_t flags = in.number();
@@ -40,7 +40,7 @@ std::optional<routes_record> decode_routes(std::string_view content) {
     const std::uint64_t interest = in.number();
     const std::string_view filter = in.text();
     const auto parsed = parse_topic_filter(filter);
-    if (!in.ok() || !parsed || parsed->is_shared()) return std::nullopt;
+    if (!in.ok() || !parsed || parsed->is_shared() != are_shared) return std::nullopt;
     // A later version may know of more.
     const std::uint64_t known = static_cast<std::uint64_t>(route_interest::lasting);
     record.changes.push_back(

@@ -30,6 +30,9 @@ enum class record_kind : std::uint8_t {
   wills = 10,            ///< of clients whose node may die
   fence = 11,            ///< asks for a `fenced`
   fenced = 12,           ///< what the other side wanted before it asked is behind it
+  share_routes = 13,     ///< as `routes`, of shared subscriptions
+  lent = 14,             ///< messages for a member of a shared subscription there
+  share = 15,            ///< what two groups of one shared subscription say to each other
 };
 
 /// Collects records.
@@ -64,7 +67,9 @@ struct routes_record {
 };
 void encode(const routes_record& record, std::string& out);
 /// Nothing for what is no such record: one that names a filter that is none, for instance.
-[[nodiscard]] std::optional<routes_record> decode_routes(std::string_view content);
+/// `are_shared`: filters are to be shared subscriptions, as of the kind `share_routes`.
+[[nodiscard]] std::optional<routes_record> decode_routes(std::string_view content,
+                                                         bool are_shared = false);
 
 // -- publishes ------------------------------------------------------------------------
 

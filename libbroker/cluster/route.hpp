@@ -15,7 +15,7 @@ enum class route_interest : std::uint8_t {
 };
 
 struct route_change {
-  std::string filter;  ///< without `$share/…`
+  std::string filter;  ///< `$share/…`: of a shared subscription, else of all others
   route_interest interest = route_interest::none;
 
   friend bool operator==(const route_change&, const route_change&) = default;

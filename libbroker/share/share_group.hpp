@@ -1,5 +1,6 @@
 #pragma once
 
+#include "libbroker/cluster/route.hpp"
 #include "libbroker/config/config.hpp"
 #include "libbroker/log_cursor.hpp"
 #include "libbroker/log_interests.hpp"
@@ -7,6 +8,7 @@
 #include "libbroker/shard_requests.hpp"
 #include "libbroker/share/kept_share.hpp"
 #include "libbroker/share/share_ledger.hpp"
+#include "libbroker/share/share_loans.hpp"
 #include "libbroker/share/share_members.hpp"
 #include "libbroker/share/share_request.hpp"
 
@@ -16,6 +18,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -44,8 +47,24 @@ struct share_effects {
   struct progress {
     write_number number = 0;         ///< 0: nothing is to be written
     std::optional<kept_share> kept;  ///< nothing: what was kept goes
+    loan_changes loans;
   };
   progress write;
+
+  // -- other nodes, by `share_id_of_node`
+
+  /// Messages of other nodes' logs for the log here; answered with `loans_appended`.
+  struct loan_append {
+    std::uint64_t node = 0;
+    share_lend what;
+    std::vector<std::uint32_t> which;  ///< messages of the block, ascending
+  };
+  std::vector<loan_append> appends;
+  struct word {
+    std::uint64_t node = 0;
+    share_request what;
+  };
+  std::vector<word> words;  ///< for the groups of the same subscription there
 
   /// The last member has left.
   bool ended = false;
@@ -56,6 +75,8 @@ struct share_effects {
     joined.clear();
     read_log.reset();
     write = {};
+    appends.clear();
+    words.clear();
     ended = false;
   }
 };
@@ -68,7 +89,13 @@ struct share_effects {
 /// when nobody has, the rest waits in the log, for members at QoS 1 or 2. What a member that
 /// went away was sent at QoS 1, or was not sent, others get; QoS 2 that was sent stays with it
 /// [MQTT5-4.8.2-4]. A group that was durable is so until its last member at QoS 1 or 2 leaves.
-/// The caller serialises the calls. Source: MQTT5 §4.8.2.
+///
+/// In a cluster each node has such a group while any node has members. It hands out what is
+/// published at its node: to members here, and to other nodes, each of which is a member that
+/// stands for all that are there. Messages of the log are *lent*: the ledger here says which node
+/// has them until that says what became of them, and gives them to others if it dies. The node
+/// that borrows has them in its log, too (share_loans.hpp), and hands them to its own members only.
+/// The caller serialises the calls. Source: MQTT5 §4.8.2; DESIGN §6.
 class share_group {
 public:
   /// `share`: a valid `$share/…`. `settings` outlives the group, and so does `log_head`, the
@@ -76,13 +103,16 @@ public:
   share_group(std::string share, std::uint32_t shards, const config& settings,
               const std::atomic<log_offset>* log_head);
 
+  /// Whether nothing is left that it would have to do.
+  [[nodiscard]] bool is_unused() const noexcept { return has_no_members() && loans_.empty(); }
+
   [[nodiscard]] const std::string& share() const noexcept { return share_; }
   /// Bumped when the last member has left: what shards send for an earlier epoch does not
   /// concern the group.
   [[nodiscard]] std::uint32_t epoch() const noexcept { return epoch_; }
   /// Whether something is to be, or is being, written.
   [[nodiscard]] bool is_unwritten() const noexcept {
-    return is_durable() && (changed_ || writing_ != 0);
+    return writing_ != 0 || loans_.has_changes() || (is_durable() && changed_);
   }
 
   // -- an earlier life
@@ -96,13 +126,33 @@ public:
 
   void join(std::uint64_t session, const share_join& request, share_effects& effects);
   void leave(std::uint64_t session, share_effects& effects);
-  void set_room(std::uint64_t session, std::uint32_t room, share_effects& effects);
+  void set_room(std::uint64_t session, const share_room& room, share_effects& effects);
   void report(std::uint64_t session, const share_report& report, share_effects& effects);
   /// A session does not deliver `block`, which is not in the log: others get it
   /// [MQTT5-4.8.2-5]. Without members left it goes.
   void redeliver(const message_block_ptr& block);
   /// Whether the group outlives the process.
   [[nodiscard]] bool is_durable() const noexcept { return cursor_ != nullptr; }
+
+  // -- nodes with members, to which messages are lent: share_group_nodes.cpp
+
+  void link_up(std::uint64_t node, share_effects& effects);
+  void link_down(std::uint64_t node, share_effects& effects);
+  void holds(std::uint64_t node, const share_holds& answer, share_effects& effects);
+  /// Others get what it has of QoS 1. `for_good`: what it has of QoS 2 nobody gets any more
+  /// [MQTT5-4.8.2-5].
+  void node_died(std::uint64_t node, bool for_good, share_effects& effects);
+
+  // -- nodes that lend messages to this one: share_group_loans.cpp
+
+  void lend(std::uint64_t node, share_lend&& request, share_effects& effects);
+  /// What `effects.appends` asked for is in the log from `first` on, or, if 0, was refused.
+  void loans_appended(const share_effects::loan_append& what, log_offset first,
+                      share_effects& effects);
+  void ask(std::uint64_t node, const share_ask& question, share_effects& effects);
+  void confirmed(const share_confirmed& word, share_effects& effects);
+  /// The node, whose home was `lender`, will not come back.
+  void forget_lender(std::uint64_t node, std::uint64_t lender, share_effects& effects);
 
   // -- shards and the log
 
@@ -144,6 +194,22 @@ private:
     logged  ///< messages are in the log before they are routed
   };
 
+  /// What the group asks of shards: how, and what of that other nodes are to know.
+  struct demand {
+    level how = level::none;
+    route_interest interest = route_interest::none;
+
+    friend bool operator==(const demand&, const demand&) = default;
+  };
+  [[nodiscard]] demand wanted() const noexcept;
+  /// Whether shards do all that is wanted.
+  [[nodiscard]] bool is_subscribed() const noexcept {
+    return waiting_for_ == 0 && level_ >= wanted_.how && interest_ == wanted_.interest;
+  }
+  [[nodiscard]] bool has_no_members() const noexcept { return members_.empty() && nodes_.empty(); }
+  [[nodiscard]] share_members& members_like(std::uint64_t session) noexcept {
+    return is_share_id_of_node(session) ? nodes_ : members_;
+  }
   void subscribe(share_effects& effects);
   void answer_joined(share_effects& effects);
   void become_durable(share_effects& effects);
@@ -162,6 +228,34 @@ private:
   [[nodiscard]] bool take_turn(const message_block_ptr& block, std::uint32_t index);
   [[nodiscard]] bool hand_over(const message_block_ptr& block, std::uint32_t index);
   void hand_over_passing(const message_block_ptr& block, std::uint32_t index);
+  void give_to(share_member& to, const message_block_ptr& block, std::uint32_t index);
+  /// Of members here together, and of each node, in proportion to how many are online there;
+  /// `with_room`: who takes another message of the log. Null: nobody.
+  [[nodiscard]] share_member* whose_turn(bool with_room) noexcept;
+  [[nodiscard]] std::size_t room(std::size_t most) noexcept;
+  void emit(share_member& to, share_effects& effects);
+  void after_returns(share_effects& effects);
+
+  // share_group_nodes.cpp
+  /// What was lent at QoS 2 goes out when it is written down who has it.
+  void park(share_effects::outgoing&& lent);
+  void send_parked(write_number done, share_effects& effects);
+  void return_parked(std::uint64_t node);
+  [[nodiscard]] std::vector<kept_share::lent> with_nodes() const;
+  void tell_presence(share_effects& effects);
+
+  // share_group_loans.cpp
+  void collect_here(const message_block_ptr& block, std::uint32_t index);
+  void take_loan(const message_block_ptr& block, std::uint32_t index);
+  void return_loan(log_offset own);
+  /// Loans that nobody here can take now go back.
+  void return_loans();
+  void tell_lenders(share_effects& effects);
+  /// Whether a loan that was returned by one member may wait for another.
+  [[nodiscard]] bool may_wait_here() const noexcept {
+    return is_durable() && members_.online() != 0 && members_.has_counting();
+  }
+  [[nodiscard]] std::vector<log_offset> without_loans(std::vector<log_offset> offsets) const;
   void collect(share_member& to, intrusive_ptr<delivery>& batch, const message_block_ptr& block,
                std::uint32_t index);
 
@@ -182,14 +276,17 @@ private:
   const config& settings_;
   const std::atomic<log_offset>* const log_head_;
 
-  share_members members_;
+  share_members members_;                       ///< here
+  share_members nodes_;                         ///< other nodes that have some
+  std::int64_t turn_here_ = 0;                  ///< see `whose_turn`
   std::vector<share_effects::answer> waiting_;  ///< members that have joined and do not know
 
   level level_ = level::none;
-  level wanted_ = level::none;       ///< of the subscription under way
-  std::uint32_t waiting_for_ = 0;    ///< shards that have not answered it
-  request_number subscribing_ = 0;   ///< its number
-  std::vector<log_offset> reached_;  ///< by shard, while the group becomes durable
+  route_interest interest_ = route_interest::none;  ///< that other nodes were told
+  demand wanted_;                                   ///< of the subscription under way
+  std::uint32_t waiting_for_ = 0;                   ///< shards that have not answered it
+  request_number subscribing_ = 0;                  ///< its number
+  std::vector<log_offset> reached_;                 ///< by shard, while the group becomes durable
   std::vector<shard_index> missed_;  ///< shards that sent less than they had meanwhile
   request_number last_request_ = 0;
   std::uint32_t epoch_ = 0;
@@ -204,10 +301,31 @@ private:
   bool has_failed_ = false;  ///< the last one did
   std::optional<time_point> due_;
   write_number last_write_ = 0;
-  write_number writing_ = 0;  ///< 0: nothing is being written
+  write_number writing_ = 0;      ///< 0: nothing is being written
+  bool writes_position_ = false;  ///< with that, not only loans
 
   std::vector<std::uint64_t> pending_;  ///< sessions for which something is collected
   std::size_t pending_messages_ = 0;
+
+  share_loans loans_;
+  std::unordered_map<std::uint64_t, std::uint64_t> lenders_;  ///< homes, by node
+  std::size_t arriving_ = 0;                                  ///< appends under way
+  log_offset arriving_above_ = 0;                             ///< they lie above it
+  /// Lent at QoS 2, and the write that has to be done first; 0: the next.
+  struct parked {
+    share_effects::outgoing what;
+    write_number write = 0;
+  };
+  std::vector<parked> parked_;
+  std::unordered_map<std::uint64_t, request_number> asked_;  ///< nodes that have not answered
+  /// Nodes that lend, and how many members are online here and what they take, as told last.
+  struct presence {
+    std::uint32_t members = 0;
+    std::uint32_t room = 0;
+
+    friend bool operator==(const presence&, const presence&) = default;
+  };
+  std::unordered_map<std::uint64_t, presence> told_;
 };
 
 }  // namespace troupe

@@ -1,5 +1,6 @@
 // How a durable group gets messages from the log.
 
+#include "libbroker/cluster/log_publisher.hpp"
 #include "libbroker/share/share_group.hpp"
 #include "libbroker/topic.hpp"
 
@@ -65,12 +66,15 @@ void share_group::follow_log(share_effects& effects) {
   if (!is_durable() || level_ != level::logged) return;
   if (ledger_.has_returned()) return fetch_returned(effects);
   while (const auto next = cursor_->next()) {
-    // QoS 0 is a stream's, and not kept for who is away.
-    if (next->entry().qos != qos::at_most_once && !take_turn(next->run.block, next->index)) return;
+    // QoS 0 is a stream's, and not kept for who is away; of what other nodes forwarded the groups
+    // there have given some to this node already.
+    const bool is_ours =
+        next->entry().qos != qos::at_most_once && !is_node_publisher(next->run.publisher);
+    if (is_ours && !take_turn(next->run.block, next->index)) return;
     cursor_->pop();
     changed_ = true;
   }
-  if (!cursor_->may_read() || !hands_out_more() || members_.room(1) == 0) return;
+  if (!cursor_->may_read() || !hands_out_more() || room(1) == 0) return;
   const log_offset end = cursor_->end(log_head());
   switch (cursor_->next_step(end)) {
   case log_cursor::step::read:
@@ -103,10 +107,10 @@ void share_group::become_live(share_effects& effects) {
 }
 
 void share_group::fetch_returned(share_effects& effects) {
-  const std::size_t room = members_.room(messages_per_fetch);
-  if (room == 0 || cursor_->is_asked()) return;
+  const std::size_t most = room(messages_per_fetch);
+  if (most == 0 || cursor_->is_asked()) return;
   log_request request{
-      .number = ++last_request_, .page = {}, .offsets = ledger_.first_returned(room), .start = {}};
+      .number = ++last_request_, .page = {}, .offsets = ledger_.first_returned(most), .start = {}};
   cursor_->asked(request.number, std::vector(request.offsets));
   effects.read_log = std::move(request);
 }
@@ -116,10 +120,13 @@ void share_group::take_returned(const log_page& page) {
     if (!ledger_.is_returned(offset)) continue;
     const auto run = std::ranges::find_if(
         page.runs, [&](const log_run& each) { return (*each.block)[0].log_offset == offset; });
-    if (run == page.runs.end())
-      ledger_.forget(offset);  // nothing is left of it
-    else if (!hand_over(run->block, 0))
-      return;
+    if (run == page.runs.end()) {  // nothing is left of it
+      ledger_.forget(offset);
+      if (loans_.has(offset)) loans_.end(offset, loan_outcome::done);
+    } else if (!hand_over(run->block, 0)) {
+      if (!loans_.has(offset)) return;
+      return_loan(offset);  // nodes may have room, and members here have none
+    }
   }
   changed_ = true;
 }
@@ -136,13 +143,15 @@ void share_group::log_read(request_number number, log_page&& page, bool failed,
 }
 
 std::optional<log_interest> share_group::interest(log_offset head) {
-  if (!is_durable()) return std::nullopt;
-  if (cursor_->now() == log_cursor::phase::live) cursor_->skip_to(head);
-  const std::vector<log_offset> reached = cursor_->positions();
   log_interest needed;
-  needed.after = std::ranges::min(reached);
-  if (needed.after < head) needed.filters = {std::string(filter_)};
   needed.pinned = ledger_.outstanding();
+  // Loans that are being written: where they will lie is not known here.
+  if (arriving_ != 0) needed.pinned.push_back(arriving_above_ + 1);
+  if (is_durable()) {
+    if (cursor_->now() == log_cursor::phase::live) cursor_->skip_to(head);
+    needed.after = std::ranges::min(cursor_->positions());
+    if (needed.after < head) needed.filters = {std::string(filter_)};
+  }
   if (needed.filters.empty() && needed.pinned.empty()) return std::nullopt;
   return needed;
 }

@@ -1,5 +1,7 @@
 #include "libbroker/share/share_ledger.hpp"
 
+#include "libbroker/share/share_id.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -15,10 +17,12 @@ share_ledger::holding share_ledger::held_by(std::uint64_t session) const noexcep
   return found;
 }
 
-void share_ledger::assign(log_offset offset, std::uint32_t bytes, std::uint64_t session) {
+void share_ledger::assign(log_offset offset, std::uint32_t bytes, qos level,
+                          std::uint64_t session) {
   entry& at = make(offset);
   at.session = session;
   at.bytes = bytes;
+  at.is_exactly_once = level == qos::exactly_once;
   become(at, state::held);
 }
 
@@ -27,7 +31,7 @@ std::optional<std::uint32_t> share_ledger::complete(log_offset offset,
   entry* const at = find(offset);
   if (at == nullptr || at->state != state::held || at->session != session) return std::nullopt;
   const std::uint32_t bytes = at->bytes;
-  become(*at, at->is_early ? state::settled : state::gone);
+  finish(*at);
   compact();
   return bytes;
 }
@@ -57,7 +61,32 @@ bool share_ledger::is_returned(log_offset offset) const noexcept {
 void share_ledger::forget(log_offset offset) noexcept {
   entry* const at = find(offset);
   if (at == nullptr) return;
-  become(*at, at->is_early ? state::settled : state::gone);
+  finish(*at);
+  compact();
+}
+
+void share_ledger::put_returned(log_offset offset, std::uint32_t bytes) {
+  entry& at = make(offset);
+  at.bytes = bytes;
+  become(at, state::returned);
+}
+
+void share_ledger::give_back_acknowledged(std::uint64_t session) {
+  for (entry& each : entries_)
+    if (each.state == state::held && each.session == session && !each.is_exactly_once)
+      become(each, state::returned);
+}
+
+void share_ledger::give_back_others(std::uint64_t session, const std::vector<log_offset>& kept) {
+  for (entry& each : entries_)
+    if (each.state == state::held && each.session == session &&
+        !std::ranges::binary_search(kept, each.offset))
+      become(each, state::returned);
+}
+
+void share_ledger::complete_all(std::uint64_t session) {
+  for (entry& each : entries_)
+    if (each.state == state::held && each.session == session) finish(each);
   compact();
 }
 
@@ -71,11 +100,13 @@ void share_ledger::restore(const std::vector<log_offset>& offsets) {
   }
 }
 
-void share_ledger::hold(log_offset offset, std::uint64_t session) {
+void share_ledger::hold(log_offset offset, std::uint64_t session, qos level) {
   entry& at = make(offset);
   at.is_early = true;
-  if (at.state == state::held) return;
+  // That a node had it was written before the session got it.
+  if (at.state == state::held && !is_share_id_of_node(at.session)) return;
   at.session = session;
+  at.is_exactly_once = level == qos::exactly_once;
   become(at, state::held);
 }
 
@@ -113,16 +144,24 @@ template <class Predicate>
 std::vector<log_offset> share_ledger::list(Predicate is_wanted) const {
   std::vector<log_offset> found;
   for (const entry& each : entries_)
-    if (is_wanted(each.state)) found.push_back(each.offset);
+    if (is_wanted(each)) found.push_back(each.offset);
   return found;
 }
 
 std::vector<log_offset> share_ledger::outstanding() const {
-  return list([](state which) { return which == state::held || which == state::returned; });
+  return list(
+      [](const entry& each) { return each.state == state::held || each.state == state::returned; });
+}
+
+std::vector<log_offset> share_ledger::held_by(std::uint64_t session, qos level) const {
+  return list([&](const entry& each) {
+    return each.state == state::held && each.session == session &&
+           each.is_exactly_once == (level == qos::exactly_once);
+  });
 }
 
 std::vector<log_offset> share_ledger::settled() const {
-  return list([](state which) { return which == state::settled; });
+  return list([](const entry& each) { return each.state == state::settled; });
 }
 
 // -- the entries ------------------------------------------------------------------------

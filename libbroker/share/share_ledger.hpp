@@ -1,6 +1,7 @@
 #pragma once
 
 #include "libbroker/log_offset.hpp"
+#include "libbroker/packet.hpp"
 
 #include <array>
 #include <cstddef>
@@ -25,8 +26,9 @@ public:
   }
   [[nodiscard]] holding held_by(std::uint64_t session) const noexcept;
 
-  /// The message goes to `session`, for the first time or after it was returned.
-  void assign(log_offset offset, std::uint32_t bytes, std::uint64_t session);
+  /// The message, published with `level`, goes to `session`, for the first time or after it was
+  /// returned.
+  void assign(log_offset offset, std::uint32_t bytes, qos level, std::uint64_t session);
   /// `session` has done with the message. Returns its bytes; nothing if it was not the session's.
   std::optional<std::uint32_t> complete(log_offset offset, std::uint64_t session) noexcept;
   /// `session` does not deliver it. Returns as `complete`.
@@ -38,6 +40,14 @@ public:
   [[nodiscard]] bool is_returned(log_offset offset) const noexcept;
   /// There is no such message any more.
   void forget(log_offset offset) noexcept;
+  /// A message is to be handed out that never had its turn.
+  void put_returned(log_offset offset, std::uint32_t bytes);
+  /// What `session` has that was published with QoS 1 is returned.
+  void give_back_acknowledged(std::uint64_t session);
+  /// All that `session` has but what stands in `kept`, ascending, is returned.
+  void give_back_others(std::uint64_t session, const std::vector<log_offset>& kept);
+  /// All that `session` has is done.
+  void complete_all(std::uint64_t session);
 
   // -- an earlier life
 
@@ -47,7 +57,7 @@ public:
   /// What was not done then; nobody has it.
   void restore(const std::vector<log_offset>& offsets);
   /// `session` had it and goes on.
-  void hold(log_offset offset, std::uint64_t session);
+  void hold(log_offset offset, std::uint64_t session, qos level = qos::at_least_once);
   /// It was done.
   void settle(log_offset offset);
   /// Whether the message whose turn it is was handed out in the earlier life already.
@@ -61,6 +71,16 @@ public:
 
   /// All that is not done, ascending.
   [[nodiscard]] std::vector<log_offset> outstanding() const;
+  /// Of that, what `session` has and was published with `level`.
+  [[nodiscard]] std::vector<log_offset> held_by(std::uint64_t session, qos level) const;
+  /// Calls `action(offset, session, level)` for each that somebody has, ascending.
+  template <class Action>
+  void for_each_held(Action action) const {
+    for (const entry& each : entries_)
+      if (each.state == state::held)
+        action(each.offset, each.session,
+               each.is_exactly_once ? qos::exactly_once : qos::at_least_once);
+  }
   /// What is done and whose turn comes again, ascending.
   [[nodiscard]] std::vector<log_offset> settled() const;
 
@@ -76,7 +96,8 @@ private:
     std::uint64_t session = 0;
     std::uint32_t bytes = 0;
     share_ledger::state state = state::gone;
-    bool is_early = false;  ///< its turn comes again, or may
+    bool is_early = false;         ///< its turn comes again, or may
+    bool is_exactly_once = false;  ///< was published with QoS 2
   };
   using entries = std::vector<entry>;
 
@@ -92,6 +113,7 @@ private:
   }
   void become(entry& changed, state next) noexcept;
   void pass(entry& passed) noexcept;
+  void finish(entry& done) noexcept { become(done, done.is_early ? state::settled : state::gone); }
   template <class Predicate>
   [[nodiscard]] std::vector<log_offset> list(Predicate is_wanted) const;
   /// Lets go of what is gone, when that is most.

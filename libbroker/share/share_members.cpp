@@ -25,6 +25,7 @@ bool share_members::erase(std::uint64_t session) {
   const auto at = index_.find(session);
   if (at == index_.end()) return false;
   const std::size_t place = at->second;
+  change_room(members_[place], 0);
   online_.leave(members_[place]);
   with_room_.leave(members_[place]);
   index_.erase(at);
@@ -46,8 +47,16 @@ share_member* share_members::find(std::uint64_t session) noexcept {
 void share_members::set_room(std::uint64_t session, std::uint32_t room) {
   share_member* const member = find(session);
   if (member == nullptr) return;
-  member->room = room;
+  change_room(*member, room);
   enter_rings(*member);
+}
+
+void share_members::change_room(share_member& member, std::uint32_t room) noexcept {
+  online_count_ -= member.is_online() ? 1 : 0;
+  total_room_ -= member.room;
+  member.room = room;
+  online_count_ += member.is_online() ? 1 : 0;
+  total_room_ += room;
 }
 
 void share_members::set_held(std::uint64_t session, share_ledger::holding held) {
@@ -98,16 +107,23 @@ share_member* share_members::first_of(ring& turns, Qualifies qualifies) noexcept
   return nullptr;
 }
 
+share_member* share_members::peek_online() noexcept {
+  return first_of(online_, std::mem_fn(&share_member::is_online));
+}
+
+share_member* share_members::peek_with_room() noexcept {
+  return first_of(with_room_, [this](const share_member& each) { return takes_more(each); });
+}
+
 share_member& share_members::next() noexcept {
-  share_member* const found = first_of(online_, std::mem_fn(&share_member::is_online));
+  share_member* const found = peek_online();
   if (found == nullptr) return members_[next_++ % members_.size()];
   ++online_.at;
   return *found;
 }
 
 share_member* share_members::next_with_room() noexcept {
-  share_member* const found =
-      first_of(with_room_, [this](const share_member& each) { return takes_more(each); });
+  share_member* const found = peek_with_room();
   if (found != nullptr) ++with_room_.at;
   return found;
 }

@@ -6,18 +6,22 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
 namespace troupe {
 
-/// One session that subscribed to a shared subscription.
+/// One session that subscribed to a shared subscription, or another node, which stands for all
+/// that are there.
 struct share_member {
-  std::uint64_t session = 0;
+  std::uint64_t session = 0;  ///< of a node: see `share_id_of_node`
   subscription_options options;
   match_details_ptr details;  ///< with its subscription identifier
   std::uint32_t room = 0;     ///< messages of the log that it takes at a time; 0: away
   bool lasting = false;       ///< its session outlives the process
+  std::uint32_t weight = 1;   ///< members that it stands for and that are online
+  std::int64_t turn = 0;      ///< of a node: see `share_group::whose_turn`
   share_ledger::holding held;
   // Collected for it since the last flush; null: nothing. Of the log, and others.
   intrusive_ptr<delivery> logged;
@@ -60,8 +64,21 @@ public:
   [[nodiscard]] share_member& next() noexcept;
   /// Whose turn it is of those that take another message of the log; null: nobody does.
   [[nodiscard]] share_member* next_with_room() noexcept;
+  /// The same two without taking the turn.
+  [[nodiscard]] share_member* peek_online() noexcept;
+  [[nodiscard]] share_member* peek_with_room() noexcept;
   /// How many messages of the log they take, up to `most`.
   [[nodiscard]] std::size_t room(std::size_t most) noexcept;
+  /// How many are online, and how many messages of the log these take in all at a time.
+  [[nodiscard]] std::uint32_t online() const noexcept { return online_count_; }
+  [[nodiscard]] std::uint64_t total_room() const noexcept { return total_room_; }
+  [[nodiscard]] std::size_t size() const noexcept { return members_.size(); }
+  [[nodiscard]] std::span<share_member> all() noexcept { return members_; }
+  [[nodiscard]] std::span<const share_member> all() const noexcept { return members_; }
+  /// Whether the member may get another message of the log now.
+  [[nodiscard]] bool takes_more(const share_member& member) const noexcept {
+    return member.counts() && member.held.messages < member.room && member.held.bytes < most_bytes_;
+  }
 
 private:
   /// Sessions in turn. Who does not qualify any more is dropped when its turn comes.
@@ -75,15 +92,15 @@ private:
   };
   template <class Qualifies>
   [[nodiscard]] share_member* first_of(ring& turns, Qualifies qualifies) noexcept;
-  [[nodiscard]] bool takes_more(const share_member& member) const noexcept {
-    return member.counts() && member.held.messages < member.room && member.held.bytes < most_bytes_;
-  }
   void enter_rings(share_member& member);
+  void change_room(share_member& member, std::uint32_t room) noexcept;
 
   const std::size_t most_bytes_;
   std::vector<share_member> members_;
   std::unordered_map<std::uint64_t, std::size_t> index_;  ///< by session
   std::size_t next_ = 0;                                  ///< if nobody is online
+  std::uint32_t online_count_ = 0;
+  std::uint64_t total_room_ = 0;
   ring online_{&share_member::is_in_online};
   ring with_room_{&share_member::is_in_with_room};
 };

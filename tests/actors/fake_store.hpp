@@ -21,6 +21,7 @@ public:
             [this](const keep_retained& request) { handle(request); },
             [this](const write_session& request) { handle(request); },
             [](const keep_share&) {},
+            [](const append_loans&) {},
             [this](const write_node& request) { handle(request); },
             [](const write_members&) {},
             [](const trim&) {},

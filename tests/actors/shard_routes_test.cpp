@@ -46,6 +46,7 @@ public:
           [](const node_written&) {},
           [](const settle&) { return settled{}; },
           [](const fence&) { return fenced{}; },
+          [](const share_said&) {},
           [](const deliveries_missed&) {},
           [](const live_set&) {},
           [](const log_read&) {},

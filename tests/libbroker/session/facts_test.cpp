@@ -160,7 +160,7 @@ BOOST_AUTO_TEST_CASE(a_session_that_moved_says_where_the_rest_is) {
   s.online();
   BOOST_TEST(facts(s, "moves") == "");
   s.lose();
-  s.machine.hand_over(5, s.now, s.effects);
+  s.machine.hand_over(5, {}, s.now, s.effects);
   s.collect();
   BOOST_TEST(has(facts(s, "moves"), "is_end yes"));
 }

@@ -63,7 +63,7 @@ struct scene {
     collect();
   }
   void set_room(std::uint64_t session, std::uint32_t room) {
-    group.set_room(session, room, effects);
+    group.set_room(session, {.room = room}, effects);
     collect();
   }
   void report(std::uint64_t session, const share_report& what) {

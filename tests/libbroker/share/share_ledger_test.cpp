@@ -22,9 +22,9 @@ BOOST_AUTO_TEST_SUITE(share_ledger_)
 
 BOOST_AUTO_TEST_CASE(a_message_is_its_members_until_it_is_done_or_returned) {
   share_ledger ledger;
-  ledger.assign(5, 100, 1);
-  ledger.assign(3, 10, 2);  // shards do not hand out in the order of offsets
-  ledger.assign(7, 1, 1);
+  ledger.assign(5, 100, qos::at_least_once, 1);
+  ledger.assign(3, 10, qos::at_least_once, 2);  // shards do not hand out in the order of offsets
+  ledger.assign(7, 1, qos::at_least_once, 1);
   BOOST_TEST(ledger.outstanding() == (offsets{3, 5, 7}), boost::test_tools::per_element());
   BOOST_TEST(ledger.held_by(1).messages == 2U);
   BOOST_TEST(ledger.held_by(1).bytes == 101U);
@@ -36,7 +36,7 @@ BOOST_AUTO_TEST_CASE(a_message_is_its_members_until_it_is_done_or_returned) {
   BOOST_TEST(ledger.has_returned());
   BOOST_TEST(ledger.is_returned(3));
   BOOST_TEST(ledger.first_returned(9) == (offsets{3}), boost::test_tools::per_element());
-  ledger.assign(3, 10, 1);
+  ledger.assign(3, 10, qos::at_least_once, 1);
   BOOST_TEST(!ledger.has_returned());
   BOOST_TEST(ledger.outstanding() == (offsets{3, 7}), boost::test_tools::per_element());
 }
@@ -86,7 +86,7 @@ BOOST_AUTO_TEST_CASE(it_does_what_a_map_does_under_random_operations) {
     case 0:
     case 1:
       next += below(3);
-      ledger.assign(next, 8, session);
+      ledger.assign(next, 8, qos::at_least_once, session);
       model[next] = session;
       break;
     case 2:
