@@ -144,6 +144,7 @@ void router::find_logged(const message_block& block, std::vector<std::uint32_t>&
 
 // [MQTT5-4.5.0-1], [MQTT311-4.5.0-1]
 void router::route(const message_block_ptr& block, hybrid_stamp greatest) {
+  if (filters_.empty() && !block->has_retain()) return;  // as where all are members of groups
   bool matched = false;
   for (std::uint32_t i = 0; i != block->size(); ++i) {
     const message_entry& entry = (*block)[i];

@@ -311,9 +311,11 @@ void share_group::give_to(share_member& to, const message_block_ptr& block, std:
 }
 
 share_member* share_group::whose_turn(bool with_room) noexcept {
+  if (nodes_.empty()) {
+    if (with_room) return members_.next_with_room();
+    return members_.online() == 0 ? nullptr : &members_.next();
+  }
   share_member* const here = with_room ? members_.peek_with_room() : members_.peek_online();
-  if (nodes_.empty())
-    return with_room ? members_.next_with_room() : here == nullptr ? nullptr : &members_.next();
   // Each side gains its share with every message, and pays for the one that it gets.
   share_member* chosen = nullptr;
   std::int64_t* highest = nullptr;
