@@ -39,7 +39,16 @@ directory_actor::behavior_type directory_actor::make_behavior() {
           send(at.session, request);
       },
       [this](to_share& request) { pass_on(request); },
-      [this](const share_lender_died& event) {
+      [this](const share_node_up& event) {
+        for (const auto& [share, at] : shares_)
+          send(at.group, to_share{.call = {share, share_link_up{event.home}},
+                                  .from = {},
+                                  .session = event.node,
+                                  .epoch = event.epoch,
+                                  .flow = event.flow,
+                                  .node = event.peer});
+      },
+      [this](const share_node_died& event) {
         for (const auto& [share, at] : shares_)
           send(at.group, event);
       },
@@ -256,6 +265,8 @@ void directory_actor::answer_node_for_none(to_share& request) {
     send(request.node, subscriptions_removed{left->number, request.epoch});
   else if (const auto* const report = std::get_if<share_report>(&request.call.what))
     answer(share_confirmed{.number = report->number});
+  else if (std::holds_alternative<share_ask_me>(request.call.what))
+    answer(share_ask{});
   else if (const auto* const question = std::get_if<share_ask>(&request.call.what))
     answer(share_holds{.number = question->number, .offsets = {}});
   else if (auto* const lent = std::get_if<share_lend>(&request.call.what)) {

@@ -136,6 +136,7 @@ private:
   void lend(const deliver& batch);
   void send_lent(const deliver& batch);
   void return_lent(const deliver& batch);
+  void return_waiting(std::string_view share);
   void take_share_word(std::string_view content);
   void take_lent(std::string_view content);
   void take_lent_block(const std::string& share, share_lend&& lent);

@@ -36,7 +36,8 @@ void peer_actor::install_share(const route_change& change, std::uint64_t ticket)
                                        .options = {.qos = level, .retain_as_published = true},
                                        .lasting = is_acknowledged && house_.store != nullptr});
   shares_.insert(change.filter);
-  if (link_.now() == node_link::phase::up) tell_share(change.filter, share_link_up{});
+  if (link_.now() == node_link::phase::up)
+    tell_share(change.filter, share_link_up{node_.node.home});
 }
 
 /// A group has done its part of installing routes.
@@ -46,33 +47,47 @@ void peer_actor::share_installed(request_number number) {
   if (place < installations_.size()) installed(first + place);
 }
 
+/// Groups of which it has no members any more may have something of it, or it of theirs.
 void peer_actor::shares_up() {
-  for (const std::string& share : shares_)
-    tell_share(share, share_link_up{});
+  for (const directory_handle& directory : house_.directories)
+    send(directory, share_node_up{.node = share_id_,
+                                  .home = node_.node.home,
+                                  .epoch = lend_epoch_,
+                                  .flow = flow_,
+                                  .peer = caf::actor_cast<peer_handle>(this)});
 }
 
 /// What was to be lent and is not sent stays here: groups find out what the node has when there is
 /// a link again.
 void peer_actor::shares_down() {
   ++lend_epoch_;
-  for (const deliver& batch : std::exchange(lending_, {})) {
-    flow_->delivering.fetch_sub(batch.messages->footprint(), std::memory_order_relaxed);
-    return_lent(batch);
-  }
+  return_waiting({});
   for (const std::string& share : shares_)
     tell_share(share, share_link_down{});
 }
 
 void peer_actor::shares_died(bool for_good) {
   for (const directory_handle& directory : house_.directories)
-    send(directory, share_lender_died{share_id_, node_.node.home, for_good});
+    send(directory, share_node_died{share_id_, node_.node.home, for_good});
 }
 
 void peer_actor::handle(const share_said& word) {
   // All of it is said again over the next link.
   if (link_.now() != node_link::phase::up || word.epoch != lend_epoch_) return;
+  // What waits would come behind the question, and not be in the answer.
+  if (std::holds_alternative<share_ask>(word.what.what)) return_waiting(word.what.share);
   add_record(record_kind::share, encode_share_word(word.what));
   request_flush();
+}
+
+/// What is to be lent and was not sent stays here; `share`: of one group, or of all if empty.
+void peer_actor::return_waiting(std::string_view share) {
+  std::erase_if(lending_, [&](const deliver& batch) {
+    if (!share.empty() && batch.options.details->share != share) return false;
+    flow_->delivering.fetch_sub(batch.messages->footprint(), std::memory_order_relaxed);
+    return_lent(batch);
+    return true;
+  });
 }
 
 // -- what is lent to the node ---------------------------------------------------------

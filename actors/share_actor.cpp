@@ -51,7 +51,7 @@ share_actor::behavior_type share_actor::make_behavior() {
       },
       [this](const share_written& reply) { handle(reply); },
       [this](const loans_appended& reply) { handle(reply); },
-      [this](const share_lender_died& event) { handle(event); },
+      [this](const share_node_died& event) { handle(event); },
       [this](const share_timer&) {
         timer_at_.reset();
         carry_out();
@@ -149,9 +149,9 @@ void share_actor::set_epoch(const to_share& from) {
   if (member != members_.end()) member->second.epoch = from.epoch;
 }
 
-void share_actor::take(to_share& from, const share_link_up&) {
+void share_actor::take(to_share& from, const share_link_up& event) {
   set_epoch(from);
-  group_.link_up(from.session, effects_);
+  group_.link_up(from.session, event.home, effects_);
 }
 
 void share_actor::take(to_share& from, const share_link_down&) {
@@ -172,12 +172,16 @@ void share_actor::take(to_share& from, const share_ask& question) {
   group_.ask(from.session, question, effects_);
 }
 
+void share_actor::take(to_share& from, const share_ask_me&) {
+  group_.ask_node(from.session, effects_);
+}
+
 void share_actor::take(to_share&, const share_confirmed& word) { group_.confirmed(word, effects_); }
 
-void share_actor::handle(const share_lender_died& event) {
+void share_actor::handle(const share_node_died& event) {
   group_.node_died(event.node, event.for_good, effects_);
   if (event.for_good) {
-    group_.forget_lender(event.node, event.lender, effects_);
+    group_.forget_lender(event.node, event.home, effects_);
     nodes_.erase(event.node);
   }
   carry_out();
@@ -243,7 +247,7 @@ void share_actor::hand_out() {
 
 void share_actor::hand_out(share_effects::outgoing&& batch) {
   const auto found = members_.find(batch.session);
-  if (found == members_.end()) return;  // a node that has left meanwhile has reported what it had
+  if (found == members_.end()) return;  // a node without members, that is asked what it has
   const member& to = found->second;
   const std::size_t bytes = batch.messages->footprint();
   const std::size_t waiting = to.flow->delivering.fetch_add(bytes, std::memory_order_relaxed);

@@ -49,13 +49,14 @@ private:
   void take(to_share& from, const share_room& request);
   void take(to_share& from, const share_report& request);
   void take(to_share& from, const share_return& request);
-  void take(to_share& from, const share_link_up&);
+  void take(to_share& from, const share_link_up& event);
   void take(to_share& from, const share_link_down&);
   void take(to_share& from, const share_holds& answer);
   void take(to_share& from, share_lend& request);
   void take(to_share& from, const share_ask& question);
+  void take(to_share& from, const share_ask_me&);
   void take(to_share& from, const share_confirmed& word);
-  void handle(const share_lender_died& event);
+  void handle(const share_node_died& event);
   void handle(const loans_appended& reply);
   void set_epoch(const to_share& from);
   void answer(const reporter& whom);

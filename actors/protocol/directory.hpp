@@ -92,8 +92,8 @@ using directory_handle = caf::typed_actor<
     caf::reacts_to<go_on>,
     // A session speaks to a share group.
     caf::reacts_to<to_share>,
-    // A node's members of share groups are gone.
-    caf::reacts_to<share_lender_died>,
+    // Share groups are to hear of a node.
+    caf::reacts_to<share_node_up>, caf::reacts_to<share_node_died>,
     // A share group wants to end.
     caf::reacts_to<retire_share>,
     // A barrier behind all that was sent to share groups, which write down where they are.

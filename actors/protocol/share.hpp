@@ -22,10 +22,18 @@ struct to_share {
   session_flow_ptr flow;
   peer_handle node;  ///< null: a session speaks
 };
-/// A node is dead, or will not come back: to all groups of a directory.
-struct share_lender_died {
-  std::uint64_t node = 0;    ///< `share_id_of_node`
-  std::uint64_t lender = 0;  ///< its home; 0: not known
+/// There is a link with the node (again): to all groups of a directory.
+struct share_node_up {
+  std::uint64_t node = 0;   ///< `share_id_of_node`
+  std::uint64_t home = 0;   ///< number of its data directory
+  std::uint32_t epoch = 0;  ///< as in `to_share`
+  session_flow_ptr flow;
+  peer_handle peer;
+};
+/// The node is dead, or will not come back: likewise.
+struct share_node_died {
+  std::uint64_t node = 0;
+  std::uint64_t home = 0;  ///< 0: not known
   bool for_good = false;
 };
 /// What a node lent lies in the log from `first` on, or, if that is 0, could not be written; in
@@ -56,7 +64,7 @@ using share_handle = subscriber_handle::extend<
     // Tell members what waited for the disk.
     caf::reacts_to<share_written>, caf::reacts_to<loans_appended>,
     // Give what it had to others.
-    caf::reacts_to<share_lender_died>,
+    caf::reacts_to<share_node_died>,
     // Write down where it is.
     caf::reacts_to<share_timer>,
     // A barrier; writes down where it is.
@@ -70,7 +78,8 @@ using share_handle = subscriber_handle::extend<
 
 TROUPE_LOCAL_MESSAGE(loans_appended)
 TROUPE_LOCAL_MESSAGE(restore_share)
-TROUPE_LOCAL_MESSAGE(share_lender_died)
+TROUPE_LOCAL_MESSAGE(share_node_died)
+TROUPE_LOCAL_MESSAGE(share_node_up)
 TROUPE_LOCAL_MESSAGE(share_timer)
 TROUPE_LOCAL_MESSAGE(share_written)
 TROUPE_LOCAL_MESSAGE(to_share)

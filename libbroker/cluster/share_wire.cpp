@@ -18,7 +18,8 @@ enum class verb : std::uint8_t {
   holds = 2,
   room = 3,
   report = 4,
-  confirmed = 5
+  confirmed = 5,
+  ask_me = 6
 };
 
 bool is_share(std::string_view text) {
@@ -58,6 +59,8 @@ std::string encode_share_word(const share_call& word) {
         if constexpr (std::is_same_v<Word, share_ask>) {
           begin(verb::ask);
           to.number(said.number);
+        } else if constexpr (std::is_same_v<Word, share_ask_me>) {
+          begin(verb::ask_me);
         } else if constexpr (std::is_same_v<Word, share_holds>) {
           begin(verb::holds);
           to.number(said.number);
@@ -107,6 +110,7 @@ std::optional<share_call> decode_share_word(std::string_view content) {
     break;
   }
   case verb::confirmed: word.what = share_confirmed{.number = in.number<request_number>()}; break;
+  case verb::ask_me: word.what = share_ask_me{}; break;
   default: return std::nullopt;
   }
   if (!in.ok() || !is_share(word.share)) return std::nullopt;

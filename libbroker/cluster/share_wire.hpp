@@ -10,8 +10,9 @@
 /// docs/cluster_wire.md.
 namespace troupe {
 
-/// A word: `share_ask`, `share_holds`, `share_room`, `share_report` or `share_confirmed`; homes of
-/// lenders are not said, for the link says who speaks. REQUIRES: it is one of these.
+/// A word: `share_ask`, `share_ask_me`, `share_holds`, `share_room`, `share_report` or
+/// `share_confirmed`; homes of lenders are not said, for the link says who speaks. REQUIRES: it is
+/// one of these.
 [[nodiscard]] std::string encode_share_word(const share_call& word);
 /// Nothing for what is malformed, or of a later version.
 [[nodiscard]] std::optional<share_call> decode_share_word(std::string_view content);

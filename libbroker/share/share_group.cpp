@@ -78,6 +78,8 @@ void share_group::join(std::uint64_t session, const share_join& request, share_e
   flush(effects);  // what was collected for it so far comes with the options that it had
   share_members& members = members_like(session);
   share_member& member = members.put(session);
+  members.set_room(session, 0);  // it is counted as its options say
+  if (is_share_id_of_node(session)) member.weight = 0;
   member.options = request.options;
   member.details =
       make_match_details(request.identifier == 0 ? std::vector<std::uint32_t>()
@@ -219,7 +221,8 @@ void share_group::end(share_effects& effects) {
 void share_group::set_room(std::uint64_t session, const share_room& room, share_effects& effects) {
   if (asked_.contains(session)) return;  // said before it was asked
   share_members& members = members_like(session);
-  if (share_member* const member = members.find(session)) member->weight = room.members;
+  if (share_member* const member = members.find(session))
+    member->weight = std::max(room.members, room.room == 0 ? 0U : 1U);
   members.set_room(session, room.room);
   after_returns(effects);
 }
@@ -330,8 +333,7 @@ share_member* share_group::whose_turn(bool with_room) noexcept {
   };
   consider(here, turn_here_, members_.online());
   for (share_member& node : nodes_.all())
-    consider((with_room ? nodes_.takes_more(node) : node.is_online()) ? &node : nullptr, node.turn,
-             node.weight);
+    consider(!with_room || nodes_.takes_more(node) ? &node : nullptr, node.turn, node.weight);
   if (chosen == nullptr) return nullptr;
   *highest -= all;
   if (chosen == here) return with_room ? members_.next_with_room() : &members_.next();
@@ -377,6 +379,11 @@ void share_group::emit(share_member& to, share_effects& effects) {
 // -- what is kept -----------------------------------------------------------------------
 
 void share_group::keep_progress(time_point now, bool at_once, share_effects& effects) {
+  if (has_refused_ && !lend_again_at_) lend_again_at_ = now + progress_interval;
+  if (lend_again_at_ && now >= *lend_again_at_) {
+    has_refused_ = false;
+    lend_again_at_.reset();
+  }
   tell_presence(effects);
   tell_lenders(effects);
   const bool has_news = (is_durable() && changed_) || loans_.has_changes();
@@ -412,6 +419,7 @@ void share_group::written(write_number number, bool done, time_point now, share_
     is_kept_ |= writes_position_;
     loans_.written();
     send_parked(number, effects);
+    effects.ended |= is_unused();
     return answer_joined(effects);
   }
   loans_.not_written();

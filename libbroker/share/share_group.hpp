@@ -12,6 +12,7 @@
 #include "libbroker/share/share_members.hpp"
 #include "libbroker/share/share_request.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -104,7 +105,9 @@ public:
               const std::atomic<log_offset>* log_head);
 
   /// Whether nothing is left that it would have to do.
-  [[nodiscard]] bool is_unused() const noexcept { return has_no_members() && loans_.empty(); }
+  [[nodiscard]] bool is_unused() const noexcept {
+    return has_no_members() && loans_.empty() && !loans_.has_changes() && writing_ == 0;
+  }
 
   [[nodiscard]] const std::string& share() const noexcept { return share_; }
   /// Bumped when the last member has left: what shards send for an earlier epoch does not
@@ -136,7 +139,10 @@ public:
 
   // -- nodes with members, to which messages are lent: share_group_nodes.cpp
 
-  void link_up(std::uint64_t node, share_effects& effects);
+  /// `home`: number of the node's data directory.
+  void link_up(std::uint64_t node, std::uint64_t home, share_effects& effects);
+  /// Finds out what the node has.
+  void ask_node(std::uint64_t node, share_effects& effects);
   void link_down(std::uint64_t node, share_effects& effects);
   void holds(std::uint64_t node, const share_holds& answer, share_effects& effects);
   /// Others get what it has of QoS 1. `for_good`: what it has of QoS 2 nobody gets any more
@@ -181,7 +187,9 @@ public:
   /// `at_once` and something changed.
   void keep_progress(time_point now, bool at_once, share_effects& effects);
   /// When to call `keep_progress` at the latest.
-  [[nodiscard]] std::optional<time_point> deadline() const noexcept { return due_; }
+  [[nodiscard]] std::optional<time_point> deadline() const noexcept {
+    return due_ && lend_again_at_ ? std::min(*due_, *lend_again_at_) : due_ ? due_ : lend_again_at_;
+  }
   void written(write_number number, bool done, time_point now, share_effects& effects);
 
 private:
@@ -240,6 +248,7 @@ private:
   /// What was lent at QoS 2 goes out when it is written down who has it.
   void park(share_effects::outgoing&& lent);
   void send_parked(write_number done, share_effects& effects);
+  void set_away(std::uint64_t node);
   void return_parked(std::uint64_t node);
   [[nodiscard]] std::vector<kept_share::lent> with_nodes() const;
   void tell_presence(share_effects& effects);
@@ -250,10 +259,11 @@ private:
   void return_loan(log_offset own);
   /// Loans that nobody here can take now go back.
   void return_loans();
+  void meet_lender(std::uint64_t node, std::uint64_t home);
   void tell_lenders(share_effects& effects);
   /// Whether a loan that was returned by one member may wait for another.
   [[nodiscard]] bool may_wait_here() const noexcept {
-    return is_durable() && members_.online() != 0 && members_.has_counting();
+    return is_durable() && members_.total_room() != 0;
   }
   [[nodiscard]] std::vector<log_offset> without_loans(std::vector<log_offset> offsets) const;
   void collect(share_member& to, intrusive_ptr<delivery>& batch, const message_block_ptr& block,
@@ -262,7 +272,7 @@ private:
   void fall_behind(std::optional<shard_index> missed, share_effects& effects);
   void set_live(request_number number, bool live, share_effects& effects);
   void follow_log(share_effects& effects);
-  void fetch_returned(share_effects& effects);
+  bool fetch_returned(share_effects& effects);
   void take_returned(const log_page& page);
   void become_live(share_effects& effects);
   [[nodiscard]] log_offset log_head() const noexcept {
@@ -325,7 +335,9 @@ private:
 
     friend bool operator==(const presence&, const presence&) = default;
   };
-  std::unordered_map<std::uint64_t, presence> told_;
+  std::unordered_map<std::uint64_t, presence> presence_told_;
+  bool has_refused_ = false;  ///< the last loan could not be written: no more for a while
+  std::optional<time_point> lend_again_at_;
 };
 
 }  // namespace troupe

@@ -47,6 +47,7 @@ void share_group::loans_appended(const share_effects::loan_append& what, log_off
                                  share_effects& effects) {
   --arriving_;
   const share_lend& lent = what.what;
+  has_refused_ = first == 0;
   if (first == 0) {  // the disk failed
     share_report refused;
     for (const std::uint32_t index : what.which) {
@@ -85,16 +86,22 @@ void share_group::return_loans() {
     if (ledger_.is_returned(own)) return_loan(own);
 }
 
+/// What it was told and has not confirmed it is told again only here: what was lent since then is
+/// here before the question.
 void share_group::ask(std::uint64_t node, const share_ask& question, share_effects& effects) {
-  const auto known = lenders_.find(node);
-  if (known != lenders_.end() && known->second != question.lender)
-    loans_.forget_lender(known->second);  // it has another data directory now
-  lenders_[node] = question.lender;
+  meet_lender(node, question.lender);
   loans_.tell_again(question.lender);
   tell_lenders(effects);
   effects.words.push_back({node, share_holds{question.number, loans_.held_of(question.lender)}});
-  told_[node] = presence{.members = std::numeric_limits<std::uint32_t>::max()};
+  presence_told_[node] = presence{.members = std::numeric_limits<std::uint32_t>::max()};
   tell_presence(effects);
+}
+
+void share_group::meet_lender(std::uint64_t node, std::uint64_t home) {
+  const auto known = lenders_.find(node);
+  if (known != lenders_.end() && known->second != home)
+    loans_.forget_lender(known->second);  // it has another data directory now
+  lenders_[node] = home;
 }
 
 void share_group::confirmed(const share_confirmed& word, share_effects& effects) {
@@ -105,7 +112,7 @@ void share_group::confirmed(const share_confirmed& word, share_effects& effects)
 void share_group::forget_lender(std::uint64_t node, std::uint64_t lender, share_effects& effects) {
   if (lender != 0) loans_.forget_lender(lender);
   lenders_.erase(node);
-  told_.erase(node);
+  presence_told_.erase(node);
   effects.ended |= is_unused();
 }
 
@@ -119,13 +126,13 @@ void share_group::tell_lenders(share_effects& effects) {
 }
 
 void share_group::tell_presence(share_effects& effects) {
-  if (told_.empty()) return;
+  if (presence_told_.empty()) return;
   const presence now{.members = members_.online(),
                      .room = members_.has_counting()
                                  ? static_cast<std::uint32_t>(std::min<std::uint64_t>(
                                        members_.total_room(), most_outstanding))
                                  : members_.online()};
-  for (auto& [node, told] : told_) {
+  for (auto& [node, told] : presence_told_) {
     if (std::exchange(told, now) == now) continue;
     effects.words.push_back({node, share_room{.room = now.room, .members = now.members}});
   }

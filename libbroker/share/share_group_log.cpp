@@ -64,7 +64,7 @@ void share_group::live_set(shard_index from, request_number number, log_offset t
 
 void share_group::follow_log(share_effects& effects) {
   if (!is_durable() || level_ != level::logged) return;
-  if (ledger_.has_returned()) return fetch_returned(effects);
+  if (ledger_.has_returned() && fetch_returned(effects)) return;
   while (const auto next = cursor_->next()) {
     // QoS 0 is a stream's, and not kept for who is away; of what other nodes forwarded the groups
     // there have given some to this node already.
@@ -106,13 +106,20 @@ void share_group::become_live(share_effects& effects) {
   });
 }
 
-void share_group::fetch_returned(share_effects& effects) {
-  const std::size_t most = room(messages_per_fetch);
-  if (most == 0 || cursor_->is_asked()) return;
+/// Returns whether what is new has to wait for it.
+bool share_group::fetch_returned(share_effects& effects) {
+  if (cursor_->is_asked()) return true;
+  std::vector<log_offset> wanted = ledger_.first_returned(messages_per_fetch);
+  // Loans are for members here, and wait for them.
+  if (members_.room(1) == 0) wanted = without_loans(std::move(wanted));
+  if (wanted.empty()) return false;
+  wanted.resize(std::min(wanted.size(), room(messages_per_fetch)));
+  if (wanted.empty()) return true;
   log_request request{
-      .number = ++last_request_, .page = {}, .offsets = ledger_.first_returned(most), .start = {}};
+      .number = ++last_request_, .page = {}, .offsets = std::move(wanted), .start = {}};
   cursor_->asked(request.number, std::vector(request.offsets));
   effects.read_log = std::move(request);
+  return true;
 }
 
 void share_group::take_returned(const log_page& page) {
@@ -122,10 +129,9 @@ void share_group::take_returned(const log_page& page) {
         page.runs, [&](const log_run& each) { return (*each.block)[0].log_offset == offset; });
     if (run == page.runs.end()) {  // nothing is left of it
       ledger_.forget(offset);
-      if (loans_.has(offset)) loans_.end(offset, loan_outcome::done);
-    } else if (!hand_over(run->block, 0)) {
-      if (!loans_.has(offset)) return;
-      return_loan(offset);  // nodes may have room, and members here have none
+      if (loans_.has(offset)) loans_.end(offset, loan_outcome::returned);
+    } else if (!hand_over(run->block, 0) && !loans_.has(offset)) {
+      return;
     }
   }
   changed_ = true;
@@ -145,6 +151,7 @@ void share_group::log_read(request_number number, log_page&& page, bool failed,
 std::optional<log_interest> share_group::interest(log_offset head) {
   log_interest needed;
   needed.pinned = ledger_.outstanding();
+  loans_.add_unwritten(needed.pinned);
   // Loans that are being written: where they will lie is not known here.
   if (arriving_ != 0) needed.pinned.push_back(arriving_above_ + 1);
   if (is_durable()) {

@@ -8,9 +8,16 @@
 
 namespace troupe {
 
-void share_group::link_up(std::uint64_t node, share_effects& effects) {
+void share_group::link_up(std::uint64_t node, std::uint64_t home, share_effects& effects) {
+  meet_lender(node, home);
+  if (loans_.has_any_of(home)) effects.words.push_back({node, share_ask_me{}});
+  // It may have something though it has no members any more.
+  if (nodes_.find(node) != nullptr || ledger_.held_by(node).messages != 0) ask_node(node, effects);
+}
+
+void share_group::ask_node(std::uint64_t node, share_effects& effects) {
   // Nothing is lent to it before it has answered, whatever it said before.
-  nodes_.set_room(node, 0);
+  set_away(node);
   asked_[node] = ++last_request_;
   effects.words.push_back({node, share_ask{.number = last_request_}});
   return_parked(node);  // it would be sent behind the question, and not be in the answer
@@ -18,9 +25,14 @@ void share_group::link_up(std::uint64_t node, share_effects& effects) {
 }
 
 void share_group::link_down(std::uint64_t node, share_effects& effects) {
-  nodes_.set_room(node, 0);
+  set_away(node);
   return_parked(node);
   after_returns(effects);
+}
+
+void share_group::set_away(std::uint64_t node) {
+  if (share_member* const member = nodes_.find(node)) member->weight = 0;
+  nodes_.set_room(node, 0);
 }
 
 void share_group::holds(std::uint64_t node, const share_holds& answer, share_effects& effects) {
@@ -35,9 +47,10 @@ void share_group::holds(std::uint64_t node, const share_holds& answer, share_eff
     known.insert(known.end(), others.begin(), others.end());
     std::ranges::sort(known);
     ledger_.give_back_others(node, held);
-    // Lent in an earlier life, after the last write.
+    // Lent in an earlier life, after the last write; unless somebody else has got it since.
     for (const log_offset offset : held)
-      if (!std::ranges::binary_search(known, offset)) ledger_.hold(offset, node);
+      if (!std::ranges::binary_search(known, offset) && !ledger_.is_held(offset))
+        ledger_.hold(offset, node);
     changed_ = true;
   }
   nodes_.set_held(node, ledger_.held_by(node));
@@ -48,7 +61,7 @@ void share_group::node_died(std::uint64_t node, bool for_good, share_effects& ef
   return_parked(node);
   ledger_.give_back_acknowledged(node);
   if (for_good) ledger_.complete_all(node);
-  nodes_.set_room(node, 0);
+  set_away(node);
   nodes_.set_held(node, ledger_.held_by(node));
   changed_ = true;
   after_returns(effects);

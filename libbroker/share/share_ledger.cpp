@@ -58,6 +58,11 @@ bool share_ledger::is_returned(log_offset offset) const noexcept {
   return at != nullptr && at->state == state::returned;
 }
 
+bool share_ledger::is_held(log_offset offset) const noexcept {
+  const entry* const at = find(offset);
+  return at != nullptr && at->state == state::held;
+}
+
 void share_ledger::forget(log_offset offset) noexcept {
   entry* const at = find(offset);
   if (at == nullptr) return;

@@ -38,6 +38,8 @@ public:
   /// The first of those that were given back, at most `most`.
   [[nodiscard]] std::vector<log_offset> first_returned(std::size_t most) const;
   [[nodiscard]] bool is_returned(log_offset offset) const noexcept;
+  /// Whether anybody has it.
+  [[nodiscard]] bool is_held(log_offset offset) const noexcept;
   /// There is no such message any more.
   void forget(log_offset offset) noexcept;
   /// A message is to be handed out that never had its turn.

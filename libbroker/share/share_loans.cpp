@@ -79,6 +79,12 @@ share_loans::writes share_loans::take_changes() {
   return writing_;
 }
 
+void share_loans::add_unwritten(std::vector<log_offset>& to) const {
+  for (const auto* const each : {&unwritten_, &writing_})
+    for (const kept_loan& ended : each->ended)
+      to.push_back(ended.loan.own);
+}
+
 void share_loans::written() {
   for (const kept_loan& each : std::exchange(writing_, {}).ended) {
     const auto at = loans_.find({each.loan.lender, each.loan.offset});

@@ -44,6 +44,10 @@ public:
   void end(log_offset own, loan_outcome outcome);
   /// Where all that have not ended lie in the log here, in no order.
   [[nodiscard]] std::vector<log_offset> open() const;
+  [[nodiscard]] bool has_any_of(std::uint64_t lender) const {
+    const auto first = loans_.lower_bound({lender, 0});
+    return first != loans_.end() && first->first.lender == lender;
+  }
   /// Of the lender, which have not ended, ascending: in that node's log.
   [[nodiscard]] std::vector<log_offset> held_of(std::uint64_t lender) const;
 
@@ -52,6 +56,8 @@ public:
   [[nodiscard]] bool has_changes() const noexcept { return !unwritten_.empty(); }
   /// What is to be written since the last call.
   [[nodiscard]] writes take_changes();
+  /// Where those lie that have ended and are not written yet: after a crash they go on.
+  void add_unwritten(std::vector<log_offset>& to) const;
   /// What was taken is on the disk.
   void written();
   /// … or is not: it is to be written with the next.

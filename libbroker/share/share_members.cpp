@@ -53,10 +53,10 @@ void share_members::set_room(std::uint64_t session, std::uint32_t room) {
 
 void share_members::change_room(share_member& member, std::uint32_t room) noexcept {
   online_count_ -= member.is_online() ? 1 : 0;
-  total_room_ -= member.room;
+  total_room_ -= member.counts() ? member.room : 0;
   member.room = room;
   online_count_ += member.is_online() ? 1 : 0;
-  total_room_ += room;
+  total_room_ += member.counts() ? room : 0;
 }
 
 void share_members::set_held(std::uint64_t session, share_ledger::holding held) {

@@ -69,7 +69,8 @@ public:
   [[nodiscard]] share_member* peek_with_room() noexcept;
   /// How many messages of the log they take, up to `most`.
   [[nodiscard]] std::size_t room(std::size_t most) noexcept;
-  /// How many are online, and how many messages of the log these take in all at a time.
+  /// How many are online, and how many messages of the log these take in all at a time. A member's
+  /// options change only while its room is 0.
   [[nodiscard]] std::uint32_t online() const noexcept { return online_count_; }
   [[nodiscard]] std::uint64_t total_room() const noexcept { return total_room_; }
   [[nodiscard]] std::size_t size() const noexcept { return members_.size(); }

@@ -54,8 +54,10 @@ struct share_return {
 
 // -- nodes with members, of what this one has lent to them ----------------------------------
 
-/// There is a link with the node again: what does it have?
-struct share_link_up {};
+/// There is a link with the node (again): what does it have of this one, and this one of it?
+struct share_link_up {
+  std::uint64_t home = 0;  ///< number of its data directory
+};
 /// The link is gone: nothing more is lent to it.
 struct share_link_down {};
 /// What it has: the answer to the question `number`. All else that was lent to it is returned.
@@ -78,15 +80,17 @@ struct share_ask {
   std::uint64_t lender = 0;
   request_number number = 0;  ///< for the answer
 };
+/// It has loans of this node's: it is to be asked.
+struct share_ask_me {};
 /// The lender has written down what report `number` said.
 struct share_confirmed {
   std::uint64_t lender = 0;
   request_number number = 0;
 };
 
-using share_request =
-    std::variant<share_join, share_leave, share_room, share_report, share_return, share_link_up,
-                 share_link_down, share_holds, share_lend, share_ask, share_confirmed>;
+using share_request = std::variant<share_join, share_leave, share_room, share_report, share_return,
+                                   share_link_up, share_link_down, share_holds, share_lend,
+                                   share_ask, share_ask_me, share_confirmed>;
 
 struct share_call {
   std::string share;  ///< `$share/…`

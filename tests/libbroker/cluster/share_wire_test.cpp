@@ -44,6 +44,7 @@ BOOST_AUTO_TEST_CASE(words_arrive_as_they_were_said) {
   BOOST_TEST((report.returned == std::vector<log_offset>{1}));
   BOOST_TEST(!report.is_away);
   BOOST_TEST(round_trip(share_confirmed{.lender = 1, .number = 12}).number == 12U);
+  (void)round_trip(share_ask_me{});
 }
 
 BOOST_AUTO_TEST_CASE(homes_of_lenders_are_not_said) {

@@ -30,6 +30,7 @@ namespace {
 
 constexpr int nodes_in_all = 3;
 constexpr int members_of_each = 2;
+constexpr std::uint32_t room_of_each = 3;
 
 struct world;
 
@@ -46,6 +47,7 @@ struct member {
     request_number report = 0;
   };
   std::uint64_t session = 0;
+  bool is_subscribed = true;
   bool is_online = false;
   std::vector<message> in_flight;  ///< on the disk as soon as it is here
 };
@@ -76,6 +78,11 @@ struct node {
   void complete_one(member& who);
   void hang_up(member& who);
   void come_back(member& who);
+  void unsubscribe_all();
+  void subscribe_all();
+  [[nodiscard]] bool has_members() const { return members.front().is_subscribed; }
+  void join(const node& other);
+  void join(const member& who);
   [[nodiscard]] message_block_ptr read(log_offset offset) const;
 
   world& all;
@@ -117,10 +124,17 @@ struct node {
   request_number last_number = 0;
 };
 
+enum class saying {
+  lent,
+  question,
+  other
+};
+
 /// One direction between two nodes.
 struct wire {
-  std::deque<std::function<void()>> peer;    ///< from the group to the peer
-  std::deque<std::function<void()>> frames;  ///< on the link
+  std::deque<std::function<void()>> peer;     ///< from the group to the peer
+  std::deque<std::function<void()>> lending;  ///< waits there for credit
+  std::deque<std::function<void()>> frames;   ///< on the link
 };
 
 struct world {
@@ -146,13 +160,15 @@ struct world {
       nodes[from]->later([this, from, to] {
         node& here = *nodes[from];
         here.known_epochs[to] = here.epochs[to];
-        here.group->link_up(nodes[to]->id, here.effects);
+        here.group->link_up(nodes[to]->id, nodes[to]->home, here.effects);
       });
   }
   /// `loses`: what is on its way, as after a crash; else it comes when there is a link again.
   void cut(int one, int other, bool loses) {
     bool& is_linked = links[{std::min(one, other), std::max(one, other)}];
     if (loses) wires[{one, other}].frames.clear(), wires[{other, one}].frames.clear();
+    wires[{one, other}].lending.clear();
+    wires[{other, one}].lending.clear();
     if (!std::exchange(is_linked, false)) return;
     for (const auto& [from, to] : {std::pair(one, other), std::pair(other, one)}) {
       node& here = *nodes[from];
@@ -166,11 +182,14 @@ struct world {
     }
   }
   /// What the group of `from` says, as it knows the link at `epoch`, reaches the peer, and over the
-  /// link the other group.
-  void say(node& from, int to, std::uint32_t epoch, std::function<void(node&)> what) {
-    wires[{from.number, to}].peer.push_back([this, &from, to, epoch, what] {
+  /// link the other group; what is lent perhaps later.
+  void say(node& from, int to, std::uint32_t epoch, saying kind, std::function<void(node&)> what) {
+    wires[{from.number, to}].peer.push_back([this, &from, to, epoch, kind, what] {
       if (!is_up(from.number, to) || epoch != from.epochs[to]) return;
-      wires[{from.number, to}].frames.push_back(
+      wire& over = wires[{from.number, to}];
+      if (kind == saying::question) over.lending.clear();
+      auto& queue = kind == saying::lent && below(2) == 0 ? over.lending : over.frames;
+      queue.push_back(
           [this, to, what] { nodes[to]->later([this, to, what] { what(*nodes[to]); }); });
     });
   }
@@ -216,14 +235,9 @@ void node::start() {
     group->restore(earlier);
   }
   for (auto& other : all.nodes)
-    if (other.get() != this)
-      group->join(other->id,
-                  {.number = ++last_number, .options = {.qos = qos::exactly_once}, .lasting = true},
-                  effects);
+    if (other.get() != this && other->has_members()) join(*other);
   for (member& each : members) {
-    group->join(each.session,
-                {.number = ++last_number, .options = {.qos = qos::exactly_once}, .lasting = true},
-                effects);
+    if (each.is_subscribed) join(each);
     share_report held;
     // What was not finished at QoS 1 is given to anybody.
     std::erase_if(each.in_flight, [](const auto& one) { return one.level == qos::at_least_once; });
@@ -242,6 +256,59 @@ void node::start() {
   }
   if (!is_first) group->go_on(effects);
   collect();
+}
+
+void node::join(const node& other) {
+  group->join(other.id,
+              {.number = ++last_number, .options = {.qos = qos::exactly_once}, .lasting = true},
+              effects);
+}
+
+void node::join(const member& who) {
+  group->join(who.session,
+              {.number = ++last_number,
+               .options = {.qos = qos::exactly_once},
+               .room = who.is_online ? room_of_each : 0,
+               .lasting = true},
+              effects);
+}
+
+/// What was begun is completed. Other nodes hear of it, whether there is a link or not.
+void node::unsubscribe_all() {
+  for (member& who : members) {
+    share_report done;
+    for (member::message& one : who.in_flight) {
+      if (one.now != member::stage::sent) continue;
+      done.done.push_back(one.offset);
+      if (one.level != qos::exactly_once) continue;
+      if (done.number == 0) done.number = ++last_number;
+      one.now = member::stage::finished;
+      one.report = done.number;
+    }
+    std::erase_if(who.in_flight, [](const auto& one) { return one.level == qos::at_least_once; });
+    who.is_subscribed = false;
+    who.is_online = false;
+    later([this, session = who.session, done] {
+      report(session, done);
+      group->leave(session, effects);
+    });
+  }
+  for (auto& other : all.nodes)
+    if (other.get() != this && other->group)
+      other->later([&there = *other, this] { there.group->leave(id, there.effects); });
+}
+
+void node::subscribe_all() {
+  for (member& who : members) {
+    who.is_subscribed = true;
+    later([this, &who] { join(who); });
+  }
+  for (auto& other : all.nodes)
+    if (other.get() != this && other->group)
+      other->later([&there = *other, this] {
+        there.join(*this);
+        if (all.is_up(number, there.number)) there.group->link_up(id, home, there.effects);
+      });
 }
 
 void node::crash() {
@@ -343,9 +410,12 @@ void node::collect() {
   for (const share_effects::word& each : effects.words) {
     const auto to =
         std::ranges::find_if(all.nodes, [&](const auto& other) { return other->id == each.node; });
+    const bool asks = std::holds_alternative<share_ask>(each.what);
     all.say(*this, (*to)->number, known_epochs[(*to)->number],
-            [this, what = each.what](node& there) {
-              if (const auto* ask = std::get_if<share_ask>(&what))
+            asks ? saying::question : saying::other, [this, what = each.what](node& there) {
+              if (std::holds_alternative<share_ask_me>(what))
+                there.group->ask_node(id, there.effects);
+              else if (const auto* ask = std::get_if<share_ask>(&what))
                 there.group->ask(id, {home, ask->number}, there.effects);
               else if (const auto* holds = std::get_if<share_holds>(&what))
                 there.group->holds(id, *holds, there.effects);
@@ -377,7 +447,7 @@ void node::take(const share_effects::outgoing& batch) {
       if (is_share_id_of_node(batch.session)) {
         const auto to = std::ranges::find_if(
             all.nodes, [&](const auto& other) { return other->id == batch.session; });
-        all.say(*this, (*to)->number, known_epochs[(*to)->number],
+        all.say(*this, (*to)->number, known_epochs[(*to)->number], saying::lent,
                 [this, payload, level = entry.qos, offset = entry.log_offset](node& there) {
                   there.group->lend(id,
                                     {.block = make({payload, level, true}, 0),
@@ -409,9 +479,10 @@ void node::answer(const reporter& whom) {
   if (is_share_id_of_node(whom.session)) {
     const auto to = std::ranges::find_if(
         all.nodes, [&](const auto& other) { return other->id == whom.session; });
-    return all.say(*this, (*to)->number, whom.epoch, [this, number = whom.number](node& there) {
-      there.group->confirmed({home, number}, there.effects);
-    });
+    return all.say(*this, (*to)->number, whom.epoch, saying::other,
+                   [this, number = whom.number](node& there) {
+                     there.group->confirmed({home, number}, there.effects);
+                   });
   }
   later([this, whom] {
     member& who = *std::ranges::find(members, whom.session, &member::session);
@@ -460,8 +531,9 @@ void node::hang_up(member& who) {
 }
 
 void node::come_back(member& who) {
-  if (std::exchange(who.is_online, true)) return;
-  later([this, session = who.session] { group->set_room(session, {.room = 3}, effects); });
+  if (!who.is_subscribed || std::exchange(who.is_online, true)) return;
+  later(
+      [this, session = who.session] { group->set_room(session, {.room = room_of_each}, effects); });
 }
 
 // -- the world ------------------------------------------------------------------------------
@@ -493,7 +565,7 @@ bool world::step() {
       possible.emplace_back([&here] { here.collect(); });
   }
   for (auto& [pair, each] : wires) {
-    auto& [peer, frames] = each;
+    auto& [peer, lending, frames] = each;
     const auto take_one = [&possible](auto& queue) {
       possible.emplace_back([&queue] {
         auto what = std::move(queue.front());
@@ -503,6 +575,11 @@ bool world::step() {
     };
     if (!peer.empty()) take_one(peer);
     if (!frames.empty() && is_up(pair.first, pair.second)) take_one(frames);
+    if (!lending.empty() && is_up(pair.first, pair.second))
+      possible.emplace_back([&lending, &frames] {
+        frames.push_back(std::move(lending.front()));
+        lending.pop_front();
+      });
   }
   if (possible.empty()) return false;
   possible[below(possible.size())]();
@@ -538,6 +615,12 @@ void world::disturb() {
     if (any.group && !is_up(any.number, other))
       any.later(
           [this, &any, other] { any.group->node_died(nodes[other]->id, false, any.effects); });
+    break;
+  case 14:  // one node has members all the time
+    if (any.group && any.number != 0 && any.has_members()) any.unsubscribe_all();
+    break;
+  case 15:
+    if (any.group) any.subscribe_all();  // perhaps once more
     break;
   default:
     // Only what a subscription was acknowledged for is promised.
