@@ -62,6 +62,10 @@ shard_actor::behavior_type shard_actor::make_behavior() {
         request_flush();
       },
       [this](add_subscriptions& request) { subscribe(request); },
+      [this](answer_when_known& held) {
+        routes_.answer_when_known(std::move(held.subscriber), std::move(held.answer));
+        request_flush();
+      },
       [this](const remove_subscriptions& request) { unsubscribe(request); },
       [this](set_live& request) { change_live(request); },
       [this](const install_routes& request) {
@@ -323,7 +327,10 @@ void shard_actor::subscribe(add_subscriptions& request) {
       routes_.share_changed(wish.share, filter.filter, wish.announced);
     }
   }
-  routes_.answer_when_known(request.subscriber, std::move(reply));
+  if (wish.share.empty())
+    routes_.answer_when_known(request.subscriber, std::move(reply));
+  else
+    send(request.subscriber, std::move(reply));
   request_flush();
 }
 

@@ -1,6 +1,7 @@
 #include "actors/share_actor.hpp"
 
 #include "libbroker/cluster/log_publisher.hpp"
+#include "libbroker/topic.hpp"
 
 #include <chrono>
 #include <utility>
@@ -107,6 +108,16 @@ void share_actor::take(to_share& from, const share_join& request) {
   group_.join(from.session, request, effects_);
 }
 
+void share_actor::answer_joined(const share_effects::answer& to) {
+  const auto found = members_.find(to.session);
+  if (found == members_.end()) return;
+  const subscriptions_added answer{.number = to.number, .epoch = found->second.epoch};
+  if (nodes_.contains(to.session)) return send(found->second.who, answer);
+  const std::string_view filter = parse_topic_filter(group_.share())->filter;
+  const auto shards = static_cast<std::uint32_t>(house_.shards.size());
+  send(house_.shards[shard_of(filter, shards)], answer_when_known{found->second.who, answer});
+}
+
 void share_actor::take(to_share& from, const share_leave& request) {
   hand_out();
   group_.leave(from.session, effects_);
@@ -209,8 +220,7 @@ void share_actor::carry_out(bool at_once) {
   for (share_effects::outgoing& each : effects_.deliveries)
     hand_out(std::move(each));
   for (const share_effects::answer& each : effects_.joined)
-    if (const auto who = members_.find(each.session); who != members_.end())
-      send(who->second.who, subscriptions_added{.number = each.number, .epoch = who->second.epoch});
+    answer_joined(each);
   for (share_effects::loan_append& each : effects_.appends)
     append(std::move(each));
   for (share_effects::word& each : effects_.words)

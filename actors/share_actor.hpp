@@ -59,6 +59,7 @@ private:
   void handle(const share_node_died& event);
   void handle(const loans_appended& reply);
   void set_epoch(const to_share& from);
+  void answer_joined(const share_effects::answer& to);
   void answer(const reporter& whom);
   void append(share_effects::loan_append&& what);
   void handle(const share_written& reply);

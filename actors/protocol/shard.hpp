@@ -66,6 +66,13 @@ struct add_subscriptions {
   std::uint64_t session = 0;  ///< its number, or a share group's
   session_flow_ptr flow;
 };
+/// The answer of a share group to a session, which gets it as soon as all nodes know that the group
+/// has members here. The group itself does not wait for them: two that have their first members at
+/// the same time would wait for each other.
+struct answer_when_known {
+  subscriber_handle subscriber;
+  subscriptions_added answer;
+};
 /// Answered with `subscriptions_removed`.
 struct remove_subscriptions {
   shard_unsubscribe request;
@@ -133,6 +140,7 @@ using shard_handle = caf::typed_actor<
     caf::reacts_to<node_caught_up>,
     // Subscribe a session or a share group to filters that concern this shard.
     caf::reacts_to<add_subscriptions>,
+    caf::reacts_to<answer_when_known>,
     // Unsubscribe it.
     caf::reacts_to<remove_subscriptions>,
     // Send a subscriber what is in the log, or do not.
@@ -165,6 +173,7 @@ TROUPE_LOCAL_MESSAGE(announcing_timer)
 TROUPE_LOCAL_MESSAGE(route)
 TROUPE_LOCAL_MESSAGE(ask_credit)
 TROUPE_LOCAL_MESSAGE(add_subscriptions)
+TROUPE_LOCAL_MESSAGE(answer_when_known)
 TROUPE_LOCAL_MESSAGE(remove_subscriptions)
 TROUPE_LOCAL_MESSAGE(set_live)
 TROUPE_LOCAL_MESSAGE(read_retained)

@@ -390,6 +390,7 @@ private:
     // Of these, over this connection and not completed.
     packet_id_set sent;
     packet_id_set received;  ///< PUBREC came
+    packet_id_set declined;  ///< at QoS 2, that the client is not sent
     byte_buffer partial;     ///< start of a packet of the end
   };
   struct will_state {
@@ -434,6 +435,9 @@ private:
   void adopt_subscriptions(const std::vector<kept_subscription>& moved, session_effects& effects);
   void adopted_in_part(session_effects& effects);
   void relay_packet(const frame& packet, byte_view whole, session_effects& effects);
+  bool decline(const frame& packet, packet_id id, session_effects& effects);
+  /// Whether the client is subscribed to it.
+  [[nodiscard]] bool is_wanted(std::string_view topic) const;
   void adoption_subscribed(request_number number, session_effects& effects);
   void adoption_written(write_number number, bool done, time_point now, session_effects& effects);
   void follow_moves(session_effects& effects);

@@ -34,16 +34,26 @@ bool complete_cuts(std::vector<origin_cut>& cuts, const std::vector<origin_cut>&
   return is_changed;
 }
 
+/// The number of two bytes at `i`; 0 if the packet ends before.
+unsigned number_at(const frame& packet, std::size_t i) noexcept {
+  if (packet.body.size() < i + 2) return 0;
+  return std::to_integer<unsigned>(packet.body[i]) << 8 |
+         std::to_integer<unsigned>(packet.body[i + 1]);
+}
+
+qos level_of(const frame& publish) noexcept {
+  return static_cast<qos>((publish.flags >> 1) & 0x03U);
+}
+
+std::string_view topic_of(const frame& publish) noexcept {
+  return as_text(publish.body).substr(2, number_at(publish, 0));
+}
+
 /// The packet identifier of a PUBLISH or PUBREL; 0: it has none.
 packet_id identifier_of(const frame& packet) noexcept {
-  const auto number_at = [&](std::size_t i) {
-    if (packet.body.size() < i + 2) return 0U;
-    return std::to_integer<unsigned>(packet.body[i]) << 8 |
-           std::to_integer<unsigned>(packet.body[i + 1]);
-  };
-  if (packet.type == packet_type::pubrel) return static_cast<packet_id>(number_at(0));
-  const unsigned level = (packet.flags >> 1) & 0x03U;
-  return level == 0 ? packet_id{0} : static_cast<packet_id>(number_at(number_at(0) + 2));
+  if (packet.type == packet_type::pubrel) return static_cast<packet_id>(number_at(packet, 0));
+  if (level_of(packet) == qos::at_most_once) return 0;
+  return static_cast<packet_id>(number_at(packet, number_at(packet, 0) + std::size_t{2}));
 }
 
 }  // namespace
@@ -461,6 +471,7 @@ void session::relay_packet(const frame& packet, byte_view whole, session_effects
   moves_state& moving = *moves_;
   const packet_id id = identifier_of(packet);
   if (id == 0) return;  // QoS 0 does not wait at an end
+  if (decline(packet, id, effects)) return;
   if (!moving.relayed.contains(id)) moving.relayed.insert(id);
   if (packet.type == packet_type::publish) {
     if (moving.sent.contains(id)) {
@@ -475,6 +486,29 @@ void session::relay_packet(const frame& packet, byte_view whole, session_effects
   }
   ++effects.counted.packets_sent;
   output_.tail().append(whole);
+}
+
+/// What the client was not sent yet when it unsubscribed it does not get
+/// [MQTT5-3.10.4-2], [MQTT311-3.10.4-2]; the end may not know of it, and is told that it has it.
+bool session::decline(const frame& packet, packet_id id, session_effects& effects) {
+  packet_id_set& declined = moves_->declined;
+  const auto answer = [&](packet_type type) {
+    encode(type, publish_response{.id = id}, version_, effects.relayed);
+    return true;
+  };
+  if (packet.type == packet_type::pubrel)
+    return declined.erase(id) && answer(packet_type::pubcomp);
+  const bool is_begun = moves_->relayed.contains(id);
+  if (is_begun || (!declined.contains(id) && is_wanted(topic_of(packet)))) return false;
+  if (level_of(packet) == qos::at_least_once) return answer(packet_type::puback);
+  if (!declined.contains(id)) declined.insert(id);
+  return answer(packet_type::pubrec);
+}
+
+bool session::is_wanted(std::string_view topic) const {
+  return std::ranges::any_of(subscriptions_, [&](const auto& each) {
+    return matches(parse_topic_filter(each.first)->filter, topic);
+  });
 }
 
 bool session::pass_acknowledgement(packet_type type, const publish_response& packet,

@@ -1,6 +1,7 @@
 """Shared subscriptions with members on several nodes: each message goes to one member of all."""
 
 import collections
+import concurrent.futures
 import time
 
 from clients import V5, V311, traffic
@@ -106,6 +107,20 @@ class passing(share_base):
         until(lambda: load.count > 300, TIMEOUT, "more")
         load.end()
         self.each_once(members, load.count)
+
+
+class first_members(share_base):
+    def test_at_the_same_time_wait_for_nobody(self):
+        self.make(options=("cluster.subscribe-wait=60s",))
+        clients = [self.client(node) for node in "abc"]
+        with concurrent.futures.ThreadPoolExecutor() as workers:
+            for number in range(30):
+                share = f"$share/{number}/{self.name('t')}"
+                for done in [workers.submit(one.subscribe, share) for one in clients]:
+                    done.result()
+        self.publish("a", range(30), 1)
+        until(lambda: sum(len(one.messages) for one in clients) >= 900, TIMEOUT, "one member of each group")
+        self.quiet(*clients)
 
 
 class durable(share_base):
