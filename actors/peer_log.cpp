@@ -125,7 +125,7 @@ bool peer_actor::keep_routes(const std::vector<route_change>& changes, std::uint
   if (log_ == nullptr) return false;
   pending_write write;
   for (const route_change& change : changes) {
-    if (!change.filter.starts_with(share_prefix)) log_->change_route(change, log_head());
+    if (!is_shared_filter(change.filter)) log_->change_route(change, log_head());
     const bool is_lasting = change.interest == route_interest::lasting;
     if (is_lasting ? kept_routes_.try_emplace(change.filter, log_head()).second
                    : kept_routes_.erase(change.filter) != 0)
@@ -201,7 +201,7 @@ node_restored peer_actor::handle(const restore_node& kept) {
   std::vector<route_change> routes;
   for (const kept_route& each : earlier.routes) {
     routes.push_back({each.filter, each.interest});
-    if (log_ != nullptr && !each.filter.starts_with(share_prefix))
+    if (log_ != nullptr && !is_shared_filter(each.filter))
       log_->change_route(routes.back(), each.begin);
   }
   routes_.apply(routes);

@@ -96,7 +96,7 @@ void peer_actor::handle(const routes_changed& changes) {
   routes_record shares;
   routes_record others{.changes = {}};
   for (const route_change& change : changes.changes)
-    (change.filter.starts_with(share_prefix) ? shares : others).changes.push_back(change);
+    (is_shared_filter(change.filter) ? shares : others).changes.push_back(change);
   if (completes) others.ends_snapshot = --waiting_for_shards_ == 0;
   if (!shares.changes.empty()) tell_routes(record_kind::share_routes, std::move(shares));
   if (!others.changes.empty() || others.ends_snapshot || shares.changes.empty())

@@ -53,6 +53,10 @@ share_actor::behavior_type share_actor::make_behavior() {
       [this](const share_written& reply) { handle(reply); },
       [this](const loans_appended& reply) { handle(reply); },
       [this](const share_node_died& event) { handle(event); },
+      [this](const share_nodes_known& known) {
+        group_.nodes_known(known.nodes, effects_);
+        carry_out();
+      },
       [this](const share_timer&) {
         timer_at_.reset();
         carry_out();

@@ -109,6 +109,11 @@ result<topic_filter> parse_topic_filter(std::string_view text) {
   return parsed;
 }
 
+bool is_valid_share(std::string_view text) {
+  const auto filter = parse_topic_filter(text);
+  return filter && filter->is_shared();
+}
+
 bool matches(std::string_view filter, std::string_view name) noexcept {
   // [MQTT5-4.7.2-1] [MQTT311-4.7.2-1]
   if (name.starts_with('$') && (filter.starts_with('#') || filter.starts_with('+'))) return false;

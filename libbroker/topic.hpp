@@ -8,9 +8,6 @@
 /// Topic names and topic filters. Source: MQTT5 §4.7, §4.8.2; MQTT311 §4.7.
 namespace troupe {
 
-/// What begins a shared subscription, and no other filter. Source: MQTT5 §4.8.2.
-inline constexpr std::string_view share_prefix = "$share/";
-
 /// A filter as a client subscribes to it: `$share/<group>/<filter>` taken apart.
 struct topic_filter {
   std::string_view group;   ///< ShareName; empty for a non-shared subscription
@@ -27,6 +24,16 @@ struct topic_filter {
 /// Takes a filter as it stands in SUBSCRIBE apart. Views point into `text`.
 /// Errors: topic_filter_invalid with the clause that was violated.
 [[nodiscard]] result<topic_filter> parse_topic_filter(std::string_view text);
+
+/// What begins a shared subscription, and no other filter. Source: MQTT5 §4.8.2.
+inline constexpr std::string_view share_prefix = "$share/";
+
+/// Whether `filter` is that of a shared subscription. REQUIRES: it is valid.
+[[nodiscard]] constexpr bool is_shared_filter(std::string_view filter) noexcept {
+  return filter.starts_with(share_prefix);
+}
+/// The same of any text: whether it is a valid one.
+[[nodiscard]] bool is_valid_share(std::string_view text);
 
 /// Whether `filter` (without `$share`) matches `name`; wildcards in the first
 /// level do not match names that begin with `$` [MQTT5-4.7.2-1]. This is the

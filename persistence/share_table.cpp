@@ -79,11 +79,6 @@ private:
   bool ok_ = true;
 };
 
-bool is_shared(std::string_view share) {
-  const auto filter = parse_topic_filter(share);
-  return filter && filter->is_shared();
-}
-
 std::optional<kept_share> decode(std::string_view key, std::string_view value) {
   if (value.size() < header_size) return std::nullopt;
   const auto format = static_cast<std::uint8_t>(value[0]);
@@ -97,7 +92,7 @@ std::optional<kept_share> decode(std::string_view key, std::string_view value) {
                    .settled = {},
                    .with_nodes = {},
                    .loans = {}};
-  if (!is_shared(group.share)) return std::nullopt;
+  if (!is_valid_share(group.share)) return std::nullopt;
   offset_reader in(value.substr(header_size));
   group.positions = in.offsets(positions);
   group.outstanding = in.offsets(outstanding);
@@ -126,7 +121,7 @@ struct loan_of_share {
 
 std::optional<loan_of_share> decode_loan(std::string_view key, std::string_view value) {
   const auto place = keys::parse_loan(key);
-  if (!place || value.size() != loan_size || !is_shared(place->share)) return std::nullopt;
+  if (!place || value.size() != loan_size || !is_valid_share(place->share)) return std::nullopt;
   const auto outcome = static_cast<std::uint8_t>(value[sizeof(log_offset)]);
   if (outcome > static_cast<std::uint8_t>(loan_outcome::returned)) return std::nullopt;
   return loan_of_share{place->share,

@@ -144,8 +144,19 @@ void broker::enter() {
   if (reached.port == 0) reached.port = opened.port;
   cluster_address_ = to_string(reached);
   spdlog::info("event=cluster_entered node={} address={}", node_.identity.name, cluster_address_);
+  tell_share_groups_of_members();
   caf::anon_send(node_.cluster,
                  enter_cluster{cluster_address_, connector_, std::move(remembered_)});
+}
+
+/// What they have of nodes that are no members any more they need not keep.
+void broker::tell_share_groups_of_members() {
+  if (remembered_.empty()) return;
+  share_nodes_known known;
+  for (const member_record& each : remembered_)
+    if (!each.left) known.nodes.push_back({share_id_of_node(each.node.name), each.node.home});
+  for (const directory_handle& each : node_.directories)
+    caf::anon_send(each, known);
 }
 
 void broker::spawn_actors(const cluster_key& key) {

@@ -44,6 +44,7 @@ public:
 private:
   void open_store();
   void name_node();
+  void tell_share_groups_of_members();
   void spawn_actors(const cluster_key& key);
   void enter();
   void restore();

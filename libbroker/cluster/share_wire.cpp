@@ -22,11 +22,6 @@ enum class verb : std::uint8_t {
   ask_me = 6
 };
 
-bool is_share(std::string_view text) {
-  const auto filter = parse_topic_filter(text);
-  return filter && filter->is_shared();
-}
-
 /// Offsets, ascending or not, each as the difference to the one before.
 void put_offsets(const std::vector<log_offset>& offsets, wire_writer& to) {
   to.number(offsets.size());
@@ -113,7 +108,7 @@ std::optional<share_call> decode_share_word(std::string_view content) {
   case verb::ask_me: word.what = share_ask_me{}; break;
   default: return std::nullopt;
   }
-  if (!in.ok() || !is_share(word.share)) return std::nullopt;
+  if (!in.ok() || !is_valid_share(word.share)) return std::nullopt;
   return word;
 }
 
@@ -127,7 +122,7 @@ std::optional<lent_header> take_lent_header(std::string_view& content) {
   wire_reader in(content);
   lent_header header{.share = in.text()};
   header.is_counted = in.flag();
-  if (!in.ok() || !is_share(header.share)) return std::nullopt;
+  if (!in.ok() || !is_valid_share(header.share)) return std::nullopt;
   content = in.rest();
   return header;
 }

@@ -18,10 +18,6 @@ constexpr std::chrono::seconds progress_interval{1};
 /// In-flight messages that are read at a time.
 constexpr std::size_t messages_per_fetch = 64;
 
-bool is_shared_filter(std::string_view valid_filter) noexcept {
-  return valid_filter.starts_with("$share/");
-}
-
 }  // namespace
 
 // -- what shards send -------------------------------------------------------------

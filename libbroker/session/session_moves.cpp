@@ -187,7 +187,7 @@ void session::leave_shares(session_effects& effects) {
   shard_parts<shard_unsubscribe> parts(shards_);
   for (auto at = subscriptions_.begin(); at != subscriptions_.end();) {
     const auto next = std::next(at);
-    if (parse_topic_filter(at->first)->is_shared()) {
+    if (is_shared_filter(at->first)) {
       const std::string filter = at->first;
       request_unsubscribe(filter, 0, parts, effects);
       leave_share(filter);
@@ -211,7 +211,7 @@ void session::leave(time_point now, session_effects& effects) {
     const auto next = std::next(at);
     const std::string filter = at->first;
     moving.unanswered += request_unsubscribe(filter, moving.leaving, parts, effects);
-    if (parse_topic_filter(filter)->is_shared()) {
+    if (is_shared_filter(filter)) {
       leave_share(filter);
       subscriptions_.erase(at);
     }
@@ -496,8 +496,7 @@ bool session::decline(const frame& packet, packet_id id, session_effects& effect
     encode(type, publish_response{.id = id}, version_, effects.relayed);
     return true;
   };
-  if (packet.type == packet_type::pubrel)
-    return declined.erase(id) && answer(packet_type::pubcomp);
+  if (packet.type == packet_type::pubrel) return declined.erase(id) && answer(packet_type::pubcomp);
   const bool is_begun = moves_->relayed.contains(id);
   if (is_begun || (!declined.contains(id) && is_wanted(topic_of(packet)))) return false;
   if (level_of(packet) == qos::at_least_once) return answer(packet_type::puback);

@@ -10,7 +10,7 @@ namespace troupe {
 std::vector<std::string> session::shares() const {
   std::vector<std::string> found;
   for (const auto& [text, state] : subscriptions_)
-    if (parse_topic_filter(text)->is_shared()) found.push_back(text);
+    if (is_shared_filter(text)) found.push_back(text);
   return found;
 }
 

@@ -206,7 +206,7 @@ std::uint32_t session::end_subscription(subscription_map::iterator which, reques
                                         session_effects& effects) {
   const std::string text = which->first;
   subscriptions_.erase(which);  // [MQTT5-3.10.4-1], [MQTT311-3.10.4-1]
-  if (parse_topic_filter(text)->is_shared()) {
+  if (is_shared_filter(text)) {
     --shared_subscriptions_;
     leave_share(text);
   }

@@ -5,6 +5,7 @@ import threading
 import wire
 from clients import V311, client
 from cluster_case import TIMEOUT, until
+from load import load
 from troupectl_test import troupectl_base
 
 USE_ANOTHER_SERVER = 0x9C
@@ -227,3 +228,21 @@ class exchanging(drain_base):
               f"doubled {doubled_at_2} at QoS 2, {doubled_at_1} at QoS 1; moves "
               f"{[one.moves for one in subscribers + publishers]}")
         self.assertEqual((lost, doubled_at_2), (0, 0))
+
+    def test_what_is_exchanged_loses_doubles_and_swaps_nothing(self):
+        self.start()
+        self.wait_for_addresses()
+        what = load(list(self.cluster), roams=True)
+        what.start()
+        for name in "abc":
+            what.go_on(0.5)
+            what.book.strike("drain")
+            drained = threading.Thread(target=self.ask, args=(name, "drain"))
+            drained.start()
+            what.go_on(TIMEOUT, lambda: not drained.is_alive())
+            drained.join()
+            what.start_again(self.cluster, self.cluster[name])
+        what.go_on(0.5)
+        what.end()
+        print(f"{what.summary()}; moves {[one.moves for one in what.clients]}")
+        self.assertEqual(what.book.findings(), [])

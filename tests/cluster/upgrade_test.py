@@ -1,97 +1,16 @@
 """Nodes are ended and started again one by one under load, as this build and as another one.
 
 TROUPE_EARLIER_BIN    `troupe` of an earlier build, for the tests that have both in one cluster
-
-The clients are those of tests/soak, which are what MQTT asks a client to be.
 """
 
 import itertools
 import os
-import selectors
-import time
 import unittest
 
-import publisher
-import subscriber
-import wire
 from cluster_case import TIMEOUT, cluster_test, until
-from ledger import ledger
+from load import load
 
 EARLIER = os.environ.get("TROUPE_EARLIER_BIN")
-SHUTTING_DOWN = 0x8B
-QUIET_SECONDS = 1
-
-
-class told_of_the_end:
-    """Its broker may end in order."""
-
-    def on_disconnect(self, packet):
-        if packet.code != SHUTTING_DOWN:
-            super().on_disconnect(packet)
-
-
-class steady_publisher(told_of_the_end, publisher.publisher):
-    pass
-
-
-class steady_subscriber(told_of_the_end, subscriber.subscriber):
-    pass
-
-
-class load:
-    """At each node a publisher and a subscriber, of all that is published: each client stays at its node, and its
-    session lasts."""
-
-    def __init__(self, nodes):
-        self.book = ledger()
-        self.selector = selectors.DefaultSelector()
-        topics = [f"load/{number}" for number in range(3)]
-        self.publishers, self.subscribers = [], []
-        for number, node in enumerate(nodes):
-            version = (wire.V5, wire.V311)[number % 2]
-            common = version, node.tcp_port, self.selector, self.book, 1
-            self.publishers.append(steady_publisher(f"publisher-{node.name}", *common, topics=topics, window=20, rate=200))
-            self.subscribers.append(steady_subscriber(f"subscriber-{node.name}", *common, filters=["load/#"], qos=2))
-        self.clients = self.publishers + self.subscribers
-
-    def go_on(self, seconds, holds=lambda: False):
-        """Everybody plays, until something holds; returns whether it does."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and not holds():
-            for key, _ in self.selector.select(0.002):
-                key.data.readable()
-            now = time.monotonic()
-            for one in self.clients:
-                one.turn(now)
-        return holds()
-
-    def start(self):
-        assert self.go_on(TIMEOUT, lambda: all(one.ready for one in self.clients)), "all are served"
-        for one in self.publishers:
-            one.publishing = True
-
-    def end(self):
-        for one in self.publishers:
-            one.publishing = False
-
-        def is_over():
-            return (all(one.ready for one in self.clients) and all(one.idle() for one in self.publishers)
-                    and not any(self.book.missing(one.account) for one in self.subscribers)
-                    and time.monotonic() - max(one.news_at for one in self.subscribers) > QUIET_SECONDS)
-        self.go_on(TIMEOUT, is_over)
-        for one in self.clients:
-            if one.socket:
-                one.close()
-
-    def doubled(self):
-        return sum(len(one.account.doubled()) for one in self.subscribers)
-
-    def summary(self):
-        accounts = [one.account for one in self.subscribers]
-        return (f"{len(self.book.messages())} messages to each of {len(accounts)} subscribers: "
-                f"{sum(len(self.book.missing(one)) for one in accounts)} lost, {self.doubled()} doubled at QoS 2, "
-                f"{sum(len(one.overtaken) for one in accounts)} out of order, "
-                f"{sum(len(one.again) for one in accounts) - self.doubled()} again at QoS 1")
 
 
 class rolling_base(cluster_test):
@@ -106,15 +25,8 @@ class rolling_base(cluster_test):
         what.start()
         for name in order:
             what.go_on(0.5)
-            node = self.cluster[name]
-            what.book.strike("end")
-            node.process.terminate()
-            what.go_on(TIMEOUT, lambda: not node.alive())
-            self.assertEqual(node.process.returncode, 0, f"{name} ends in order")
-            node.binary = then
-            node.spawn()
-            linked = set(self.cluster.nodes)
-            what.go_on(TIMEOUT, lambda: all(linked - {one.name} <= one.links() for one in self.cluster))
+            self.cluster[name].binary = then
+            what.start_again(self.cluster, self.cluster[name])
         what.go_on(0.5)
         what.end()
         print(f"{'earlier' if first else 'this'} build to {'earlier' if then else 'this'} build, nodes {order}: "

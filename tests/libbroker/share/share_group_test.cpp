@@ -143,6 +143,7 @@ struct scene {
     if (effects.write.number != 0) {
       writing = effects.write.kept ? effects.write.number : 0;
       kept = effects.write.kept;
+      std::ranges::move(effects.write.loans.forgotten, std::back_inserter(forgotten));
     }
     has_ended |= effects.ended;
     effects.clear();
@@ -158,6 +159,7 @@ struct scene {
   std::set<std::uint64_t> joined;
   std::optional<log_request> read;
   std::optional<kept_share> kept;
+  std::vector<share_loan> forgotten;
   write_number writing = 0;
   bool has_ended = false;
   time_point now{1h};
@@ -626,6 +628,33 @@ BOOST_AUTO_TEST_CASE(earlier_life_waits_for_members_that_count) {
   s.collect();
   s.set_room(2, 1);
   BOOST_TEST(s.asked() == "after 5");
+}
+
+BOOST_AUTO_TEST_CASE(what_nodes_have_that_were_forgotten_is_over) {
+  const std::uint64_t ann = share_id_of_node("ann");
+  const std::uint64_t bob = share_id_of_node("bob");
+  scene s;
+  s.head = 5;
+  s.group.restore({.share = "$share/g/t",
+                   .positions = {5},
+                   .outstanding = {1, 2, 3, 4},
+                   .settled = {},
+                   .with_nodes = {{ann, {1}, {2}}, {bob, {3}, {4}}},
+                   .loans = {{{7, 1, 5}, loan_outcome::done}, {{8, 1, 5}, loan_outcome::done}}});
+  s.join(1, qos2, true, 10);
+  s.answer();
+  s.group.go_on(s.effects);
+  const share_node known{ann, 7};
+  s.group.nodes_known({&known, 1}, s.effects);
+  s.collect();
+  BOOST_TEST(s.asked() == "get 3");
+  s.page({3});
+  s.done(1, {3});
+  s.now += 1s;
+  s.collect();
+  BOOST_TEST(s.kept->outstanding == (std::vector<log_offset>{1, 2}),
+             boost::test_tools::per_element());
+  BOOST_TEST(s.forgotten == (std::vector<share_loan>{{8, 1, 5}}));
 }
 
 BOOST_AUTO_TEST_CASE(earlier_life_without_members_ends_and_what_was_kept_goes) {
