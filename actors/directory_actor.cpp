@@ -52,10 +52,6 @@ directory_actor::behavior_type directory_actor::make_behavior() {
         for (const auto& [share, at] : shares_)
           send(at.group, event);
       },
-      [this](const share_nodes_known& known) {
-        for (const auto& [share, at] : shares_)
-          send(at.group, known);
-      },
       [this](const retire_share& request) { forget(request); },
       [this](const settle&) { return settle_shares(); },
       [this](const ask_interests& question) { return ask_everybody(question.head); },

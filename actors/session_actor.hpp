@@ -162,6 +162,7 @@ private:
   void leave_client();
   void give(const std::string& from, const session_message& said);
   void hand_over(const std::string& from, const session_message& said);
+  void become_end(const std::string& from, const session_message& said);
   void discard(const session_message& said);
   void carry_out_moves();
   void open_relay();

@@ -78,6 +78,9 @@ void session_actor::handle(const session_said& message) {
     // It was given to that node, which has not taken it yet, as one of the two has crashed.
     const bool is_whole = machine_.exists() && !machine_.is_end() && !machine_.connected() &&
                           !is_taking() && machine_.stamp() < said.number;
+    // With cuts that node has all of it, and only what it said last was lost.
+    if (said.what == verb::keep && is_whole && !said.cuts.empty())
+      return become_end(message.from, said);
     if (is_asked && is_whole) return say(message.from, {.what = verb::offer});
     if (is_asked)
       say(message.from, {.what = verb::nothing_left, .number = said.number, .relay = said.relay});
@@ -365,11 +368,14 @@ void session_actor::give(const std::string& from, const session_message& said) {
 void session_actor::hand_over(const std::string& from, const session_message& said) {
   const bool is_given = travel_ != nullptr && travel_->given_to == from && machine_.exists() &&
                         !machine_.is_end() && !machine_.connected() && !is_taking();
-  if (!is_given) return;
+  if (is_given) become_end(from, said);
+}
+
+void session_actor::become_end(const std::string& from, const session_message& said) {
   const time_point now = current_time(*this);
   machine_.hand_over(said.number, said.cuts, now, effects());
   ask_all_origins();
-  travel_->given_to.clear();
+  travel().given_to.clear();
   travel_->handed_to = from;
   hold_for(from);
   send(house_.directory_of(machine_.client_id()),

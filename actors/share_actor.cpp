@@ -53,10 +53,6 @@ share_actor::behavior_type share_actor::make_behavior() {
       [this](const share_written& reply) { handle(reply); },
       [this](const loans_appended& reply) { handle(reply); },
       [this](const share_node_died& event) { handle(event); },
-      [this](const share_nodes_known& known) {
-        group_.nodes_known(known.nodes, effects_);
-        carry_out();
-      },
       [this](const share_timer&) {
         timer_at_.reset();
         carry_out();
@@ -116,10 +112,10 @@ void share_actor::answer_joined(const share_effects::answer& to) {
   const auto found = members_.find(to.session);
   if (found == members_.end()) return;
   const subscriptions_added answer{.number = to.number, .epoch = found->second.epoch};
-  if (nodes_.contains(to.session)) return send(found->second.who, answer);
-  const std::string_view filter = parse_topic_filter(group_.share())->filter;
+  if (is_share_id_of_node(to.session)) return send(found->second.who, answer);
   const auto shards = static_cast<std::uint32_t>(house_.shards.size());
-  send(house_.shards[shard_of(filter, shards)], answer_when_known{found->second.who, answer});
+  const shard_index announces = shard_of(matched_part(group_.share()), shards);
+  send(house_.shards[announces], answer_when_known{found->second.who, answer});
 }
 
 void share_actor::take(to_share& from, const share_leave& request) {

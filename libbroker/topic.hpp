@@ -32,8 +32,13 @@ inline constexpr std::string_view share_prefix = "$share/";
 [[nodiscard]] constexpr bool is_shared_filter(std::string_view filter) noexcept {
   return filter.starts_with(share_prefix);
 }
-/// The same of any text: whether it is a valid one.
+/// Whether `text` is a valid filter of a shared subscription.
 [[nodiscard]] bool is_valid_share(std::string_view text);
+/// What topics are matched against: `filter` without `$share/<group>/`. REQUIRES: it is valid.
+[[nodiscard]] constexpr std::string_view matched_part(std::string_view filter) noexcept {
+  if (!is_shared_filter(filter)) return filter;
+  return filter.substr(filter.find('/', share_prefix.size()) + 1);
+}
 
 /// Whether `filter` (without `$share`) matches `name`; wildcards in the first
 /// level do not match names that begin with `$` [MQTT5-4.7.2-1]. This is the

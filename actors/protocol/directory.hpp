@@ -94,7 +94,6 @@ using directory_handle = caf::typed_actor<
     caf::reacts_to<to_share>,
     // Share groups are to hear of a node.
     caf::reacts_to<share_node_up>, caf::reacts_to<share_node_died>,
-    caf::reacts_to<share_nodes_known>,
     // A share group wants to end.
     caf::reacts_to<retire_share>,
     // A barrier behind all that was sent to share groups, which write down where they are.

@@ -139,8 +139,7 @@ using shard_handle = caf::typed_actor<
     caf::reacts_to<install_routes>, caf::reacts_to<announcing_timer>,
     caf::reacts_to<node_caught_up>,
     // Subscribe a session or a share group to filters that concern this shard.
-    caf::reacts_to<add_subscriptions>,
-    caf::reacts_to<answer_when_known>,
+    caf::reacts_to<add_subscriptions>, caf::reacts_to<answer_when_known>,
     // Unsubscribe it.
     caf::reacts_to<remove_subscriptions>,
     // Send a subscriber what is in the log, or do not.

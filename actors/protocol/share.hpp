@@ -5,11 +5,9 @@
 #include "actors/protocol/local_message.hpp"
 #include "actors/protocol/session.hpp"
 #include "libbroker/share/kept_share.hpp"
-#include "libbroker/share/share_id.hpp"
 
 #include <cstdint>
 #include <memory>
-#include <vector>
 
 /// The members of a shared subscription.
 namespace troupe {
@@ -37,10 +35,6 @@ struct share_node_died {
   std::uint64_t node = 0;
   std::uint64_t home = 0;  ///< 0: not known
   bool for_good = false;
-};
-/// Start: of all other nodes, none will come back; to all groups of a directory.
-struct share_nodes_known {
-  std::vector<share_node> nodes;
 };
 /// What a node lent lies in the log from `first` on, or, if that is 0, could not be written; in
 /// the order in which the store was asked.
@@ -70,7 +64,7 @@ using share_handle = subscriber_handle::extend<
     // Tell members what waited for the disk.
     caf::reacts_to<share_written>, caf::reacts_to<loans_appended>,
     // Give what it had to others.
-    caf::reacts_to<share_node_died>, caf::reacts_to<share_nodes_known>,
+    caf::reacts_to<share_node_died>,
     // Write down where it is.
     caf::reacts_to<share_timer>,
     // A barrier; writes down where it is.
@@ -86,7 +80,6 @@ TROUPE_LOCAL_MESSAGE(loans_appended)
 TROUPE_LOCAL_MESSAGE(restore_share)
 TROUPE_LOCAL_MESSAGE(share_node_died)
 TROUPE_LOCAL_MESSAGE(share_node_up)
-TROUPE_LOCAL_MESSAGE(share_nodes_known)
 TROUPE_LOCAL_MESSAGE(share_timer)
 TROUPE_LOCAL_MESSAGE(share_written)
 TROUPE_LOCAL_MESSAGE(to_share)

@@ -144,19 +144,8 @@ void broker::enter() {
   if (reached.port == 0) reached.port = opened.port;
   cluster_address_ = to_string(reached);
   spdlog::info("event=cluster_entered node={} address={}", node_.identity.name, cluster_address_);
-  tell_share_groups_of_members();
   caf::anon_send(node_.cluster,
                  enter_cluster{cluster_address_, connector_, std::move(remembered_)});
-}
-
-/// What they have of nodes that are no members any more they need not keep.
-void broker::tell_share_groups_of_members() {
-  if (remembered_.empty()) return;
-  share_nodes_known known;
-  for (const member_record& each : remembered_)
-    if (!each.left) known.nodes.push_back({share_id_of_node(each.node.name), each.node.home});
-  for (const directory_handle& each : node_.directories)
-    caf::anon_send(each, known);
 }
 
 void broker::spawn_actors(const cluster_key& key) {
@@ -221,9 +210,23 @@ void broker::restore() {
   }
   // Only now: sessions that go on write, and the store is the store actor's from then on.
   subscribe_again(earlier.sessions);
+  forget_departed(earlier.nodes);
   spdlog::info("event=restored sessions={} share_groups={} retained={} expired={} damaged={}",
                earlier.sessions.size(), earlier.shares.size(), earlier.retained_messages,
                earlier.retained_expired, earlier.damaged);
+}
+
+/// Share groups may not have written down that these nodes will not come back.
+void broker::forget_departed(const std::vector<restore_node>& still_kept) {
+  for (const member_record& each : remembered_) {
+    const bool is_kept = std::ranges::any_of(still_kept, [&](const restore_node& known) {
+      return known.earlier->name == each.node.name;  // it has joined again
+    });
+    if (!each.left || is_kept) continue;
+    for (const directory_handle& directory : node_.directories)
+      caf::anon_send(directory,
+                     share_node_died{share_id_of_node(each.node.name), each.node.home, true});
+  }
 }
 
 /// Nobody publishes before the last of them has its subscriptions, not even a will.

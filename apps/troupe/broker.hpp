@@ -44,7 +44,7 @@ public:
 private:
   void open_store();
   void name_node();
-  void tell_share_groups_of_members();
+  void forget_departed(const std::vector<restore_node>& still_kept);
   void spawn_actors(const cluster_key& key);
   void enter();
   void restore();

@@ -386,11 +386,11 @@ private:
     write_number cuts_write = 0;     ///< of new ones, of which ends are to hear
     std::uint32_t asked = 0;         ///< times that nodes were asked and have not answered
     relay_stage relay = relay_stage::none;
-    packet_id_set relayed;  ///< that the client may know of what ends have sent
-    // Of these, over this connection and not completed.
+    packet_id_set relayed;   ///< that the client may know of what ends have sent
+    packet_id_set declined;  ///< of these, what it does not get, and the end is not done with
+    // Of `relayed`, over this connection and not completed.
     packet_id_set sent;
     packet_id_set received;  ///< PUBREC came
-    packet_id_set declined;  ///< at QoS 2, that the client is not sent
     byte_buffer partial;     ///< start of a packet of the end
   };
   struct will_state {
@@ -435,15 +435,14 @@ private:
   void adopt_subscriptions(const std::vector<kept_subscription>& moved, session_effects& effects);
   void adopted_in_part(session_effects& effects);
   void relay_packet(const frame& packet, byte_view whole, session_effects& effects);
+  /// Returns whether the packet is about a message that the client does not get.
   bool decline(const frame& packet, packet_id id, session_effects& effects);
+  void forget_declined();
   /// Whether the client is subscribed to it.
   [[nodiscard]] bool is_wanted(std::string_view topic) const;
   void adoption_subscribed(request_number number, session_effects& effects);
   void adoption_written(write_number number, bool done, time_point now, session_effects& effects);
   void follow_moves(session_effects& effects);
-  /// Whether an end has the message, so that it is not for the session to send.
-  [[nodiscard]] bool is_left_to_end(const message_block& block, std::uint32_t index,
-                                    const delivery_options& options) const;
   /// Of an end: whether the session, where its client is, has the message.
   [[nodiscard]] bool is_left_to_session(const message_block& block, std::uint32_t index) const;
   [[nodiscard]] message_identity identify(const message_block& block,
@@ -451,19 +450,18 @@ private:
   [[nodiscard]] bool is_relaying() const noexcept {
     return moves_ != nullptr && moves_->relay != relay_stage::none;
   }
-  /// Whether it may turn out soon that a message is not the session's to send.
-  [[nodiscard]] bool is_unsure() const noexcept {
-    return moves_ != nullptr && moves_->asked != 0 && !is_end();
-  }
+  // These are asked for each message, but only by sessions that have moved: REQUIRE moves_.
+  /// Whether it may send what is its own: nothing is relayed, it cannot turn out soon that a
+  /// message is an end's, and there are identifiers left.
+  [[nodiscard]] bool sends_its_own() const noexcept;
+  /// Whether an end has the message, so that it is not for the session to send.
+  [[nodiscard]] bool is_left_to_end(const message_block& block, std::uint32_t index,
+                                    const delivery_options& options) const;
+  /// Room in the window, under an identifier that no end uses.
+  [[nodiscard]] outbound_window::place place_in_window();
   /// Returns whether the packet is about something that an end has sent.
   bool pass_acknowledgement(packet_type type, const publish_response& packet,
                             session_effects& effects);
-  /// Whether one is left for a message of our own.
-  [[nodiscard]] bool has_identifiers() const noexcept {
-    return moves_ == nullptr || window_.size() + moves_->relayed.size() < 0xFFFF;
-  }
-  /// Room in the window, under an identifier that no end uses.
-  [[nodiscard]] outbound_window::place place_in_window();
   void write_moves(session_effects& effects);
   void restore_moves(const kept_moves& kept);
 
@@ -541,6 +539,7 @@ private:
   void return_tracked();
   /// Those that wait; `share`: of one group, or of all if empty.
   void return_queued(std::string_view share);
+  void give_back_queued(std::string_view share, session_effects& effects);
   void return_shared(session_effects& effects);
   static void give_back(const message_block& block, std::uint32_t index, const std::string& share,
                         session_effects& effects);

@@ -267,7 +267,7 @@ void session::not_routed(const message_block& block) {
 void session::on_acknowledgement(const frame& packet, time_point now, session_effects& effects) {
   const auto decoded = decode_publish_response(packet, version_);
   if (!decoded) return fail(decoded.error(), now, effects);
-  if (pass_acknowledgement(packet.type, *decoded, effects)) return;
+  if (moves_ != nullptr && pass_acknowledgement(packet.type, *decoded, effects)) return;
   switch (packet.type) {
   case packet_type::puback: on_puback(*decoded, now); break;
   case packet_type::pubrec: on_pubrec(*decoded, now, effects); break;

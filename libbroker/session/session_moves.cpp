@@ -45,6 +45,9 @@ qos level_of(const frame& publish) noexcept {
   return static_cast<qos>((publish.flags >> 1) & 0x03U);
 }
 
+/// Whether it was sent before.
+bool is_repeated(const frame& publish) noexcept { return (publish.flags & 0x08U) != 0; }
+
 std::string_view topic_of(const frame& publish) noexcept {
   return as_text(publish.body).substr(2, number_at(publish, 0));
 }
@@ -166,10 +169,14 @@ bool session::is_left_to_session(const message_block& block, std::uint32_t index
   return cut != nullptr && cut->last != origin_cut::unknown && which.offset > cut->last;
 }
 
+bool session::sends_its_own() const noexcept {
+  const bool is_unsure = moves_->asked != 0 && !is_end();
+  return !is_relaying() && !is_unsure && window_.size() + moves_->relayed.size() < 0xFFFF;
+}
+
 bool session::is_left_to_end(const message_block& block, std::uint32_t index,
                              const delivery_options& options) const {
-  if (moves_ == nullptr || moves_->begins.empty() || !comes_from_log(block[index], options) ||
-      options.replayed)
+  if (moves_->begins.empty() || !comes_from_log(block[index], options) || options.replayed)
     return false;
   const message_identity which = identify(block, index);
   const origin_cut* const cut = find_cut(moves_->begins, which.home);
@@ -191,6 +198,7 @@ void session::leave_shares(session_effects& effects) {
       const std::string filter = at->first;
       request_unsubscribe(filter, 0, parts, effects);
       leave_share(filter);
+      give_back_queued(filter, effects);
       if (is_durable()) write(dropped_subscription{filter}, effects);
       subscriptions_.erase(at);
     }
@@ -213,6 +221,7 @@ void session::leave(time_point now, session_effects& effects) {
     moving.unanswered += request_unsubscribe(filter, moving.leaving, parts, effects);
     if (is_shared_filter(filter)) {
       leave_share(filter);
+      give_back_queued(filter, effects);
       subscriptions_.erase(at);
     }
     at = next;
@@ -491,28 +500,41 @@ void session::relay_packet(const frame& packet, byte_view whole, session_effects
 /// What the client was not sent yet when it unsubscribed it does not get
 /// [MQTT5-3.10.4-2], [MQTT311-3.10.4-2]; the end may not know of it, and is told that it has it.
 bool session::decline(const frame& packet, packet_id id, session_effects& effects) {
+  packet_id_set& relayed = moves_->relayed;
   packet_id_set& declined = moves_->declined;
   const auto answer = [&](packet_type type) {
     encode(type, publish_response{.id = id}, version_, effects.relayed);
     return true;
   };
-  if (packet.type == packet_type::pubrel) return declined.erase(id) && answer(packet_type::pubcomp);
-  const bool is_begun = moves_->relayed.contains(id);
-  if (is_begun || (!declined.contains(id) && is_wanted(topic_of(packet)))) return false;
+  if (packet.type == packet_type::pubrel) {
+    if (!declined.erase(id)) return false;
+    relayed.erase(id);
+    return answer(packet_type::pubcomp);
+  }
+  if (declined.contains(id)) return answer(packet_type::pubrec);  // the end has not heard that
+  // One that was sent before may be begun, though a crash has us not know it.
+  const bool is_begun = relayed.contains(id) || is_repeated(packet);
+  if (is_begun || is_wanted(topic_of(packet))) return false;
   if (level_of(packet) == qos::at_least_once) return answer(packet_type::puback);
-  if (!declined.contains(id)) declined.insert(id);
+  relayed.insert(id);
+  declined.insert(id);
   return answer(packet_type::pubrec);
 }
 
+void session::forget_declined() {
+  for (const packet_id id : moves_->declined.all())
+    moves_->relayed.erase(id);
+  moves_->declined = {};
+}
+
 bool session::is_wanted(std::string_view topic) const {
-  return std::ranges::any_of(subscriptions_, [&](const auto& each) {
-    return matches(parse_topic_filter(each.first)->filter, topic);
-  });
+  return std::ranges::any_of(
+      subscriptions_, [&](const auto& each) { return matches(matched_part(each.first), topic); });
 }
 
 bool session::pass_acknowledgement(packet_type type, const publish_response& packet,
                                    session_effects& effects) {
-  if (moves_ == nullptr || type == packet_type::pubrel) return false;
+  if (type == packet_type::pubrel) return false;
   const bool is_relayed = moves_->relayed.contains(packet.id);
   if (!is_relayed || window_.find(packet.id) != nullptr) return false;
   const bool ends_exchange = type != packet_type::pubrec || is_error(packet.code);
@@ -547,6 +569,7 @@ void session::end_consumed(const session_end& which, time_point now, session_eff
 
 /// What is our own comes behind all ends.
 void session::turn_to_next_end(time_point now, session_effects& effects) {
+  forget_declined();  // it was the other one's
   if (next_end() == nullptr || !connected_) return end_relay(now, effects);
   moves_->relay = relay_stage::expected;
   moves_->partial = byte_buffer();
@@ -564,7 +587,7 @@ void session::end_waits(const session_end& which, bool is_late, time_point now,
 }
 
 outbound_window::place session::place_in_window() {
-  if (moves_ == nullptr || moves_->relayed.size() == 0) return window_.add();
+  if (moves_->relayed.size() == 0) return window_.add();
   std::vector<packet_id> taken;  // by what another node has sent
   for (;;) {
     const outbound_window::place found = window_.add();

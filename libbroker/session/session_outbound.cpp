@@ -136,7 +136,7 @@ bool session::send_or_queue(const message_block_ptr& block, std::uint32_t index,
 
 bool session::window_is_open() const noexcept {
   return may_send() && window_.size() < settings_.session.max_in_flight && !is_resending() &&
-         !is_relaying() && !is_unsure() && has_identifiers();
+         (moves_ == nullptr || sends_its_own());
 }
 
 /// Asked before QoS 1 and 2 PUBLISH packets only [MQTT5-3.3.4-10], [MQTT5-4.9.0-3].
@@ -201,9 +201,9 @@ void session::send_queued(time_point now, session_effects& effects) {
 void session::send_first_time(const message_block_ptr& block, std::uint32_t index,
                               const delivery_options& options, time_point now,
                               session_effects& effects) {
-  if (is_left_to_end(*block, index, options)) return;
+  if (moves_ != nullptr && is_left_to_end(*block, index, options)) return;
   const message_entry& entry = (*block)[index];
-  const auto [id, sent] = place_in_window();
+  const auto [id, sent] = moves_ == nullptr ? window_.add() : place_in_window();
   sent.block = block;
   sent.offset = options.tracked || comes_from_log(entry, options) ? entry.log_offset : 0;
   sent.tracked = options.tracked;

@@ -105,6 +105,19 @@ void session::return_queued(std::string_view share) {
   if (queue_->empty()) queue_.reset();
 }
 
+/// What waits of a share and is not in the log others get: the client is elsewhere.
+void session::give_back_queued(std::string_view share, session_effects& effects) {
+  if (queue_ == nullptr) return;
+  queue_->remove_if([&](const message_queue::run& waiting) {
+    const auto& [messages, options] = waiting;
+    if (!is_shared(options.details) || options.details->share != share) return false;
+    for (std::uint32_t i = messages.first; i != messages.first + messages.count; ++i)
+      give_back(*messages.block, i, options.details->share, effects);
+    return true;
+  });
+  if (queue_->empty()) queue_.reset();
+}
+
 /// The session ends. What the client may have got at QoS 2 nobody else gets [MQTT5-4.8.2-5].
 void session::return_shared(session_effects& effects) {
   return_tracked();

@@ -7,7 +7,6 @@
 #include "libbroker/message/delivery.hpp"
 #include "libbroker/shard_requests.hpp"
 #include "libbroker/share/kept_share.hpp"
-#include "libbroker/share/share_id.hpp"
 #include "libbroker/share/share_ledger.hpp"
 #include "libbroker/share/share_loans.hpp"
 #include "libbroker/share/share_members.hpp"
@@ -18,7 +17,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -150,9 +148,6 @@ public:
   /// Others get what it has of QoS 1. `for_good`: what it has of QoS 2 nobody gets any more
   /// [MQTT5-4.8.2-5].
   void node_died(std::uint64_t node, bool for_good, share_effects& effects);
-
-  /// After the start: all others will not come back.
-  void nodes_known(std::span<const share_node> nodes, share_effects& effects);
 
   // -- nodes that lend messages to this one: share_group_loans.cpp
 

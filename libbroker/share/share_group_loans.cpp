@@ -16,6 +16,8 @@ void share_group::lend(std::uint64_t node, share_lend&& request, share_effects& 
     if (is_counted)
       effects.words.push_back(
           {node, share_report{.done = {}, .returned = std::move(request.offsets), .held = {}}});
+    else
+      redeliver(request.block);  // to nodes that have some
     return;
   }
   if (!is_counted || log_head_ == nullptr) {

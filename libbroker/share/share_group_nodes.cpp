@@ -67,17 +67,6 @@ void share_group::node_died(std::uint64_t node, bool for_good, share_effects& ef
   after_returns(effects);
 }
 
-/// They were forgotten while this node was down, or it crashed before that was written.
-void share_group::nodes_known(std::span<const share_node> nodes, share_effects& effects) {
-  for (const kept_share::lent& each : with_nodes())
-    if (std::ranges::find(nodes, each.node, &share_node::id) == nodes.end())
-      node_died(each.node, true, effects);
-  for (const std::uint64_t lender : loans_.lenders())
-    if (std::ranges::find(nodes, lender, &share_node::home) == nodes.end())
-      loans_.forget_lender(lender);
-  effects.ended |= is_unused();
-}
-
 // -- what waits until it is written down who has it -----------------------------------------
 
 void share_group::park(share_effects::outgoing&& lent) { parked_.push_back({std::move(lent)}); }

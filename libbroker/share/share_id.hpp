@@ -12,10 +12,4 @@ namespace troupe {
   return (session >> 63) != 0;
 }
 
-/// A node as share groups know it.
-struct share_node {
-  std::uint64_t id = 0;    ///< by its name
-  std::uint64_t home = 0;  ///< number of its data directory
-};
-
 }  // namespace troupe

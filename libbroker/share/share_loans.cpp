@@ -60,13 +60,6 @@ std::vector<log_offset> share_loans::open() const {
   return found;
 }
 
-std::vector<std::uint64_t> share_loans::lenders() const {
-  std::vector<std::uint64_t> found;
-  for (const auto& [which, loan] : loans_)
-    if (found.empty() || found.back() != which.lender) found.push_back(which.lender);
-  return found;
-}
-
 std::vector<log_offset> share_loans::held_of(std::uint64_t lender) const {
   std::vector<log_offset> found;
   for (auto at = loans_.lower_bound({lender, 0}); at != loans_.end() && at->first.lender == lender;

@@ -44,8 +44,6 @@ public:
   void end(log_offset own, loan_outcome outcome);
   /// Where all that have not ended lie in the log here, in no order.
   [[nodiscard]] std::vector<log_offset> open() const;
-  /// Whose loans there are, ascending.
-  [[nodiscard]] std::vector<std::uint64_t> lenders() const;
   [[nodiscard]] bool has_any_of(std::uint64_t lender) const {
     const auto first = loans_.lower_bound({lender, 0});
     return first != loans_.end() && first->first.lender == lender;

@@ -50,7 +50,7 @@ public:
           [](const deliveries_missed&) {},
           [](const live_set&) {},
           [](const log_read&) {},
-          [](const subscriptions_added&) {},
+          [told](const subscriptions_added& answer) { told->added.push_back(answer); },
           [](const subscriptions_removed&) {},
           [](const ask_interest&) { return interest{}; },
           [](const flush&) {},
@@ -226,6 +226,31 @@ BOOST_AUTO_TEST_CASE(suback_waits_until_the_nodes_that_are_up_know) {
   BOOST_TEST(ann.received().empty());
   two.go_down();
   BOOST_TEST(ann.received() == "SUBACK 1 00\n");
+  BOOST_TEST(node.node().counts.total().announcements_late == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(members_of_a_share_here_wait_for_nodes_and_nodes_do_not) {
+  const std::string share = "$share/g/a";
+  config settings = with_wait();
+  settings.cluster.listen = "127.0.0.1:0";  // else groups have nothing to announce
+  stage node(std::move(settings));
+  other_node other(node, 1000);
+  other.come_up();
+  player ann = node.online(passing("ann"));
+  ann.subscribe(share, qos1);
+  node.run();
+  BOOST_TEST(ann.received().empty());
+  caf::anon_send(node.node().directory_of(share),
+                 to_share{.call = {share, share_join{.number = 9, .options = {.qos = qos1}}},
+                          .from = {},
+                          .session = share_id_of_node("other"),
+                          .flow = std::make_shared<session_flow>("other"),
+                          .node = other.handle()});
+  BOOST_TEST_REQUIRE(other.told().added.size() == 1U);
+  BOOST_TEST(other.told().added[0].number == 9U);
+  BOOST_TEST(ann.received().empty());
+  other.confirm(other.told().changes.back());
+  BOOST_TEST(ann.received() == "SUBACK 1 01\n");
   BOOST_TEST(node.node().counts.total().announcements_late == 0U);
 }
 

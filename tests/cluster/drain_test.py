@@ -1,5 +1,6 @@
 """A node that is drained: its clients go to others, and nodes are exchanged one by one."""
 
+import concurrent.futures
 import threading
 
 import wire
@@ -127,7 +128,7 @@ class draining(drain_base):
         self.script("b").connect("leaving", session_present=True, clean=False, session_expiry_interval=100)
 
 
-class roaming(client):
+class following(client):
     """Goes where it is told."""
 
     def __init__(self, cluster, node, name):
@@ -172,8 +173,8 @@ class exchanging(drain_base):
         self.start()
         self.wait_for_addresses()
         topics = {qos: self.name(f"q{qos}") for qos in (1, 2)}
-        subscribers = [roaming(self.cluster, node, f"subscriber at {node}") for node in "abc"]
-        publishers = [roaming(self.cluster, node, f"publisher at {node}") for node in "abc"]
+        subscribers = [following(self.cluster, node, f"subscriber at {node}") for node in "abc"]
+        publishers = [following(self.cluster, node, f"publisher at {node}") for node in "abc"]
         self.clients += subscribers + publishers
         for one in subscribers:
             one.subscribe((self.name("#"), 2))
@@ -234,15 +235,17 @@ class exchanging(drain_base):
         self.wait_for_addresses()
         what = load(list(self.cluster), roams=True)
         what.start()
+        worker = concurrent.futures.ThreadPoolExecutor(1)
+        self.addCleanup(worker.shutdown)
         for name in "abc":
             what.go_on(0.5)
             what.book.strike("drain")
-            drained = threading.Thread(target=self.ask, args=(name, "drain"))
-            drained.start()
-            what.go_on(TIMEOUT, lambda: not drained.is_alive())
-            drained.join()
+            drained = worker.submit(self.ask, name, "drain")
+            self.assertTrue(what.go_on(TIMEOUT, drained.done), f"{name} is drained")
+            drained.result()
             what.start_again(self.cluster, self.cluster[name])
         what.go_on(0.5)
         what.end()
         print(f"{what.summary()}; moves {[one.moves for one in what.clients]}")
         self.assertEqual(what.book.findings(), [])
+        self.assertTrue(all(one.moves for one in what.clients), "everybody was at a node that was drained")

@@ -1,5 +1,10 @@
-"""Traffic while nodes come and go, with the clients of tests/soak: these are what MQTT asks a client to be."""
+"""Traffic while nodes come and go, with the clients of tests/soak: these are what MQTT asks a client to be.
 
+What they publish and when they hesitate depends on a seed, LOAD_SEED or chance, which is printed.
+"""
+
+import os
+import random
 import selectors
 import time
 
@@ -10,6 +15,11 @@ from cluster_case import TIMEOUT
 from ledger import ledger
 
 SHUTTING_DOWN = 0x8B
+USE_ANOTHER_SERVER = 0x9C
+SERVER_MOVED = 0x9D
+# A node that is drained or ending says one of these, in CONNACK also that it is not available.
+ENDINGS = (SHUTTING_DOWN, USE_ANOTHER_SERVER, SERVER_MOVED)
+UNAVAILABLE = (*ENDINGS, 0x88, 3)
 QUIET_SECONDS = 1
 AWAY_SECONDS = 0.02
 
@@ -29,10 +39,13 @@ class roaming:
     moves = 0
 
     def on_disconnect(self, packet):
-        self._go(packet)
+        if packet.code in ENDINGS:
+            self._go(packet)
+        else:
+            super().on_disconnect(packet)
 
     def on_connack(self, packet):
-        if packet.code:
+        if packet.code in UNAVAILABLE:
             self._go(packet)
             self.close(away=AWAY_SECONDS)
         else:
@@ -74,17 +87,19 @@ class load:
 
     def __init__(self, nodes, roams=False):
         publishes, subscribes = (roaming_publisher, roaming_subscriber) if roams else (staying_publisher, staying_subscriber)
+        self.seed = int(os.environ.get("LOAD_SEED") or random.getrandbits(32))
+        print(f"LOAD_SEED={self.seed}")
         self.book = ledger()
         self.selector = selectors.DefaultSelector()
         topics = [f"load/{number}" for number in range(3)]
         self.publishers, self.subscribers = [], []
         for number, node in enumerate(nodes):
             version = (wire.V5, wire.V311)[number % 2]
-            common = version, node.tcp_port, self.selector, self.book, 1
+            common = version, node.tcp_port, self.selector, self.book, self.seed
             self.publishers.append(publishes(f"publisher-{node.name}", *common, topics=topics, window=20, rate=200))
             self.subscribers.append(subscribes(f"subscriber-{node.name}", *common, filters=["load/#"], qos=2))
         self.clients = self.publishers + self.subscribers
-        for one in self.clients:
+        for one in self.clients if roams else ():
             one.ports = [node.tcp_port for node in nodes]
 
     def go_on(self, seconds, holds=lambda: False):
@@ -121,7 +136,9 @@ class load:
             return (all(one.ready for one in self.clients) and all(one.idle() for one in self.publishers)
                     and not any(self.book.missing(one.account) for one in self.subscribers)
                     and time.monotonic() - max(one.news_at for one in self.subscribers) > QUIET_SECONDS)
-        self.go_on(TIMEOUT, is_over)
+        if not self.go_on(TIMEOUT, is_over):
+            waiting = [one.name for one in self.publishers if not one.idle()]
+            self.book.complain(f"not over within {TIMEOUT} s; publishers without an answer: {waiting}")
         for one in self.clients:
             if one.socket:
                 one.close()

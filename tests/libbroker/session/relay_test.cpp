@@ -1,4 +1,5 @@
-// What the end of a session on another node has for the client, and what of it the client still wants.
+// What the end of a session on another node has for the client, and what of it the client still
+// wants.
 
 #include "tests/libbroker/session/scene.hpp"
 
@@ -15,31 +16,34 @@ namespace {
 constexpr auto qos1 = qos::at_least_once;
 constexpr auto qos2 = qos::exactly_once;
 
-/// The client has come to this node with its subscriptions to "t" and "$share/g/s", and the end of
-/// its session on the other node is read.
+/// The client has come to this node with its subscriptions to "t" and "$share/g/s", and the first
+/// end of its session is read.
 struct moved : scene {
-  moved() {
-    online();
+  explicit moved(const connect& request = request_v5()) : version(request.version) {
+    online(request);
     machine.adopt({.expiry = 1000,
                    .subscriptions = {{.filter = "t", .options = {.qos = qos2}},
                                      {.filter = "$share/g/s", .options = {.qos = qos2}}},
-                   .in_flight = {7}},
-                  {"other", 9}, effects);
+                   .in_flight = {7},
+                   .ends = {first}},
+                  second, effects);
     collect();
     answer();
+    read_next_end();
+  }
+
+  void read_next_end() {
     machine.want_relay();
     collect();
     BOOST_TEST_REQUIRE(machine.has_relay());
   }
-
   /// Returns what the end is told.
   std::string relay(const any_packet& packet) {
-    machine.relay(encode_any(packet, protocol_version::v5).view(), now, effects);
+    machine.relay(encode_any(packet, version).view(), now, effects);
     return told();
   }
   std::string acknowledge(packet_type type, packet_id id) {
-    machine.receive(encode_any(typed_response{type, {.id = id}}, protocol_version::v5).view(), now,
-                    effects);
+    machine.receive(encode_any(typed_response{type, {.id = id}}, version).view(), now, effects);
     return told();
   }
   std::string told() {
@@ -47,13 +51,13 @@ struct moved : scene {
     std::string_view rest = as_text(effects.relayed.view());
     while (!rest.empty()) {
       const auto scanned = scan_frame(as_bytes(rest), 0);
-      text += describe(decode_any(scanned->packet, protocol_version::v5, role::server)) + "\n";
+      text += describe(decode_any(scanned->packet, version, role::server)) + "\n";
       rest.remove_prefix(scanned->size);
     }
     collect();
     return text;
   }
-  static std::string text_of(packet_type type, packet_id id) {
+  std::string text_of(packet_type type, packet_id id) {
     return describe(any_packet(typed_response{type, {.id = id}})) + "\n";
   }
   void unsubscribed(std::string_view filter) {
@@ -61,10 +65,15 @@ struct moved : scene {
     answer();
     BOOST_TEST(received() == "UNSUBACK 1 00\n");
   }
+
+  static inline const session_end first{"one", 8};
+  static inline const session_end second{"two", 9};
+  const protocol_version version;
 };
 
-publish message(std::string_view topic, qos level, packet_id id) {
+publish message(std::string_view topic, qos level, packet_id id, bool dup = false) {
   publish packet;
+  packet.dup = dup;
   packet.topic = topic;
   packet.payload = as_bytes(std::string_view("m"));
   packet.qos = level;
@@ -90,9 +99,11 @@ BOOST_AUTO_TEST_CASE(nothing_that_was_not_begun_comes_once_the_client_has_unsubs
   s.unsubscribed("t");
   BOOST_TEST(s.relay(message("t", qos1, 1)) == s.text_of(packet_type::puback, 1));
   BOOST_TEST(s.relay(message("t", qos2, 2)) == s.text_of(packet_type::pubrec, 2));
-  s.subscribed("t", {.qos = qos2});
   // The end has not heard it, and sends again over the next relay.
-  BOOST_TEST(s.relay(message("t", qos2, 2)) == s.text_of(packet_type::pubrec, 2));
+  s.machine.end_relay(s.now, s.effects);
+  s.read_next_end();
+  s.subscribed("t", {.qos = qos2});
+  BOOST_TEST(s.relay(message("t", qos2, 2, true)) == s.text_of(packet_type::pubrec, 2));
   const any_packet release = typed_response{packet_type::pubrel, {.id = 2}};
   BOOST_TEST(s.relay(release) == s.text_of(packet_type::pubcomp, 2));
   BOOST_TEST(s.received() == "");
@@ -102,6 +113,47 @@ BOOST_AUTO_TEST_CASE(nothing_that_was_not_begun_comes_once_the_client_has_unsubs
   s.unsubscribed("$share/g/s");
   BOOST_TEST(s.relay(message("s", qos1, 3)) == s.text_of(packet_type::puback, 3));
   BOOST_TEST(s.received() == "");
+}
+
+BOOST_AUTO_TEST_CASE(so_it_is_with_3_1_1) {
+  moved s(scene::request_v3());
+  s.unsubscribe("t");
+  s.answer();
+  BOOST_TEST(s.received() == "UNSUBACK 1\n");
+  BOOST_TEST(s.relay(message("t", qos2, 2)) == s.text_of(packet_type::pubrec, 2));
+  const any_packet release = typed_response{packet_type::pubrel, {.id = 2}};
+  BOOST_TEST(s.relay(release) == s.text_of(packet_type::pubcomp, 2));
+  BOOST_TEST(s.received() == "");
+}
+
+BOOST_AUTO_TEST_CASE(what_was_declined_is_of_one_end) {
+  moved s;
+  s.unsubscribed("t");
+  s.relay(message("t", qos2, 2));
+  s.machine.end_consumed(moved::first, s.now, s.effects);  // it has lost it
+  s.collect();
+  s.read_next_end();
+  BOOST_TEST(s.relay(message("s", qos2, 2)) == "");
+  BOOST_TEST(s.received() == "PUBLISH s m q2 id=2\n");
+}
+
+BOOST_AUTO_TEST_CASE(identifiers_of_what_was_declined_are_taken) {
+  moved s;
+  s.unsubscribed("t");
+  s.relay(message("t", qos2, 1));
+  s.machine.end_relay(s.now, s.effects);
+  s.collect();
+  s.deliver({.topic = "s", .qos = qos2});
+  BOOST_TEST(s.received() == "PUBLISH s m q2 id=2\n");
+}
+
+BOOST_AUTO_TEST_CASE(what_may_be_begun_is_completed) {  // by a life of this node that has crashed
+  moved s;
+  s.unsubscribed("t");
+  BOOST_TEST(s.relay(message("t", qos2, 2, true)) == "");
+  BOOST_TEST(s.received() == "PUBLISH t m q2 id=2 dup\n");
+  BOOST_TEST(s.relay(typed_response{packet_type::pubrel, {.id = 2}}) == "");
+  BOOST_TEST(s.received() == "PUBREL 2\n");
 }
 
 BOOST_AUTO_TEST_CASE(what_was_begun_is_completed) {  // [MQTT5-3.10.4-3], [MQTT311-3.10.4-3]

@@ -415,6 +415,21 @@ BOOST_AUTO_TEST_CASE(end_of_the_session_hands_shared_messages_back) {  // [MQTT5
   BOOST_TEST(std::holds_alternative<share_leave>(std::get<share_call>(s.requests.at(0).what).what));
 }
 
+BOOST_AUTO_TEST_CASE(what_waits_for_a_client_that_is_at_another_node_is_handed_back) {
+  scene s;
+  s.online();
+  s.subscribed("$share/g/t");
+  s.subscribed("t", {.qos = qos1});
+  s.lose();
+  s.deliver({{.payload = "shared", .qos = qos1}}, {.maximum_qos = qos1, .details = share()});
+  s.deliver({.payload = "its own", .qos = qos1}, qos1);
+  s.machine.hand_over(9, {}, s.now, s.effects);
+  s.machine.leave(s.now, s.effects);
+  s.collect();
+  BOOST_TEST(returned(s) == "$share/g/t t shared\n");
+  BOOST_TEST(s.machine.queued_messages() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(acknowledged_shared_messages_are_not_handed_back) {
   scene s;
   s.online();

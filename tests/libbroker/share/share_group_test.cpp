@@ -269,6 +269,22 @@ BOOST_AUTO_TEST_CASE(member_that_leaves_before_it_is_answered_is_answered_all_th
   BOOST_TEST(s.joined.contains(2));
 }
 
+BOOST_AUTO_TEST_CASE(what_a_node_lends_behind_the_last_member_goes_to_another_node) {
+  const std::uint64_t ann = share_id_of_node("ann");
+  const std::uint64_t bob = share_id_of_node("bob");
+  scene s;
+  s.join(bob, qos2);
+  s.join(1);
+  s.answer();
+  s.group.set_room(bob, {.room = 1, .members = 1}, s.effects);
+  s.leave(1);
+  s.group.lend(ann,
+               {.block = s.message("a", 0, qos1), .lender = 7, .lender_name = "ann", .offsets = {}},
+               s.effects);
+  s.collect();
+  BOOST_TEST(s.take(bob) == texts{"a q1"}, boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(a_member_that_subscribes_again_keeps_what_was_collected_before) {
   scene s;
   s.join(1, qos1);
@@ -630,7 +646,7 @@ BOOST_AUTO_TEST_CASE(earlier_life_waits_for_members_that_count) {
   BOOST_TEST(s.asked() == "after 5");
 }
 
-BOOST_AUTO_TEST_CASE(what_nodes_have_that_were_forgotten_is_over) {
+BOOST_AUTO_TEST_CASE(what_is_left_of_a_node_that_was_forgotten_before_the_crash_is_over) {
   const std::uint64_t ann = share_id_of_node("ann");
   const std::uint64_t bob = share_id_of_node("bob");
   scene s;
@@ -644,8 +660,8 @@ BOOST_AUTO_TEST_CASE(what_nodes_have_that_were_forgotten_is_over) {
   s.join(1, qos2, true, 10);
   s.answer();
   s.group.go_on(s.effects);
-  const share_node known{ann, 7};
-  s.group.nodes_known({&known, 1}, s.effects);
+  s.group.node_died(bob, true, s.effects);
+  s.group.forget_lender(bob, 8, s.effects);
   s.collect();
   BOOST_TEST(s.asked() == "get 3");
   s.page({3});

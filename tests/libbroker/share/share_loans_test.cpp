@@ -160,13 +160,4 @@ BOOST_AUTO_TEST_CASE(of_a_lender_that_will_not_come_back_nothing_is_kept) {
   BOOST_TEST((loans.open() == offsets{52}));
 }
 
-BOOST_AUTO_TEST_CASE(lenders_are_those_of_loans_open_or_ended) {
-  share_loans loans;
-  BOOST_TEST(loans.lenders().empty());
-  loans.restore({{ann, 5, 50}, loan_outcome::open});
-  loans.restore({{ann, 6, 51}, loan_outcome::open});
-  loans.restore({{bob, 5, 52}, loan_outcome::done});
-  BOOST_TEST((loans.lenders() == std::vector<std::uint64_t>{ann, bob}));
-}
-
 BOOST_AUTO_TEST_SUITE_END()
