@@ -6,7 +6,7 @@ import threading
 import wire
 from clients import V311, client
 from cluster_case import TIMEOUT, until
-from load import load
+from rolling_load import load
 from troupectl_test import troupectl_base
 
 USE_ANOTHER_SERVER = 0x9C

@@ -8,7 +8,7 @@ import os
 import unittest
 
 from cluster_case import TIMEOUT, cluster_test, until
-from load import load
+from rolling_load import load
 
 EARLIER = os.environ.get("TROUPE_EARLIER_BIN")
 
