@@ -150,11 +150,21 @@ void will_guard::node_died(std::string_view name, time_point now) {
   const auto found = owners_.find(name);
   if (found == owners_.end()) return;
   for (auto& [client_id, will] : found->second.wills)
-    if (!will.due) make_due(will, now);
+    if (!will.due) make_due(client_id, will, now);
 }
 
-void will_guard::make_due(foreign_will& will, time_point now) {
-  will.due = now + std::chrono::seconds(will.will.delay);
+/// How many of those that we have a link with come before us in the will's order.
+int will_guard::linked_before(std::string_view client_id) const noexcept {
+  constexpr std::ptrdiff_t most = 5;  // it has to be over before a second guardian's time
+  const std::uint64_t ours = rendezvous::weight(node_, client_id);
+  const auto before = std::ranges::count_if(
+      links_, [&](const auto& each) { return rendezvous::weight(each.first, client_id) > ours; });
+  return static_cast<int>(std::min(before, most));
+}
+
+void will_guard::make_due(std::string_view client_id, foreign_will& will, time_point now) {
+  will.due =
+      now + std::chrono::seconds(will.will.delay) + linked_before(client_id) * settings_.turn;
   if (will.is_second) *will.due += settings_.second_waits;
   if (!first_due_ || *will.due < *first_due_) first_due_ = will.due;
 }
@@ -219,7 +229,7 @@ void will_guard::end_snapshot(owner& of, time_point now) {
     const auto next = std::next(at);
     if (at->second.is_unconfirmed && of.is_new_life) {
       at->second.is_unconfirmed = false;
-      make_due(at->second, now);
+      make_due(at->first, at->second, now);
     } else if (at->second.is_unconfirmed) {
       of.wills.erase(at);
       --guarded_;

@@ -50,6 +50,9 @@ struct will_settings {
   std::chrono::milliseconds every{10};  ///< … so often
   /// The second guardian publishes so much later, unless it hears that the first one did.
   std::chrono::milliseconds second_waits{3'000};
+  /// Between nodes that take themselves for the same one of the two: they were told so by a node
+  /// that died when another one had, and it could not tell all what follows from that.
+  std::chrono::milliseconds turn{200};
   std::size_t maximum = 1'000'000;  ///< kept for other nodes; more are not
 };
 
@@ -118,7 +121,8 @@ private:
   void take_will(owner& of, std::string_view client_id, foreign_will&& will);
   void take_published(std::string_view owner, std::string_view client_id, will_effects& effects);
   void end_snapshot(owner& of, time_point now);
-  void make_due(foreign_will& will, time_point now);
+  void make_due(std::string_view client_id, foreign_will& will, time_point now);
+  [[nodiscard]] int linked_before(std::string_view client_id) const noexcept;
   void publish_some(time_point now, will_effects& effects);
   void publish(const std::string& name, owner& of, will_map::iterator which, will_effects& effects);
 

@@ -46,12 +46,12 @@ class draining(drain_base):
     def test_clients_are_told_where_to_go(self):
         self.start()
         self.wait_for_addresses()
-        clients = [self.script("a").connect(f"v5 {number}") for number in range(6)]
+        clients = [self.script("a").connect(f"v5 {number}") for number in range(20)]
         self.ask("a", "drain")
         first = set()
         for one in clients:
             one.expect_close(USE_ANOTHER_SERVER)
-        for number in range(6):
+        for number in range(20):
             one = self.script("a").send(wire.connect(f"v5 {number}"))
             one.expect_refusal(USE_ANOTHER_SERVER)
             self.assertEqual(self.places_in(one.last), sorted(map(self.place, "bc")))

@@ -202,6 +202,46 @@ BOOST_AUTO_TEST_CASE(the_second_guardian_does_it_when_the_first_one_died_too) {
   }
 }
 
+/// The first guardian has died, and so did the node when it had told only one of the two who are
+/// now.
+BOOST_AUTO_TEST_CASE(of_two_that_take_themselves_for_the_second_one_publishes) {
+  constexpr int clients = 20;
+  std::string bytes;
+  wire_writer out(bytes);
+  for (int i = 0; i != clients; ++i) {
+    out.number(2);  // a will
+    out.section([&](wire_writer& to) {
+      to.text("c" + std::to_string(i));
+      to.flag(true);
+      to.number(0);
+      to.text("a will");
+    });
+  }
+  std::map<std::string, will_guard> guards;
+  time_point now{1h};
+  for (const std::string name : {"c", "d"}) {
+    will_guard& guard = guards.emplace(name, will_guard(name, 1)).first->second;
+    will_effects effects;
+    guard.view_changed(std::vector<std::string>{"c", "d"}, now, effects);
+    BOOST_TEST(guard.receive("a", bytes, now, effects));
+    guard.node_died("a", now);
+  }
+  std::size_t published = 0;
+  for (const time_point end = now + 10s; now != end; now += 50ms) {
+    std::map<std::string, will_effects> effects;
+    for (auto& [name, guard] : guards)
+      guard.tick(now, effects[name]);
+    for (auto& [name, said] : effects) {  // which takes its time
+      published += said.due.size();
+      for (const will_effects::message& each : said.messages) {
+        will_effects none;
+        BOOST_TEST(guards.at(each.to).receive(name, each.bytes, now, none));
+      }
+    }
+  }
+  BOOST_TEST(published == std::size_t{clients});
+}
+
 BOOST_AUTO_TEST_CASE(nodes_that_come_later_know_the_wills) {
   network net("ab");
   net.set("a", "c");
