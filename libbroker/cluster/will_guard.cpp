@@ -247,7 +247,9 @@ void will_guard::take_published(std::string_view owner, std::string_view client_
   const auto found = owners_.find(owner);
   if (found == owners_.end()) return;
   const auto will = found->second.wills.find(client_id);
-  if (will == found->second.wills.end() || !will->second.due) return;
+  if (will == found->second.wills.end()) return;
+  // Others may take the node for dead before we do. One that is here has its wills back.
+  if (!will->second.due && links_.contains(owner)) return;
   found->second.wills.erase(will);
   --guarded_;
 }

@@ -52,6 +52,11 @@ public:
       if (guard != nullptr && each != name) guard->node_died(name, now);
     settle();
   }
+  /// Only `at` takes it for dead.
+  void declare_dead(const std::string& name, const std::string& at) {
+    nodes_[at]->node_died(name, now);
+    settle();
+  }
 
   void set(const std::string& node, const std::string& client, std::uint32_t delay = 0) {
     act(node, [&](will_guard& guard, will_effects& effects) {
@@ -200,6 +205,19 @@ BOOST_AUTO_TEST_CASE(the_second_guardian_does_it_when_the_first_one_died_too) {
     net.wait(10s);
     BOOST_TEST(net.times("c") == 1);
   }
+}
+
+BOOST_AUTO_TEST_CASE(who_hears_that_a_will_is_out_before_the_node_is_dead_does_not_publish_it) {
+  network net("abc");
+  for (int i = 0; i != 20; ++i)
+    net.set("a", "c" + std::to_string(i));
+  net.kill("a");
+  net.declare_dead("a", "b");
+  net.wait(2s);  // b is the first guardian of some
+  net.declare_dead("a", "c");
+  net.wait(10s);
+  for (int i = 0; i != 20; ++i)
+    BOOST_TEST(net.times("c" + std::to_string(i)) == 1);
 }
 
 /// The first guardian has died, and so did the node when it had told only one of the two who are
