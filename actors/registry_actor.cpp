@@ -148,8 +148,7 @@ void registry_actor::carry_out() {
 // -- wills ------------------------------------------------------------------------------
 
 void registry_actor::handle(const will_changed& news) {
-  constexpr std::uint32_t never = 0xFFFFFFFF;
-  if (news.will == nullptr || news.delay == never) {
+  if (news.will == nullptr || news.delay == never_ends) {
     wills_.clear(news.client_id, will_effects_);
   } else {
     guarded_will will{.delay = news.delay, .message = {}};

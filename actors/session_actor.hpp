@@ -61,30 +61,49 @@ private:
     relay_connection* outgoing = nullptr;  ///< `socket_`, if there is one
   };
 
-  // Reading.
-  void read_input(time_point now);
-  void take_input(byte_view input, time_point now);
-  [[nodiscard]] bool may_read() noexcept;
+  // session_actor.cpp
+  void handle(attach_client& request);
+  void attach(attach_client& request);
+  void count_client(const client& arrived) const;
+  void close_connection(time_point now);
+  void describe_close() const;
+  void leave_behind();
+  /// Does what the machine wants and lets the output go.
+  void carry_out(time_point now);
+  void apply_effects(time_point now);
+  void carry_out_moves();
+  void retire_when_done();
+  session_restored handle(const restore_session& kept);
+  void handle(const go_on& request);
+  void handle(const stop_reading& request);
+  void handle(const dismiss& request);
+  [[nodiscard]] facts_told describe() const;
+
+  // session_io.cpp
+  void handle(const io_ready& event);
+  void handle(const session_timer& due);
+  void handle(const flush& due);
+  void update_deadline();
+  void schedule_timer(time_point now);
   /// Whether the client has to take something before it is read again.
   [[nodiscard]] bool is_owed_too_much() noexcept;
+  [[nodiscard]] bool may_read() noexcept;
   void schedule_read();
   void resume_reading();
   /// Bytes that complete the packet in `partial_`, if that is a large one; else 0.
   [[nodiscard]] std::size_t missing_of_large_packet() const;
-
-  // Writing.
+  void read_input(time_point now);
+  void take_input(byte_view input, time_point now);
   void flush_now_or_later(time_point now);
   void flush_later();
   void write_output(time_point now);
 
-  // Carrying out what the machine wants.
-  /// Does what the machine wants and lets the output go.
-  void carry_out(time_point now);
-  void apply_effects(time_point now);
+  // session_requests.cpp
   [[nodiscard]] const session_flow_ptr& flow();
   /// The shard that keeps a publish for `shard` waiting; none: it may go.
   [[nodiscard]] std::optional<shard_index> out_of_credit(shard_index shard) const noexcept;
   void send_requests();
+  void release_held();
   void send_request(shard_publish& request);
   void send_request(shard_subscribe& request);
   void send_request(shard_unsubscribe& request);
@@ -92,79 +111,65 @@ private:
   void send_request(shard_read_retained& request);
   void send_request(share_call& call);
   void read_log_for(log_request&& what, time_point now);
-  void release_held();
-  void close_connection(time_point now);
-  void leave_behind();
   void tell_presence();
-  void retire_when_done();
-  void schedule_timer(time_point now);
-  void update_deadline();
-  [[nodiscard]] facts_told describe() const;
-  void count_client(const client& arrived) const;
-  void describe_close() const;
-
-  void handle(const io_ready& event);
   void handle(const deliver& batch);
-  void handle(const flush& due);
   void handle(const accepted& batch);
   void handle(const credit_returned& reply);
-  void handle(attach_client& request);
-  void attach(attach_client& request);
   void handle(const subscriptions_added& reply);
   void handle(const subscriptions_removed& reply);
   void handle(const retained_read& reply);
   void handle(const share_kept& reply);
-  session_restored handle(const restore_session& kept);
-  void handle(const go_on& request);
   void handle(const session_written& reply);
   void handle(const deliveries_missed& event);
   void handle(const live_set& reply);
   void handle(log_read& reply);
   void handle(const replay_found& reply);
-  void handle(const stop_reading& request);
-  void handle(const dismiss& request);
-  void handle(const session_timer& due);
 
-  // Between nodes: session_travel.cpp.
-  void handle(const session_said& message);
-  void handle(const node_followed& news);
-  void handle(const displace& event);
-  void handle(const move_timer& due);
-  void handle(const send_away& request);
-  void handle(const will_published& news);
-  void handle(const session_fenced& news);
-  void tell_will();
+  // session_travel.cpp
   [[nodiscard]] travel_state& travel();
   void say(const std::string& node, session_message&& message);
   void follow(const std::string& node);
   void unfollow_all();
   void unfollow_unneeded();
-  void offer();
-  void retire_if_empty();
+  void handle(const session_said& message);
+  void handle(const node_followed& news);
   void node_linked(const std::string& node);
   void node_lost(const std::string& node, time_point now);
-  void follow_ends();
-  void await_origins();
-  void ask_origins(const std::string& node);
-  void ask_all_origins();
-  void ask_for_cuts();
-  void keep_ends();
-  void tell_more();
+  // The node that the client comes to.
   [[nodiscard]] bool is_taking() const noexcept;
   void begin_taking(const std::string& node, std::uint64_t number);
   void stop_taking();
+  void retire_if_empty();
   void refuse_waiting();
   void attach_waiting();
+  void handle(const move_timer& due);
   void take(const std::string& from, const session_message& said);
+  void follow_ends();
   void adopted(const session_end& from);
+  void await_origins();
+  void ask_origins(const std::string& node);
+  void ask_for_cuts();
+  void ask_all_origins();
+  void keep_ends();
   void consider(const std::string& from);
+  // The node that it goes from.
+  void handle(const displace& event);
+  void offer();
   void left_over();
+  void handle(const send_away& request);
   void leave_client();
   void give(const std::string& from, const session_message& said);
   void hand_over(const std::string& from, const session_message& said);
   void become_end(const std::string& from, const session_message& said);
+  void handle(const session_fenced& news);
+  void keep(const std::string& from, const session_message& said);
+  void tell_more();
   void discard(const session_message& said);
-  void carry_out_moves();
+  // Both.
+  void tell_will();
+  void handle(const will_published& news);
+
+  // session_relay.cpp: the client's node,
   void open_relay();
   void close_relay();
   void pass_to_end(byte_view packets);
@@ -172,7 +177,7 @@ private:
   void acknowledge_output();
   void end_consumed(const session_end& which, bool is_late);
   void read_more(const session_end& which);
-  void keep(const std::string& from, const session_message& said);
+  // and the end's.
   void relay_to(const std::string& from, const session_message& said);
   void hold_for(const std::string& node);
   void serve_relay(const std::string& from, const session_message& said);

@@ -72,6 +72,9 @@ struct will {
   bool has_message_expiry_interval = false;
 };
 
+/// As a session expiry in seconds (MQTT5 §3.1.2.11.2): the session does not end by itself.
+inline constexpr std::uint32_t never_ends = 0xFFFFFFFF;
+
 struct connect {
   protocol_version version = protocol_version::v3_1_1;
   bool bridge = false;  ///< bit 0x80 of the protocol level, as bridges set it
@@ -82,7 +85,7 @@ struct connect {
   std::optional<std::string_view> user_name;
   std::optional<byte_view> password;
   // MQTT 5.0
-  std::uint32_t session_expiry_interval = 0;  ///< seconds; 0xFFFFFFFF = never
+  std::uint32_t session_expiry_interval = 0;  ///< seconds, or `never_ends`
   std::uint16_t receive_maximum = 65535;
   std::uint32_t maximum_packet_size = 0;  ///< bytes; 0 = no limit
   std::uint16_t topic_alias_maximum = 0;

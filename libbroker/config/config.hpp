@@ -16,7 +16,7 @@
 namespace troupe {
 
 /// A session expiry that never comes. Source: MQTT5 §3.1.2.11.2.
-inline constexpr std::chrono::seconds never_expires{0xFFFFFFFF};
+inline constexpr std::chrono::seconds never_expires{never_ends};
 
 inline constexpr std::size_t kibibyte = 1024;
 inline constexpr std::size_t mebibyte = 1024 * kibibyte;

@@ -3,6 +3,7 @@
 #include "libbroker/cluster/hybrid_clock.hpp"
 #include "libbroker/message/message_block.hpp"
 #include "libbroker/packet.hpp"
+#include "libbroker/session/origin_cut.hpp"
 #include "libbroker/shard_requests.hpp"
 
 #include <cstdint>
@@ -17,7 +18,7 @@ namespace troupe {
 
 /// How a session and its will are to go on.
 struct kept_login {
-  std::uint32_t expiry = 0;  ///< seconds; 0xFFFFFFFF = never
+  std::uint32_t expiry = 0;  ///< seconds, or `never_ends`
   /// Of the claim by which its client has it, in a cluster; 0: none.
   hybrid_stamp stamp = 0;
   bool began_clean = false;  ///< nothing that came before it counts
@@ -55,20 +56,6 @@ struct kept_in_flight {
 struct kept_progress {
   std::vector<log_offset> positions;      ///< see log_cursor.hpp
   std::vector<kept_in_flight> in_flight;  ///< in the order in which they were sent
-};
-
-/// Of what one node has published for a session: what lies in its log up to `last` is an end's,
-/// and what lies above it is the session's own. Copies of either may be on both nodes.
-struct origin_cut {
-  static constexpr log_offset unknown = 0xFFFF'FFFF'FFFF'FFFF;
-
-  std::string node{};         ///< its name
-  std::uint64_t home = 0;     ///< of its data directory
-  log_offset last = unknown;  ///< as long as it is not known, all is the end's
-  bool has_come = false;      ///< of an end: all that is its own is here
-  bool is_late = false;       ///< of an end: that came behind what other nodes had for it
-
-  friend bool operator==(const origin_cut&, const origin_cut&) = default;
 };
 
 /// What a session has left on a node that its client went from.

@@ -15,7 +15,7 @@ namespace troupe {
 
 /// What the next node needs to know of a session.
 struct moved_session {
-  std::uint32_t expiry = 0;  ///< seconds; 0xFFFFFFFF = never
+  std::uint32_t expiry = 0;  ///< seconds, or `never_ends`
   bool began_clean = false;  ///< nothing that came before it counts
   /// `begin` does not count: it is a place in one node's log.
   std::vector<kept_subscription> subscriptions;

@@ -15,6 +15,7 @@
 #include "libbroker/session/replay.hpp"
 #include "libbroker/session/retained_pulls.hpp"
 #include "libbroker/session/session_effects.hpp"
+#include "libbroker/session/session_moves.hpp"
 #include "libbroker/session/shard_parts.hpp"
 #include "libbroker/session/topic_aliases.hpp"
 #include "libbroker/topic.hpp"
@@ -155,7 +156,7 @@ public:
     static const message_block_ptr none;
     return will_ == nullptr ? none : will_->message;
   }
-  /// How long after that, in seconds; 0xFFFFFFFF: never.
+  /// How long after that, in seconds, or `never_ends`.
   [[nodiscard]] std::uint32_t will_delay() const noexcept {
     return will_ == nullptr ? 0 : std::min(will_->delay, expiry_);
   }
@@ -350,49 +351,6 @@ private:
     /// At QoS 2, of reports that groups have not written down yet.
     std::vector<done_message> unconfirmed;
   };
-  /// Whose messages the client is sent: another node's from `wanted` on, none of our own.
-  enum class relay_stage : std::uint8_t {
-    none,
-    expected,  ///< if the end's node can be reached, which is not known
-    wanted,    ///< as soon as nothing of our own is in flight
-    open
-  };
-  /// A session of another node is being subscribed here, and written.
-  struct adoption {
-    request_number number = 0;
-    std::uint32_t waiting_for = 0;  ///< shards, share groups, the write, and the call
-    write_number write = 0;         ///< 0: none
-    session_end from;
-    bool is_new = false;  ///< something was subscribed for it
-    bool is_cut = false;  ///< it is known up to where of each node it is the end's
-  };
-  /// What a session that moves between nodes needs; most never have any.
-  struct moves_state {
-    // An end.
-    std::uint64_t end_number = 0;  ///< 0: it is none
-    request_number leaving = 0;    ///< number of the request to all shards
-    std::uint32_t unanswered = 0;  ///< shards and share groups
-    log_offset leaving_through = 0;
-    std::optional<log_offset> log_end;  ///< what lies above it is not the end's
-    bool is_read = false;               ///< up to there
-    bool is_held = false;               ///< it does not expire
-    bool has_left = false;              ///< it subscribes to nothing
-    log_offset first_end = 0;           ///< see `kept_moves`
-    std::vector<origin_cut> cuts;       ///< likewise
-    // A session that came.
-    std::vector<session_end> ends;  ///< the oldest first
-    std::optional<adoption> adopting;
-    std::vector<origin_cut> begins;  ///< see `kept_moves`; an end has them, too
-    write_number cuts_write = 0;     ///< of new ones, of which ends are to hear
-    std::uint32_t asked = 0;         ///< times that nodes were asked and have not answered
-    relay_stage relay = relay_stage::none;
-    packet_id_set relayed;   ///< that the client may know of what ends have sent
-    packet_id_set declined;  ///< of these, what it does not get, and the end is not done with
-    // Of `relayed`, over this connection and not completed.
-    packet_id_set sent;
-    packet_id_set received;  ///< PUBREC came
-    byte_buffer partial;     ///< start of a packet of the end
-  };
   struct will_state {
     message_block_ptr message;
     std::uint32_t delay = 0;  ///< seconds
@@ -413,6 +371,7 @@ private:
   void begin_resend();
   void resend(time_point now, session_effects& effects);
   void end_connection(time_point now, bool will_wanted, session_effects& effects);
+  void let_expire(time_point now) noexcept;
   void publish_will(time_point now, session_effects& effects);
   void fail(const error& reason, time_point now, session_effects& effects);
 
@@ -421,49 +380,59 @@ private:
     if (moves_ == nullptr) moves_ = std::make_unique<moves_state>();
     return *moves_;
   }
-  void let_expire(time_point now) noexcept;
+  [[nodiscard]] message_identity identify(const message_block& block,
+                                          std::uint32_t index) const noexcept;
+  void write_moves(session_effects& effects);
+  void restore_moves(const kept_moves& kept);
+
+  // session_end.cpp
+  void leave_shares(session_effects& effects);
   [[nodiscard]] bool is_leaving(request_number number) const noexcept {
     return moves_ != nullptr && moves_->unanswered != 0 && moves_->leaving == number;
   }
   void left_shard(log_offset through, time_point now, session_effects& effects);
   void have_left(time_point now, session_effects& effects);
-  bool complete_ends();
-  void drop_late_ends(session_effects& effects);
-  void turn_to_next_end(time_point now, session_effects& effects);
-  void leave_shares(session_effects& effects);
   [[nodiscard]] bool is_consumed() const noexcept;
-  void adopt_subscriptions(const std::vector<kept_subscription>& moved, session_effects& effects);
-  void adopted_in_part(session_effects& effects);
-  void relay_packet(const frame& packet, byte_view whole, session_effects& effects);
-  /// Returns whether the packet is about a message that the client does not get.
-  bool decline(const frame& packet, packet_id id, session_effects& effects);
-  void forget_declined();
-  /// Whether the client is subscribed to it.
-  [[nodiscard]] bool is_wanted(std::string_view topic) const;
-  void adoption_subscribed(request_number number, session_effects& effects);
-  void adoption_written(write_number number, bool done, time_point now, session_effects& effects);
-  void follow_moves(session_effects& effects);
   /// Of an end: whether the session, where its client is, has the message.
   [[nodiscard]] bool is_left_to_session(const message_block& block, std::uint32_t index) const;
-  [[nodiscard]] message_identity identify(const message_block& block,
-                                          std::uint32_t index) const noexcept;
+
+  // session_adoption.cpp
+  void adopt_subscriptions(const std::vector<kept_subscription>& moved, session_effects& effects);
+  void adopted_in_part(session_effects& effects);
+  void adoption_subscribed(request_number number, session_effects& effects);
+  void adoption_written(write_number number, bool done, time_point now, session_effects& effects);
+  bool complete_ends();
+  void drop_late_ends(session_effects& effects);
+  /// Whether an end has the message, so that it is not for the session to send. Asked for each
+  /// message. REQUIRES: moves_.
+  [[nodiscard]] bool is_left_to_end(const message_block& block, std::uint32_t index,
+                                    const delivery_options& options) const;
+
+  // session_relay.cpp
+  void follow_moves(session_effects& effects);
   [[nodiscard]] bool is_relaying() const noexcept {
     return moves_ != nullptr && moves_->relay != relay_stage::none;
   }
-  // These are asked for each message, but only by sessions that have moved: REQUIRE moves_.
-  /// Whether it may send what is its own: nothing is relayed, it cannot turn out soon that a
-  /// message is an end's, and there are identifiers left.
-  [[nodiscard]] bool sends_its_own() const noexcept;
-  /// Whether an end has the message, so that it is not for the session to send.
-  [[nodiscard]] bool is_left_to_end(const message_block& block, std::uint32_t index,
-                                    const delivery_options& options) const;
-  /// Room in the window, under an identifier that no end uses.
-  [[nodiscard]] outbound_window::place place_in_window();
-  /// Returns whether the packet is about something that an end has sent.
+  /// Returns false if it is malformed.
+  bool relay_packet(const frame& packet, byte_view whole, session_effects& effects);
+  void relay_publish(const publish& packet, byte_view whole, session_effects& effects);
+  void relay_release(packet_id id, byte_view whole, session_effects& effects);
+  /// Returns whether it is a message that the client does not get.
+  bool decline(const publish& packet, session_effects& effects);
+  void forget_declined();
+  void answer_end(packet_type type, packet_id id, reason_code code, session_effects& effects) const;
+  /// Whether the client is subscribed to it.
+  [[nodiscard]] bool is_wanted(std::string_view topic) const;
+  /// Returns whether the packet is about something that an end has sent. REQUIRES: moves_.
   bool pass_acknowledgement(packet_type type, const publish_response& packet,
                             session_effects& effects);
-  void write_moves(session_effects& effects);
-  void restore_moves(const kept_moves& kept);
+  void turn_to_next_end(time_point now, session_effects& effects);
+  /// Whether it may send what is its own: nothing is relayed, it cannot turn out soon that a
+  /// message is an end's, and there are identifiers left. Asked for each message.
+  /// REQUIRES: moves_.
+  [[nodiscard]] bool sends_its_own() const noexcept;
+  /// Room in the window, under an identifier that no end uses. REQUIRES: moves_.
+  [[nodiscard]] outbound_window::place place_in_window();
 
   // session_inbound.cpp
   bool handle(const frame& packet, std::size_t more, time_point now, session_effects& effects);

@@ -12,8 +12,6 @@ namespace troupe {
 
 namespace {
 
-constexpr std::uint32_t never = 0xFFFFFFFF;
-
 /// The session expiry that a CONNECT asks for, in seconds.
 std::uint32_t requested_expiry(const connect& request, const session_config& settings) {
   const auto bound = static_cast<std::uint32_t>(settings.max_expiry.count());
@@ -269,7 +267,7 @@ void session::end_connection(time_point now, bool will_wanted, session_effects& 
     const std::uint32_t delay = will_delay();
     if (delay == 0)
       publish_will(now, effects);
-    else if (delay != never)
+    else if (delay != never_ends)
       will_due_ = now + std::chrono::seconds(delay);
   }
   // What shards still have to answer may bring retained messages for the next connection.
@@ -294,6 +292,12 @@ void session::end_connection(time_point now, bool will_wanted, session_effects& 
   window_.detach_blocks();
   if (queue_ != nullptr) queue_->detach_blocks();
   write_login(effects);
+}
+
+void session::let_expire(time_point now) noexcept {
+  expires_at_.reset();
+  const bool is_held = moves_ != nullptr && moves_->is_held;
+  if (expiry_ != never_ends && !is_held) expires_at_ = now + std::chrono::seconds(expiry_);
 }
 
 void session::publish_will(time_point now, session_effects& effects) {

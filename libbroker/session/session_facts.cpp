@@ -7,7 +7,6 @@ namespace troupe {
 
 namespace {
 
-constexpr std::uint32_t never = 0xFFFFFFFF;
 /// Of lists that a client can make long.
 constexpr std::size_t most_listed = 64;
 constexpr std::size_t longest_filter = 256;
@@ -24,7 +23,7 @@ fact_value date(std::optional<time_point> at, const clock_reading& now) {
 fact_value figure_of(std::uint64_t value) { return value; }
 
 fact_value interval(std::uint32_t seconds) {
-  return seconds == never ? fact_value(std::string("never")) : figure_of(seconds);
+  return seconds == never_ends ? fact_value(std::string("never")) : figure_of(seconds);
 }
 
 std::string name_of(protocol_version version) {

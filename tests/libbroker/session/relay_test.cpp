@@ -168,4 +168,18 @@ BOOST_AUTO_TEST_CASE(what_was_begun_is_completed) {  // [MQTT5-3.10.4-3], [MQTT3
   BOOST_TEST(s.received() == "PUBREL 2\n");
 }
 
+BOOST_AUTO_TEST_CASE(malformed_packets_of_the_end_do_not_get_to_the_client) {
+  const std::string no_topic("\x32\x05\0\x03t/\xFF", 7);
+  const std::string wildcard("\x32\x06\0\x01#\0\x01\0", 8);
+  const std::string release("\x62\x01\0", 3);
+  const std::string length("\x32\xFF\xFF\xFF\xFF", 5);
+  for (const std::string& each : {no_topic, wildcard, release, length}) {
+    moved s;
+    s.machine.relay(as_bytes(each), s.now, s.effects);
+    BOOST_TEST(!s.machine.has_relay());
+    BOOST_TEST(s.told() == "");
+    BOOST_TEST(s.received() == "");
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
