@@ -7,30 +7,14 @@
 #include <spdlog/spdlog.h>
 
 #include <memory>
-#include <random>
 #include <utility>
 
 namespace troupe {
 
 namespace {
 
-constexpr std::chrono::seconds handshake_timeout{2};
-constexpr std::chrono::milliseconds repeat_after{500};
-constexpr std::chrono::seconds connect_timeout{10};
-constexpr std::chrono::seconds answer_timeout{1};
-/// A session that went to another node waits for what nodes had for it here, but not for ever.
-/// Handshakes that others have begun at a time; one more ends the oldest.
-constexpr std::size_t most_responses = 64;
 /// What is to be said to a node that is away.
 constexpr std::size_t most_waiting = 10'000;
-
-handshake_nonce make_nonce() {
-  handshake_nonce nonce;
-  std::random_device random;
-  for (char& each : nonce)
-    each = static_cast<char>(random());
-  return nonce;
-}
 
 membership_settings settings_of(const cluster_config& settings) {
   return {.connects = {.second_mover_delay = std::chrono::milliseconds(300)},
@@ -90,147 +74,6 @@ void cluster_actor::enter(const enter_cluster& request) {
                    settings_of(house_.settings.cluster), random_number(), request.remembered,
                    current_time(*this));
   handle(cluster_timer{});
-}
-
-// -- handshakes: the initiator --------------------------------------------------------
-
-void cluster_actor::connect(const connect_request& target) {
-  request(connector_, connect_timeout, connect_node{target.address})
-      .then([this, target](node_reached& reached) { begin_handshake(target, reached.door); },
-            [this, target](const caf::error& why) {
-              spdlog::debug("event=connect_failed address={} reason=\"{}\"",
-                            log_text{target.address}, caf::to_string(why));
-              members_->connect_failed(target.address, current_time(*this), effects_);
-              carry_out();
-            });
-}
-
-void cluster_actor::begin_handshake(const connect_request& target, caf::strong_actor_ptr door) {
-  initiation begun{.machine = {key_, self_, make_nonce(), target.expected},
-                   .target = target,
-                   .door = std::move(door),
-                   .begun = current_time(*this),
-                   .said = current_time(*this)};
-  reply(begun.door, begun.machine.hello());
-  initiations_.emplace(++last_initiation_, std::move(begun));
-  set_timer();
-}
-
-std::map<std::uint64_t, cluster_actor::initiation>::iterator
-cluster_actor::find_initiation(const caf::strong_actor_ptr& door) {
-  return std::find_if(initiations_.begin(), initiations_.end(),
-                      [&](const auto& each) { return each.second.door == door; });
-}
-
-void cluster_actor::give_up(std::map<std::uint64_t, initiation>::iterator which,
-                            std::string_view why) {
-  const initiation failed = std::move(which->second);
-  initiations_.erase(which);
-  if (failed.machine.other().node == house_.identity) {
-    members_->seed_is_self(failed.target.address);
-  } else {
-    spdlog::warn("event=link_refused address={} reason=\"{}\"", log_text{failed.target.address},
-                 why);
-    members_->connect_failed(failed.target.address, current_time(*this), effects_);
-  }
-  carry_out();
-}
-
-/// A packet for a handshake that this node has begun.
-void cluster_actor::go_on(const link_packet& packet) {
-  const auto begun = find_initiation(current_sender());
-  if (begun == initiations_.end()) return;
-  if (is_kind(packet, packet_kind::challenge)) {
-    const auto proof = begun->second.machine.challenged(packet);
-    if (!proof) return give_up(begun, proof.error().what);
-    return reply(begun->second.door, *proof);
-  }
-  auto session = begun->second.machine.welcomed(packet);
-  if (!session) return give_up(begun, session.error().what);
-  const initiation done = std::move(begun->second);
-  initiations_.erase(begun);
-  const admission verdict = members_->admit(session->other.node);
-  if (verdict != admission::ok) {
-    spdlog::warn("event=link_refused address={} reason=\"{}\"", log_text{done.target.address},
-                 troupe::describe(verdict));
-    members_->connect_failed(done.target.address, current_time(*this), effects_);
-    return carry_out();
-  }
-  open(*std::move(session), done.door, done.target.address);
-}
-
-// -- handshakes: the responder --------------------------------------------------------
-
-void cluster_actor::handle(const link_packet& packet) {
-  if (!members_ || current_sender() == nullptr || packet.head.empty()) return;
-  switch (static_cast<packet_kind>(packet.head.front())) {
-  case packet_kind::hello:
-  case packet_kind::inspection: return answer_hello(packet);
-  case packet_kind::proof: return answer_proof(packet);
-  case packet_kind::challenge:
-  case packet_kind::welcome:
-  case packet_kind::refusal: return go_on(packet);
-  case packet_kind::question: return answer_question(packet);
-  case packet_kind::answer: return;
-  case packet_kind::sealed: break;
-  default: return;
-  }
-  // The first packet of a link: whose peer it is for the node there does not know.
-  const auto known = sessions_.find(session_of(packet).value_or(0));
-  if (known == sessions_.end()) return;
-  link_of(known->second.name)
-      .peer->enqueue(current_sender(), caf::make_message_id(), caf::make_message(packet),
-                     context());
-}
-
-void cluster_actor::answer_hello(const link_packet& hello) {
-  if (responses_.size() >= most_responses) {
-    const auto oldest =
-        std::min_element(responses_.begin(), responses_.end(), [](const auto& a, const auto& b) {
-          return a.second.begun < b.second.begun;
-        });
-    responses_.erase(oldest);
-  }
-  const auto who = caf::actor_cast<caf::actor_addr>(current_sender());
-  responses_.erase(who);
-  response& made = responses_
-                       .emplace(who, response{.machine = {key_, self_, make_nonce()},
-                                              .begun = current_time(*this)})
-                       .first->second;
-  const auto challenge = made.machine.greeted(hello);
-  if (!challenge && made.machine.purpose() == link_purpose::inspection)
-    return refuse_inspector(challenge.error().what);
-  if (!challenge) return refuse(challenge.error().what);
-  made.is_challenged = true;
-  reply(current_sender(), *challenge);
-  set_timer();
-}
-
-void cluster_actor::answer_proof(const link_packet& proof) {
-  const auto found = responses_.find(caf::actor_cast<caf::actor_addr>(current_sender()));
-  if (found == responses_.end() || !found->second.is_challenged) return;
-  auto session = found->second.machine.proven(proof);
-  const bool is_node = found->second.machine.purpose() == link_purpose::membership;
-  if (!session && !is_node) return refuse_inspector(session.error().what);
-  if (!session) return refuse(session.error().what);
-  if (!is_node) return welcome_inspector(*session);
-  const admission verdict = members_->admit(session->other.node);
-  if (verdict != admission::ok) return refuse(troupe::describe(verdict));
-  link_packet welcome = found->second.machine.welcome();
-  responses_.erase(found);
-  open(*std::move(session), nullptr, {});
-  reply(current_sender(), std::move(welcome));
-}
-
-void cluster_actor::refuse(std::string_view why) {
-  house_.counts.add(&metrics::counters::links_refused);
-  spdlog::warn("event=link_refused reason=\"{}\"", why);
-  responses_.erase(caf::actor_cast<caf::actor_addr>(current_sender()));
-  reply(current_sender(), refuse_link(why));
-}
-
-void cluster_actor::reply(const caf::strong_actor_ptr& to, link_packet packet) {
-  send_packet(to, std::move(packet));
 }
 
 // -- links ----------------------------------------------------------------------------
@@ -295,90 +138,6 @@ void cluster_actor::pass_on(const say_to_node& to_ourselves) {
   send(directory, session_said{to_ourselves.node, std::move(shared)});
 }
 
-void cluster_actor::fence_peers(const fence_session& asked) {
-  struct barrier {
-    session_fenced answer;
-    std::size_t waiting_for = 1;
-  };
-  auto state = std::make_shared<barrier>();
-  state->answer.number = asked.number;
-  // What peers had before that is on its way through the shards.
-  const auto one_done = [this, state, who = asked.who] {
-    if (--state->waiting_for != 0) return;
-    settle_shards([this, state, who] {
-      for (origin_cut& each : state->answer.reached)
-        if (each.node == house_.identity.name && each.home == house_.identity.home)
-          each.last = house_.log_head.load(std::memory_order_acquire);
-      send(who, std::move(state->answer));
-    });
-  };
-  std::vector<origin_cut> origins = asked.origins;
-  if (origins.empty()) origins = all_origins();
-  for (origin_cut& each : origins) {
-    if (is_gone(each)) {
-      each.last = origin_cut::unknown - 1;  // nothing comes from there any more
-      state->answer.reached.push_back(std::move(each));
-      continue;
-    }
-    const auto link = links_.find(each.node);
-    ++state->waiting_for;
-    if (each.node == house_.identity.name) {
-      state->answer.reached.push_back(std::move(each));
-      one_done();
-    } else if (link == links_.end() || link->second.session == 0) {
-      state->answer.missing.push_back(std::move(each));
-      one_done();
-    } else {
-      const auto miss = [state, one_done, each] {
-        state->answer.missing.push_back(each);
-        state->answer.is_slow = true;
-        one_done();
-      };
-      request(link->second.peer, asked.patience, fence{})
-          .then(
-              [state, one_done, miss, each](const fenced& reply) {
-                // An earlier version does not say how far it is.
-                if (!reply.is_reached || !reply.head) return miss();
-                state->answer.reached.push_back(each);
-                state->answer.reached.back().last = *reply.head;
-                one_done();
-              },
-              [miss](const caf::error&) { miss(); });
-    }
-  }
-  one_done();
-}
-
-std::vector<origin_cut> cluster_actor::all_origins() const {
-  std::vector<origin_cut> all{{.node = house_.identity.name, .home = house_.identity.home}};
-  if (!members_) return all;
-  for (const member_record& each : members_->records())
-    if (!each.left && each.node.name != house_.identity.name)
-      all.push_back({.node = each.node.name, .home = each.node.home});
-  return all;
-}
-
-/// Whether the node with this data directory has left, or another one has its name.
-bool cluster_actor::is_gone(const origin_cut& origin) const {
-  if (origin.node == house_.identity.name) return origin.home != house_.identity.home;
-  if (!members_) return false;
-  for (const member_record& each : members_->records())
-    if (each.node.name == origin.node) return each.left || each.node.home != origin.home;
-  return true;
-}
-
-/// Has `done` called when everything that shards were sent before is routed, and in the log.
-void cluster_actor::settle_shards(std::function<void()> done) {
-  auto left = std::make_shared<std::size_t>(house_.shards.size());
-  const auto one_done = [left, done = std::move(done)] {
-    if (--*left == 0) done();
-  };
-  for (const shard_handle& shard : house_.shards)
-    request(shard, caf::infinite, settle{})
-        .then([one_done](const settled&) { one_done(); },
-              [one_done](const caf::error&) { one_done(); });
-}
-
 void cluster_actor::tell_registry() {
   nodes_linked view;
   for (const auto& [name, link] : links_)
@@ -415,7 +174,7 @@ void cluster_actor::carry_out() {
 void cluster_actor::part_from(const member_link& link) {
   // When the peer answers it has sent that, or will before it takes the next message.
   const auto end = [this, peer = link.peer] { send(peer, node_died{.left = true}); };
-  request(link.peer, answer_timeout, describe_peer{})
+  request(link.peer, peer_patience, describe_peer{})
       .then([end](const peer_description&) { end(); }, [end](const caf::error&) { end(); });
 }
 
@@ -442,26 +201,6 @@ void cluster_actor::report(const member_event& event) {
   }
 }
 
-void cluster_actor::end_old_handshakes(time_point now) {
-  std::erase_if(responses_,
-                [&](const auto& each) { return now - each.second.begun >= handshake_timeout; });
-  std::erase_if(inspections_,
-                [&](const auto& each) { return now - each.second.begun >= inspection_timeout; });
-  for (auto at = initiations_.begin(); at != initiations_.end();) {
-    const auto next = std::next(at);
-    if (now - at->second.begun >= handshake_timeout) {
-      // CAF may have closed the connection that the other side uses: none is better.
-      send(connector_, drop_node{at->second.door->node()});
-      give_up(at, "no answer");
-    } else if (now - at->second.said >= repeat_after) {
-      // When both sides connect, one of the connections goes, with what is on it.
-      at->second.said = now;
-      reply(at->second.door, at->second.machine.hello());
-    }
-    at = next;
-  }
-}
-
 void cluster_actor::handle(const cluster_timer&) {
   timer_at_.reset();
   const time_point now = current_time(*this);
@@ -482,129 +221,6 @@ void cluster_actor::set_timer() {
   if (due == time_point::max() || (timer_at_ && *timer_at_ <= due)) return;
   timer_at_ = due;
   delayed_send(this, due > now ? due - now : std::chrono::milliseconds(0), cluster_timer{});
-}
-
-caf::result<cluster_status> cluster_actor::handle(const cluster_command& command) {
-  using verb = cluster_command::verb;
-  if (!members_) return cluster_status{};
-  const time_point now = current_time(*this);
-  std::string refusal;
-  if (command.what == verb::join) {
-    spdlog::info("event=cluster_joined address={}", log_text{command.address});
-    members_->join(command.address, now, effects_);
-    drain(false, false);
-  }
-  if (command.what == verb::leave) {
-    spdlog::info("event=cluster_left");
-    members_->leave(now, effects_);
-  }
-  if (command.what == verb::drain) drain(true, command.for_good);
-  if (command.what == verb::forget) {
-    refusal = members_->forget(command.name, now, effects_);
-    if (refusal.empty()) spdlog::info("event=node_forgotten node={}", log_text{command.name});
-  }
-  carry_out();
-  if (command.what == verb::leave)
-    for (const auto& [name, link] : links_)
-      part_from(link);
-  return describe(std::move(refusal));
-}
-
-void cluster_actor::drain(bool on, bool for_good) {
-  if (draining_.is_draining != on) spdlog::info("event={}", on ? "drain_begun" : "drain_ended");
-  members_->drain(on, current_time(*this), effects_);
-  // Whatever it is, they are told.
-  draining_ = {.is_draining = on,
-               .code = for_good ? reason_code::server_moved : reason_code::use_another_server,
-               .servers = members_->client_addresses()};
-  for (const directory_handle& each : house_.directories)
-    send(each, draining_);
-}
-
-/// Nodes come and go while clients are sent away.
-void cluster_actor::tell_where_clients_go() {
-  if (!draining_.is_draining) return;
-  std::vector<std::string> servers = members_->client_addresses();
-  if (servers == draining_.servers) return;
-  draining_.servers = std::move(servers);
-  for (const directory_handle& each : house_.directories)
-    send(each, draining_);
-}
-
-caf::typed_response_promise<cluster_status> cluster_actor::describe(std::string refusal) {
-  struct inquiry {
-    cluster_status answer;
-    std::size_t waiting_for = 1;
-    caf::typed_response_promise<cluster_status> promise;
-
-    void one_done(const membership& members) {
-      if (--waiting_for != 0) return;
-      answer.members =
-          members.members();  // as of now: peers may have said more than they were asked
-      promise.deliver(std::move(answer));
-    }
-  };
-  auto state = std::make_shared<inquiry>();
-  state->answer.refusal = std::move(refusal);
-  state->answer.clients = house_.counts.clients_online;
-  state->promise = make_response_promise<cluster_status>();
-  state->waiting_for += links_.size();
-  for (const auto& [name, link] : links_)
-    request(link.peer, answer_timeout, describe_peer{})
-        .then(
-            [this, state](peer_description& one) {
-              state->answer.peers.push_back(std::move(one));
-              state->one_done(*members_);
-            },
-            [this, state](const caf::error&) { state->one_done(*members_); });
-  state->one_done(*members_);
-  return state->promise;
-}
-
-caf::typed_response_promise<interests> cluster_actor::ask_peers(log_offset head) {
-  struct inquiry {
-    caf::typed_response_promise<interests> promise;
-    std::shared_ptr<log_interests> needed = std::make_shared<log_interests>();
-    std::size_t waiting_for = 1;
-
-    void one_done() {
-      if (--waiting_for == 0) promise.deliver(interests{needed});
-    }
-  };
-  auto state = std::make_shared<inquiry>();
-  state->promise = make_response_promise<interests>();
-  state->waiting_for += links_.size();
-  for (const auto& [name, link] : links_)
-    request(link.peer, caf::infinite, ask_interest{head})
-        .then(
-            [state](const interest& answer) {
-              if (answer.needed) state->needed->add(*answer.needed);
-              state->one_done();
-            },
-            [state](const caf::error&) { state->one_done(); });  // the node ends
-  state->one_done();
-  return state->promise;
-}
-
-/// Behind everything that nodes with a link are to be given.
-caf::typed_response_promise<settled> cluster_actor::settle_peers() {
-  struct inquiry {
-    caf::typed_response_promise<settled> promise;
-    std::size_t waiting_for = 1;
-
-    void one_done() {
-      if (--waiting_for == 0) promise.deliver(settled{});
-    }
-  };
-  auto state = std::make_shared<inquiry>();
-  state->promise = make_response_promise<settled>();
-  state->waiting_for += links_.size();
-  for (const auto& [name, link] : links_)
-    request(link.peer, caf::infinite, settle{})
-        .then([state](const settled&) { state->one_done(); },
-              [state](const caf::error&) { state->one_done(); });  // the node ends
-  state->one_done();
-  return state->promise;
 }
 
 }  // namespace troupe

@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -34,6 +35,9 @@ protected:
 private:
   /// A connection that carries no link does not last longer.
   static constexpr std::chrono::seconds inspection_timeout{10};
+  static constexpr std::chrono::seconds handshake_timeout{2};
+  static constexpr std::chrono::milliseconds repeat_after{500};  ///< hello
+  static constexpr std::chrono::seconds peer_patience{1};        ///< for one to describe itself
 
   struct initiation {
     link_initiator machine;
@@ -64,48 +68,51 @@ private:
     std::string dialed;  ///< where this node connected to; empty if it was the other
   };
 
+  // cluster_actor.cpp
   void enter(const enter_cluster& request);
+  [[nodiscard]] member_link& link_of(const std::string& name);
+  void open(link_session session, caf::strong_actor_ptr door, std::string dialed);
+  void handle(const link_changed& event);
+  void handle(const say_to_node& what);
+  void pass_on(const say_to_node& to_ourselves);
+  void tell_registry();
+  void carry_out();
+  void part_from(const member_link& link);
+  void report(const member_event& event);
+  void handle(const cluster_timer&);
+  void set_timer();
+
+  // cluster_handshakes.cpp
   void connect(const connect_request& target);
   void begin_handshake(const connect_request& target, caf::strong_actor_ptr door);
-
+  [[nodiscard]] std::map<std::uint64_t, initiation>::iterator
+  find_initiation(const caf::strong_actor_ptr& door);
+  void give_up(std::map<std::uint64_t, initiation>::iterator which, std::string_view why);
+  void go_on(const link_packet& packet);
   void handle(const link_packet& packet);
   void answer_hello(const link_packet& hello);
   void answer_proof(const link_packet& proof);
-  void go_on(const link_packet& packet);
-  void give_up(std::map<std::uint64_t, initiation>::iterator which, std::string_view why);
   void refuse(std::string_view why);
-  [[nodiscard]] std::map<std::uint64_t, initiation>::iterator
-  find_initiation(const caf::strong_actor_ptr& door);
-  void open(link_session session, caf::strong_actor_ptr door, std::string dialed);
-  [[nodiscard]] member_link& link_of(const std::string& name);
+  void reply(const caf::strong_actor_ptr& to, link_packet packet);
+  void end_old_handshakes(time_point now);
+
+  // cluster_questions.cpp
+  [[nodiscard]] caf::result<cluster_status> handle(const cluster_command& command);
+  void drain(bool on, bool for_good);
+  void tell_where_clients_go();
+  [[nodiscard]] caf::typed_response_promise<cluster_status> describe(std::string refusal);
+  [[nodiscard]] caf::typed_response_promise<interests> ask_peers(log_offset head);
+  [[nodiscard]] caf::typed_response_promise<settled> settle_peers();
+  void settle_shards(std::function<void()> done);
+  void fence_peers(const fence_session& asked);
+  [[nodiscard]] std::vector<origin_cut> all_origins() const;
+  [[nodiscard]] bool is_gone(const origin_cut& origin) const;
 
   // Questions of who knows the secret and is no node: cluster_inspection.cpp.
   void welcome_inspector(const link_session& session);
   void refuse_inspector(std::string_view why);
   void answer_question(const link_packet& packet);
   void answer_inspector(std::uint64_t which, const inspection_answer& answer);
-
-  void handle(const link_changed& event);
-  [[nodiscard]] caf::result<cluster_status> handle(const cluster_command& command);
-  [[nodiscard]] caf::typed_response_promise<cluster_status> describe(std::string refusal);
-  [[nodiscard]] caf::typed_response_promise<interests> ask_peers(log_offset head);
-  [[nodiscard]] caf::typed_response_promise<settled> settle_peers();
-  void handle(const say_to_node& what);
-  void pass_on(const say_to_node& to_ourselves);
-  void fence_peers(const fence_session& asked);
-  [[nodiscard]] std::vector<origin_cut> all_origins() const;
-  [[nodiscard]] bool is_gone(const origin_cut& origin) const;
-  void settle_shards(std::function<void()> done);
-  void tell_registry();
-  void drain(bool on, bool for_good);
-  void tell_where_clients_go();
-  void handle(const cluster_timer&);
-  void end_old_handshakes(time_point now);
-  void carry_out();
-  void part_from(const member_link& link);
-  void report(const member_event& event);
-  void set_timer();
-  void reply(const caf::strong_actor_ptr& to, link_packet packet);
 
   const node_context& house_;
   const cluster_key key_;

@@ -1,6 +1,7 @@
 #include "actors/directory_actor.hpp"
 
 #include "actors/end_now.hpp"
+#include "actors/gathering.hpp"
 #include "actors/log_text.hpp"
 #include "actors/refuse.hpp"
 #include "actors/session_actor.hpp"
@@ -286,53 +287,28 @@ void directory_actor::forget(const retire_share& request) {
 }
 
 caf::typed_response_promise<settled> directory_actor::settle_shares() {
-  struct barrier {
-    caf::typed_response_promise<settled> promise;
-    std::size_t waiting_for = 0;
-
-    void one_done() {
-      if (--waiting_for == 0) promise.deliver(settled{});
-    }
-  };
-  auto state = std::make_shared<barrier>();
-  state->promise = make_response_promise<settled>();
-  state->waiting_for = shares_.size() + 1;
+  auto promise = make_response_promise<settled>();
+  gathering groups(*this, caf::infinite, [promise]() mutable { promise.deliver(settled{}); });
   for (const auto& [share, at] : shares_)
-    request(at.group, caf::infinite, settle{})
-        .then([state](const settled&) { state->one_done(); },
-              [state](const caf::error&) { state->one_done(); });  // it has ended
-  state->one_done();
-  return state->promise;
+    groups.ask<settled>(at.group, settle{}, [](const settled&) {});
+  groups.all_asked();
+  return promise;
 }
 
 caf::typed_response_promise<interests> directory_actor::ask_everybody(log_offset head) {
-  struct inquiry {
-    caf::typed_response_promise<interests> promise;
-    std::shared_ptr<log_interests> needed = std::make_shared<log_interests>();
-    std::size_t waiting_for = 0;
-
-    void one_done() {
-      if (--waiting_for == 0) promise.deliver(interests{needed});
-    }
-  };
-  auto state = std::make_shared<inquiry>();
-  state->promise = make_response_promise<interests>();
-  state->waiting_for = sessions_.size() + shares_.size() + 1;
-  const auto ask = [&](const auto& whom) {
-    request(whom, caf::infinite, ask_interest{head})
-        .then(
-            [state](const interest& answer) {
-              if (answer.needed) state->needed->add(*answer.needed);
-              state->one_done();
-            },
-            [state](const caf::error&) { state->one_done(); });  // it has ended, and needs nothing
+  auto promise = make_response_promise<interests>();
+  auto needed = std::make_shared<log_interests>();
+  gathering all(*this, caf::infinite,
+                [promise, needed]() mutable { promise.deliver(interests{needed}); });
+  const auto add = [needed](const interest& answer) {
+    if (answer.needed) needed->add(*answer.needed);
   };
   for (const auto& [share, at] : shares_)
-    ask(at.group);
+    all.ask<interest>(at.group, ask_interest{head}, add);
   for (const auto& [id, at] : sessions_)
-    ask(at.session);
-  state->one_done();
-  return state->promise;
+    all.ask<interest>(at.session, ask_interest{head}, add);
+  all.all_asked();
+  return promise;
 }
 
 void directory_actor::forget(const retire& request) {

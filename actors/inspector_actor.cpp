@@ -1,5 +1,6 @@
 #include "actors/inspector_actor.hpp"
 
+#include "actors/gathering.hpp"
 #include "actors/inspector_facts.hpp"
 #include "libbroker/inspection/actor_ranking.hpp"
 
@@ -17,17 +18,6 @@ namespace {
 constexpr std::chrono::seconds answer_timeout{5};
 /// Somebody sits in front of a terminal.
 constexpr std::chrono::seconds facts_timeout{2};
-
-/// A description under construction.
-struct inquiry {
-  node_description answer;
-  std::size_t waiting_for = 0;
-  caf::typed_response_promise<node_description> promise;
-
-  void one_done() {
-    if (--waiting_for == 0) promise.deliver(answer);
-  }
-};
 
 actor_row row_of(const actor_glance& seen) {
   return {.id = seen.id,
@@ -53,51 +43,40 @@ inspector_actor::behavior_type inspector_actor::make_behavior() {
 }
 
 caf::typed_response_promise<node_description> inspector_actor::describe() {
-  auto state = std::make_shared<inquiry>();
-  state->promise = make_response_promise<node_description>();
-  state->waiting_for = house_.shards.size() + house_.directories.size();
-  const auto gave_up = [state](const caf::error& reason) {
+  auto promise = make_response_promise<node_description>();
+  auto answer = std::make_shared<node_description>();
+  gathering all(*this, answer_timeout, [promise, answer]() mutable { promise.deliver(*answer); });
+  const auto gave_up = [](const caf::error& reason) {
     spdlog::warn("event=inspection_incomplete reason=\"{}\"", caf::to_string(reason));
-    state->one_done();
+  };
+  const auto add_shard = [answer](const shard_description& part) {
+    shard_description& sum = answer->shards;
+    sum.subscriptions += part.subscriptions;
+    sum.filters += part.filters;
+    sum.retained_messages += part.retained_messages;
+    sum.retained_bytes += part.retained_bytes;
+    sum.retained_refused += part.retained_refused;
+    sum.deliveries_dropped += part.deliveries_dropped;
+  };
+  const auto add_directory = [answer](const directory_description& part) {
+    answer->sessions += part.sessions;
+  };
+  const auto add_nodes = [answer](const cluster_status& status) {
+    for (const membership::view& each : status.members) {
+      const bool is_linked = each.state == member_state::linked;
+      const bool is_away = each.state == member_state::unlinked || each.state == member_state::dead;
+      answer->nodes_linked += is_linked ? 1 : 0;
+      answer->nodes_known += is_linked || is_away ? 1 : 0;
+    }
   };
   for (const shard_handle& shard : house_.shards)
-    request(shard, answer_timeout, describe_shard{})
-        .then(
-            [state](const shard_description& part) {
-              shard_description& sum = state->answer.shards;
-              sum.subscriptions += part.subscriptions;
-              sum.filters += part.filters;
-              sum.retained_messages += part.retained_messages;
-              sum.retained_bytes += part.retained_bytes;
-              sum.retained_refused += part.retained_refused;
-              sum.deliveries_dropped += part.deliveries_dropped;
-              state->one_done();
-            },
-            gave_up);
+    all.ask<shard_description>(shard, describe_shard{}, add_shard, gave_up);
   for (const directory_handle& directory : house_.directories)
-    request(directory, answer_timeout, describe_directory{})
-        .then(
-            [state](const directory_description& part) {
-              state->answer.sessions += part.sessions;
-              state->one_done();
-            },
-            gave_up);
-  if (!house_.cluster) return state->promise;
-  ++state->waiting_for;
-  request(house_.cluster, answer_timeout, cluster_command{})
-      .then(
-          [state](const cluster_status& status) {
-            for (const membership::view& each : status.members) {
-              const bool is_linked = each.state == member_state::linked;
-              const bool is_away =
-                  each.state == member_state::unlinked || each.state == member_state::dead;
-              state->answer.nodes_linked += is_linked ? 1 : 0;
-              state->answer.nodes_known += is_linked || is_away ? 1 : 0;
-            }
-            state->one_done();
-          },
-          gave_up);
-  return state->promise;
+    all.ask<directory_description>(directory, describe_directory{}, add_directory, gave_up);
+  if (house_.cluster)
+    all.ask<cluster_status>(house_.cluster, cluster_command{}, add_nodes, gave_up);
+  all.all_asked();
+  return promise;
 }
 
 // -- for people -----------------------------------------------------------------------

@@ -1,5 +1,6 @@
 #include "actors/peer_actor.hpp"
 
+#include "actors/gathering.hpp"
 #include "actors/log_text.hpp"
 #include "actors/random_number.hpp"
 #include "libbroker/cluster/log_publisher.hpp"
@@ -218,28 +219,21 @@ void peer_actor::take_fence(std::string_view content) {
 /// Has shards send what is under way in them; one round serves all that were asked for meanwhile.
 void peer_actor::pass_fences() {
   if (fences_.empty() || std::exchange(is_passing_fences_, true)) return;
-  struct round {
-    std::vector<passed_fence> fences;
-    std::size_t waiting_for = 0;
-  };
-  auto state = std::make_shared<round>();
+  auto passed = std::make_shared<std::vector<passed_fence>>();
   for (const std::uint64_t each : std::exchange(fences_, {}))
-    state->fences.push_back({each, 0});
-  state->waiting_for = house_.shards.size();
-  const auto one_done = [this, state, link = fence_link_] {
-    if (--state->waiting_for != 0) return;
+    passed->push_back({each, 0});
+  gathering shards(*this, caf::infinite, [this, passed, link = fence_link_] {
     is_passing_fences_ = false;
-    for (passed_fence& each : state->fences)
+    for (passed_fence& each : *passed)
       each.head = log_head();
     if (link == fence_link_)
-      fences_ready_.insert(fences_ready_.end(), state->fences.begin(), state->fences.end());
+      fences_ready_.insert(fences_ready_.end(), passed->begin(), passed->end());
     answer_fences();
     pass_fences();
-  };
+  });
   for (const shard_handle& shard : house_.shards)
-    request(shard, caf::infinite, settle{})
-        .then([one_done](const settled&) { one_done(); },
-              [one_done](const caf::error&) { one_done(); });
+    shards.ask<settled>(shard, settle{}, [](const settled&) {});
+  shards.all_asked();
 }
 
 /// Once the node has what was for it when it asked.

@@ -1,5 +1,7 @@
 #include "actors/retention_actor.hpp"
 
+#include "actors/gathering.hpp"
+
 #include <spdlog/spdlog.h>
 
 namespace troupe {
@@ -13,7 +15,6 @@ constexpr std::chrono::seconds answer_timeout{30};
 struct retention_actor::round {
   log_offset head = 0;
   std::shared_ptr<log_interests> needed = std::make_shared<log_interests>();
-  std::size_t waiting_for = 0;
   bool failed = false;
 };
 
@@ -29,39 +30,25 @@ retention_actor::behavior_type retention_actor::make_behavior() {
 void retention_actor::ask_shards() {
   auto at = std::make_shared<round>();
   at->head = house_.log_head.load(std::memory_order_acquire);
-  at->waiting_for = house_.shards.size();
-  const auto done = [this, at] {
-    if (--at->waiting_for == 0) ask_sessions(at);
-  };
+  gathering shards(*this, answer_timeout, [this, at] { ask_sessions(at); });
   for (const shard_handle& shard : house_.shards)
-    request(shard, answer_timeout, settle{})
-        .then([done](const settled&) { done(); },
-              [done, at](const caf::error&) {
-                at->failed = true;
-                done();
-              });
+    shards.ask<settled>(
+        shard, settle{}, [](const settled&) {}, [at](const caf::error&) { at->failed = true; });
+  shards.all_asked();
 }
 
 void retention_actor::ask_sessions(const std::shared_ptr<round>& at) {
-  at->waiting_for = house_.directories.size() + (house_.cluster ? 1 : 0);
-  const auto done = [this, at] {
-    if (--at->waiting_for == 0) finish(*at);
-  };
+  gathering all(*this, answer_timeout, [this, at] { finish(*at); });
   const auto ask = [&](const auto& whom) {
-    request(whom, answer_timeout, ask_interests{at->head})
-        .then(
-            [done, at](const interests& answer) {
-              at->needed->add(*answer.needed);
-              done();
-            },
-            [done, at](const caf::error&) {
-              at->failed = true;
-              done();
-            });
+    all.ask<interests>(
+        whom, ask_interests{at->head},
+        [at](const interests& answer) { at->needed->add(*answer.needed); },
+        [at](const caf::error&) { at->failed = true; });
   };
   for (const directory_handle& directory : house_.directories)
     ask(directory);
   if (house_.cluster) ask(house_.cluster);
+  all.all_asked();
 }
 
 void retention_actor::finish(const round& done) {
