@@ -86,7 +86,7 @@ constexpr std::array section_table{
             items_of<streams>},
     section{"cluster", section_form::table,
             "Brokers that serve their clients as one. All nodes should have the same values, but "
-            "for listen and advertise."},
+            "for listen, advertise and client-address."},
     section{"cluster.tls", section_form::table,
             "Encryption between the nodes, which then prove with certificates that they belong to "
             "the cluster. All three files are given or none."},
