@@ -73,6 +73,8 @@ void cluster_actor::enter(const enter_cluster& request) {
   members_.emplace(house_.identity, request.address, house_.settings.cluster.seeds,
                    settings_of(house_.settings.cluster), random_number(), request.remembered,
                    current_time(*this));
+  for (const member_record& each : members_->records())
+    if (each.left) send(house_.registry, node_gone{each.node.name});
   handle(cluster_timer{});
 }
 

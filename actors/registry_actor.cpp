@@ -45,7 +45,10 @@ registry_actor::behavior_type registry_actor::make_behavior() {
         carry_out();
       },
       [this](const nodes_linked& view) { change_view(view.names); },
-      [this](const node_gone& event) { registry_.forget_node(event.name); },
+      [this](const node_gone& event) {
+        registry_.forget_node(event.name);
+        tell_followers(event.name);  // who has waited for it waits no more
+      },
       [this](const clients_heard& message) { hear(message); },
       [this](const will_changed& news) { handle(news); },
       [this](const node_dead& event) {
@@ -85,12 +88,15 @@ void registry_actor::change_view(const std::vector<std::string>& names) {
   carry_out();
   wills_.view_changed(names, current_time(*this), will_effects_);
   carry_out_wills();
-  for (const std::string& node : changed) {
-    const auto found = followers_.find(node);
-    if (found == followers_.end()) continue;
-    for (const session_handle& each : found->second)
-      send(each, node_followed{node, linked_.contains(node)});
-  }
+  for (const std::string& node : changed)
+    tell_followers(node);
+}
+
+void registry_actor::tell_followers(const std::string& node) {
+  const auto found = followers_.find(node);
+  if (found == followers_.end()) return;
+  for (const session_handle& each : found->second)
+    send(each, node_followed{node, linked_.contains(node)});
 }
 
 void registry_actor::follow(const follow_node& request) {

@@ -30,6 +30,7 @@ protected:
 
 private:
   void change_view(const std::vector<std::string>& names);
+  void tell_followers(const std::string& node);
   void follow(const follow_node& request);
   void unfollow(const unfollow_node& request);
   void hear(const clients_heard& message);

@@ -4,6 +4,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <cassert>
 #include <memory>
 #include <utility>
 
@@ -31,7 +32,9 @@ session_actor::session_actor(caf::actor_config& config, const node_context& hous
 caf::resumable::resume_result session_actor::resume(caf::execution_unit* host,
                                                     std::size_t messages) {
   running = this;
-  return homed::resume(host, messages);
+  const auto outcome = homed::resume(host, messages);
+  assert(effects().is_clear());  // else the next session of this worker carries them out
+  return outcome;
 }
 
 session_actor::behavior_type session_actor::make_behavior() {
@@ -124,6 +127,7 @@ void session_actor::attach(attach_client& request) {
     follow_ends();
   else
     machine_.end_relay(now, effects());
+  carry_out(now);
   if (!arrived.unread.empty() && socket_ != nullptr) take_input(arrived.unread.view(), now);
   if (socket_ != nullptr) read_input(now);
 }
@@ -241,7 +245,8 @@ void session_actor::carry_out_moves() {
   if (!wanted.dropped_at.empty())
     say(wanted.dropped_at, {.what = session_message::verb::discard, .count = machine_.stamp()});
   if (travel_ == nullptr) return;
-  if (!machine_.is_adopting())
+  const bool may_give = machine_.connected() || !machine_.awaits_acceptance();
+  if (!machine_.is_adopting() && may_give)
     for (const session_said& each : std::exchange(travel_->deferred, {}))
       send(self(), each);
   unfollow_unneeded();

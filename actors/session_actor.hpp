@@ -51,6 +51,7 @@ private:
     std::string given_to;                ///< the node that has the client now
     std::string handed_to;               ///< the node that went on with the session
     std::uint64_t offers = 0;            ///< number of the last one
+    bool asks_again = false;             ///< nodes that did not say how far they are, soon
     std::set<std::string> followed;      ///< nodes
     // The relay to an end of this session.
     session_end relayed;
@@ -147,7 +148,9 @@ private:
   void follow_ends();
   void adopted(const session_end& from);
   void await_origins();
-  void ask_origins(const std::string& node);
+  void ask_origin(const std::string& node);
+  void ask_awaited();
+  void ask_origins(std::vector<origin_cut>&& asked);
   void ask_for_cuts();
   void ask_all_origins();
   void keep_ends();
@@ -158,7 +161,7 @@ private:
   void left_over();
   void handle(const send_away& request);
   void leave_client();
-  void give(const std::string& from, const session_message& said);
+  void give(const session_said& message);
   void hand_over(const std::string& from, const session_message& said);
   void become_end(const std::string& from, const session_message& said);
   void handle(const session_fenced& news);

@@ -53,7 +53,8 @@ void session_actor::take_output(const std::string& from, const session_message& 
 
 /// Nothing is asked for ahead of what the client takes.
 void session_actor::acknowledge_output() {
-  if (travel_ == nullptr || travel_->owed == 0 || travel_->relay == 0 || is_owed_too_much()) return;
+  if (travel_ == nullptr || travel_->owed == 0 || travel_->relay == 0) return;
+  if (is_owed_too_much() || machine_.holds_relayed()) return;
   say(travel_->relayed.node, {.what = verb::took,
                               .number = travel_->relayed.number,
                               .relay = travel_->relay,

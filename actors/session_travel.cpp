@@ -91,7 +91,7 @@ void session_actor::handle(const session_said& message) {
   case verb::hand_over:
     // One node after the other.
     if (machine_.is_adopting()) return travel().deferred.push_back(message);
-    if (said.what == verb::take) return give(message.from, said);
+    if (said.what == verb::take) return give(message);
     if (said.what == verb::state) return take(message.from, said);
     return hand_over(message.from, said);
   case verb::unwanted: return left_over();
@@ -120,7 +120,7 @@ void session_actor::handle(const node_followed& news) {
 }
 
 void session_actor::node_linked(const std::string& node) {
-  ask_origins(node);
+  ask_origin(node);
   if (machine_.is_end()) return;
   if (travel_->given_to == node) offer();
   if (machine_.is_adopting()) return;  // it is one end more soon
@@ -132,6 +132,7 @@ void session_actor::node_linked(const std::string& node) {
 }
 
 void session_actor::node_lost(const std::string& node, time_point now) {
+  ask_origin(node);  // it may be none of the cluster any more
   if (machine_.is_end()) {
     if (travel_->reader == node) machine_.let_go(now, effects());
     return;
@@ -210,9 +211,8 @@ void session_actor::attach_waiting() {
 
 void session_actor::handle(const move_timer& due) {
   if (due.is_of_origins) {
-    for (const origin_cut& each : machine_.awaited())
-      ask_origins(each.node);
-    return;
+    if (travel_ != nullptr) travel_->asks_again = false;
+    return ask_awaited();
   }
   if (due.is_of_offer) {
     if (travel_ != nullptr && travel_->offers == due.number) offer();
@@ -257,13 +257,21 @@ void session_actor::await_origins() {
     if (!travel().followed.contains(each.node)) follow(each.node);
 }
 
-/// Asks a node that is there what it has for an end, once it is known up to where that is the
-/// end's, or else how far it is.
-void session_actor::ask_origins(const std::string& node) {
+/// Asks a node that is there.
+void session_actor::ask_origin(const std::string& node) {
   std::vector<origin_cut> asked = machine_.awaited();
-  std::erase_if(asked, [&](const origin_cut& each) {
-    return each.node != node || (machine_.is_end() && each.last == origin_cut::unknown);
-  });
+  std::erase_if(asked, [&](const origin_cut& each) { return each.node != node; });
+  ask_origins(std::move(asked));
+}
+
+/// Asks all that are there. A node that is not there is asked when it is linked.
+void session_actor::ask_awaited() { ask_origins(machine_.awaited()); }
+
+/// Asks nodes what they have for an end, of those of which it is known up to where that is the
+/// end's; else how far they are.
+void session_actor::ask_origins(std::vector<origin_cut>&& asked) {
+  if (machine_.is_end())
+    std::erase_if(asked, [](const origin_cut& each) { return each.last == origin_cut::unknown; });
   if (asked.empty() || machine_.is_adopting()) return;
   machine_.origins_asked();
   send(house_.cluster, fence_session{self(), machine_.move_number(), std::move(asked),
@@ -351,17 +359,20 @@ void session_actor::leave_client() {
   }
 }
 
-void session_actor::give(const std::string& from, const session_message& said) {
+void session_actor::give(const session_said& message) {
+  const session_message& said = *message.what;
   session_message answer{.what = verb::state, .number = said.number};
   const bool is_later_here = machine_.stamp() > said.number;
   if (!machine_.is_end() && !is_later_here) {
     leave_client();
+    // Its client is away, so that soon there is an answer for everything.
+    if (machine_.awaits_acceptance()) return travel().deferred.push_back(message);
     if (machine_.exists()) {
-      travel().given_to = from;
+      travel().given_to = message.from;
       answer.state = machine_.describe_move();
     }
   }
-  say(from, std::move(answer));
+  say(message.from, std::move(answer));
 }
 
 void session_actor::hand_over(const std::string& from, const session_message& said) {
@@ -401,7 +412,8 @@ void session_actor::handle(const session_fenced& news) {
   }
   carry_out(now);
   await_origins();
-  if (news.is_slow) delayed_send(this, offer_interval, move_timer{.is_of_origins = true});
+  if (news.is_slow && !std::exchange(travel().asks_again, true))
+    delayed_send(this, offer_interval, move_timer{.is_of_origins = true});
 }
 
 /// The node that has the client still wants what is here.
@@ -409,8 +421,7 @@ void session_actor::keep(const std::string& from, const session_message& said) {
   machine_.cut_end(said.cuts, effects());
   hold_for(from);
   await_origins();
-  for (const origin_cut& each : machine_.awaited())
-    ask_origins(each.node);
+  ask_awaited();
   if (machine_.has_more()) tell_more();
 }
 

@@ -167,7 +167,12 @@ public:
   /// The client logged in by the claim `stamp`; to be called before `attach`.
   void claimed(hybrid_stamp stamp) noexcept { stamp_ = stamp; }
   [[nodiscard]] hybrid_stamp stamp() const noexcept { return stamp_; }
-  /// What another node needs to go on with it. REQUIRES: exists(), !is_end().
+  /// A QoS 2 message of its client is not accepted yet, and may still be refused. Another node must
+  /// not answer for it.
+  [[nodiscard]] bool awaits_acceptance() const noexcept {
+    return inbound_qos2_.size() != accepted_qos2_.size();
+  }
+  /// What another node needs to go on with it. REQUIRES: exists(), !is_end(), !awaits_acceptance().
   [[nodiscard]] moved_session describe_move() const;
   /// Another node goes on with it: what is left becomes the end `number`, with a name of its
   /// own, which has what `cuts` say; empty: what comes until it leaves. REQUIRES: as above,
@@ -232,6 +237,10 @@ public:
     return moves_ != nullptr && moves_->relay == relay_stage::open;
   }
   [[nodiscard]] relay_terms terms() const noexcept;
+  /// Packets of the end wait for the disk.
+  [[nodiscard]] bool holds_relayed() const noexcept {
+    return moves_ != nullptr && !moves_->held.empty();
+  }
   /// `packets`: output of the end, cut anywhere.
   void relay(byte_view packets, time_point now, session_effects& effects);
   /// The relay is gone, or cannot be had.
@@ -417,6 +426,9 @@ private:
   bool relay_packet(const frame& packet, byte_view whole, session_effects& effects);
   void relay_publish(const publish& packet, byte_view whole, session_effects& effects);
   void relay_release(packet_id id, byte_view whole, session_effects& effects);
+  void hold_relayed();
+  void pass_to_client(byte_view packet, session_effects& effects);
+  void release_relayed(write_number number);
   /// Returns whether it is a message that the client does not get.
   bool decline(const publish& packet, session_effects& effects);
   void forget_declined();
@@ -427,6 +439,9 @@ private:
   bool pass_acknowledgement(packet_type type, const publish_response& packet,
                             session_effects& effects);
   void turn_to_next_end(time_point now, session_effects& effects);
+  void orphan_exchanges(session_effects& effects);
+  void resend_orphans(session_effects& effects);
+  void break_relay();
   /// Whether it may send what is its own: nothing is relayed, it cannot turn out soon that a
   /// message is an end's, and there are identifiers left. Asked for each message.
   /// REQUIRES: moves_.

@@ -92,7 +92,9 @@ void session::attach(const connect& request, bool assigned_id, time_point now,
   receive_maximum_ = send_quota_ = request.receive_maximum;  // [MQTT5-4.9.0-1]
   maximum_packet_size_ = request.maximum_packet_size;
   problem_information_ = request.request_problem_information;
-  expiry_ = requested_expiry(request, settings_.session);
+  const std::uint32_t expiry = requested_expiry(request, settings_.session);
+  // An end does not go with the client's connection: the node that has the client says when.
+  if (!is_end() || expiry != 0) expiry_ = expiry;
   expiry_was_zero_ = request.session_expiry_interval == 0;
   last_received_ = now;
   tidy_due_ = now + tidy_interval;
@@ -108,10 +110,7 @@ void session::attach(const connect& request, bool assigned_id, time_point now,
   unacknowledged_ = inbound_qos2_.size();
   if (moves_ != nullptr) {
     moves_->is_read = false;
-    moves_->relay = moves_->ends.empty() ? relay_stage::none : relay_stage::expected;
-    moves_->partial.clear();
-    moves_->sent.clear();
-    moves_->received.clear();
+    moves_->relay = next_end() == nullptr ? relay_stage::none : relay_stage::expected;
   }
   const std::uint16_t aliases =
       std::min(request.topic_alias_maximum, settings_.session.outbound_topic_aliases);
@@ -137,6 +136,7 @@ void session::attach(const connect& request, bool assigned_id, time_point now,
   if (session_present) {
     if (!is_new) cursor_->read_on();
     begin_resend();
+    if (moves_ != nullptr) resend_orphans(effects);
     if (pulls_ != nullptr) pulls_->interrupt();
     send_queued(now, effects);
     read_retained(effects);
@@ -261,6 +261,7 @@ void session::end_connection(time_point now, bool will_wanted, session_effects& 
   // The client gets no packet any more [MQTT5-3.14.4-1].
   connected_ = false;
   end_relay(now, effects);
+  if (moves_ != nullptr) break_relay();
   if (!will_wanted) will_.reset();  // [MQTT5-3.14.4-3], [MQTT311-3.14.4-3]
   if (will_ != nullptr) {
     // The will waits for its delay or the end of the session [MQTT5-3.1.2-8].

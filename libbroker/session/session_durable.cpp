@@ -91,6 +91,7 @@ void session::written(write_number number, bool done, time_point now, session_ef
   if (moves_ != nullptr && moves_->cuts_write == number) {
     moves_->cuts_write = 0;
     effects.tell_cuts = done;
+    if (!done) end_relay(now, effects);  // it is told when the end's node is linked again
   }
   if (cursor_ != nullptr) progress_written(number, done, now, effects);
 }

@@ -85,6 +85,14 @@ struct session_effects {
     std::uint64_t dropped_too_large = 0;  ///< for the client's Maximum Packet Size
   } counted;
 
+  /// Whether there is nothing to carry out; what was counted does not count.
+  [[nodiscard]] bool is_clear() const noexcept {
+    return requests.empty() && reports.empty() && !read_retained && write.number == 0 &&
+           read_log.empty() && !close_connection && !presence_changed && !session_ended &&
+           !wants_cuts && !tell_cuts && !adopted && !open_relay && relayed.empty() && !has_left &&
+           !nothing_left && dropped_ends.empty() && dropped_at.empty();
+  }
+
   void clear() noexcept {
     requests.clear();
     reports.clear();

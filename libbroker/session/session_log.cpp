@@ -302,6 +302,9 @@ void session::write_progress(session_effects& effects) {
   write_replays(effects);
   for (unkept_message& each : progress_->unkept)
     if (each.number == 0) each.number = number;
+  if (moves_ == nullptr) return;
+  for (held_packets& each : moves_->held)
+    if (each.number == 0) each.number = number;
 }
 
 void session::progress_written(write_number number, bool done, time_point now,
@@ -310,8 +313,11 @@ void session::progress_written(write_number number, bool done, time_point now,
     forget_written_replays();
     for (unkept_message& each : progress_->unkept)
       if (each.number <= number) each.number = 0;
+    for (std::size_t i = 0; moves_ != nullptr && i != moves_->held.size(); ++i)
+      if (moves_->held[i].number <= number) moves_->held[i].number = 0;
     return progressed(now);
   }
+  if (moves_ != nullptr) release_relayed(number);
   std::vector<unkept_message>& unkept = progress_->unkept;
   const auto end = std::find_if(unkept.begin(), unkept.end(), [&](const unkept_message& each) {
     return each.number == 0 || each.number > number;

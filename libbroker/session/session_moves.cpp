@@ -64,7 +64,7 @@ void session::write_moves(session_effects& effects) {
 }
 
 void session::restore_moves(const kept_moves& kept) {
-  if (!is_end() && kept.ends.empty() && kept.begins.empty()) return;
+  if (!is_end() && kept.ends.empty() && kept.begins.empty() && kept.relayed.empty()) return;
   moves().ends = kept.ends;
   moves_->begins = kept.begins;
   for (const packet_id id : kept.relayed)

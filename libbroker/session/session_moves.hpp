@@ -7,6 +7,7 @@
 #include "libbroker/shard_requests.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <vector>
 
@@ -31,6 +32,12 @@ struct adoption {
   bool is_cut = false;  ///< it is known up to where of each node it is the end's
 };
 
+/// Output of an end from a QoS 2 message on that the disk does not know of yet.
+struct held_packets {
+  write_number number = 0;  ///< 0: not asked for yet
+  byte_buffer bytes;
+};
+
 /// What a session that moves between nodes needs; most never have any.
 struct moves_state {
   // An end.
@@ -53,10 +60,12 @@ struct moves_state {
   relay_stage relay = relay_stage::none;
   packet_id_set relayed;   ///< that the client may know of what ends have sent
   packet_id_set declined;  ///< of these, what it does not get, and the end is not done with
+  packet_id_set orphans;   ///< of these, what no end goes on with: it is for us to complete
   // Of `relayed`, over this connection and not completed.
   packet_id_set sent;
   packet_id_set received;  ///< PUBREC came
   byte_buffer partial;     ///< start of a packet of the end
+  std::deque<held_packets> held;
 };
 
 }  // namespace troupe

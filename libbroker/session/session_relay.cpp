@@ -31,10 +31,10 @@ void session::follow_moves(session_effects& effects) {
     effects.nothing_left = is_consumed();
     return;
   }
-  // One sender at a time gives out packet identifiers: the end, once nothing of our own is in
-  // flight; and it is none before it has been told.
+  // One sender at a time gives out packet identifiers: the end, once nothing of our own or of an
+  // end before it is in flight; and it is none before it has been told.
   const bool is_next = moves_->relay == relay_stage::wanted && connected_ && window_.empty() &&
-                       next_end() != nullptr &&
+                       next_end() != nullptr && moves_->orphans.size() == 0 &&
                        !(is_adopting() && moves_->adopting->from == *next_end());
   if (!is_next) return;
   moves_->relay = relay_stage::open;
@@ -75,7 +75,8 @@ void session::relay_publish(const publish& packet, byte_view whole, session_effe
   if (packet.qos == qos::at_most_once) return;  // it does not wait at an end
   if (decline(packet, effects)) return;
   moves_state& moving = *moves_;
-  if (!moving.relayed.contains(packet.id)) moving.relayed.insert(packet.id);
+  const bool is_known = moving.relayed.contains(packet.id);
+  if (!is_known) moving.relayed.insert(packet.id);
   if (moving.sent.contains(packet.id)) {
     // The relay is another one, the connection is not: nothing is sent again [MQTT5-4.4.0-1].
     if (moving.received.contains(packet.id))
@@ -85,8 +86,30 @@ void session::relay_publish(const publish& packet, byte_view whole, session_effe
   moving.sent.insert(packet.id);
   if (send_quota_ != 0) --send_quota_;
   ++effects.counted.publishes_sent;
+  // A crash must not have the client take another message for this one.
+  if (!is_known && packet.qos == qos::exactly_once && is_durable()) hold_relayed();
+  pass_to_client(whole, effects);
+}
+
+/// What comes from here on waits for a write.
+void session::hold_relayed() {
+  std::deque<held_packets>& held = moves_->held;
+  if (held.empty() || held.back().number != 0) held.emplace_back();
+  progress_->wanted = true;
+}
+
+void session::pass_to_client(byte_view packet, session_effects& effects) {
   ++effects.counted.packets_sent;
-  output_.tail().append(whole);
+  std::deque<held_packets>& held = moves_->held;
+  (held.empty() ? output_.tail() : held.back().bytes).append(packet);
+}
+
+/// The write `number` is on the disk.
+void session::release_relayed(write_number number) {
+  std::deque<held_packets>& held = moves_->held;
+  for (; !held.empty() && held.front().number != 0 && held.front().number <= number;
+       held.pop_front())
+    output_.tail().append(held.front().bytes.view());
 }
 
 void session::relay_release(packet_id id, byte_view whole, session_effects& effects) {
@@ -96,8 +119,7 @@ void session::relay_release(packet_id id, byte_view whole, session_effects& effe
     return answer_end(packet_type::pubcomp, id, reason_code::success, effects);
   }
   if (!relayed.contains(id)) relayed.insert(id);
-  ++effects.counted.packets_sent;
-  output_.tail().append(whole);
+  pass_to_client(whole, effects);
 }
 
 /// What the client was not sent yet when it unsubscribed it does not get
@@ -142,16 +164,50 @@ bool session::pass_acknowledgement(packet_type type, const publish_response& pac
   const bool is_relayed = moves_->relayed.contains(packet.id);
   if (!is_relayed || window_.find(packet.id) != nullptr) return false;
   const bool ends_exchange = type != packet_type::pubrec || is_error(packet.code);
+  const bool is_orphan = moves_->orphans.contains(packet.id);
   if (ends_exchange) {
     moves_->relayed.erase(packet.id);
+    moves_->orphans.erase(packet.id);
     moves_->received.erase(packet.id);
     if (moves_->sent.erase(packet.id)) ++send_quota_;
   } else if (moves_->sent.contains(packet.id) && !moves_->received.contains(packet.id)) {
     moves_->received.insert(packet.id);
   }
   // Without a relay the end asks again, with the next one.
-  if (has_relay()) answer_end(type, packet.id, packet.code, effects);
+  if (!is_orphan && has_relay()) answer_end(type, packet.id, packet.code, effects);
+  if (is_orphan && !ends_exchange)
+    respond(packet_type::pubrel, packet.id, reason_code::success, effects);  // [MQTT5-4.3.3-4]
   return true;
+}
+
+/// The end is gone with its part of exchanges that the client has begun, which so are its own to
+/// complete: the identifiers are nobody's before.
+void session::orphan_exchanges(session_effects& effects) {
+  moves_state& moving = *moves_;
+  // What another one may go on with is not known of those of earlier connections.
+  const packet_id_set& of_end = moving.ends.empty() ? moving.relayed : moving.sent;
+  for (const packet_id id : of_end.all()) {
+    if (moving.orphans.contains(id)) continue;
+    moving.orphans.insert(id);
+    const bool is_answer_due = moving.sent.contains(id) && !moving.received.contains(id);
+    if (connected_ && !is_answer_due)
+      respond(packet_type::pubrel, id, reason_code::success, effects);  // [MQTT5-4.3.3-4]
+  }
+}
+
+/// Goes on with them over a new connection.
+void session::resend_orphans(session_effects& effects) {
+  for (const packet_id id : moves_->orphans.all())
+    respond(packet_type::pubrel, id, reason_code::success, effects);  // [MQTT5-4.4.0-1]
+  if (moves_->ends.empty()) orphan_exchanges(effects);
+}
+
+/// What was sent and not completed, ends send again over the next connection.
+void session::break_relay() {
+  moves_->partial.clear();
+  moves_->held.clear();
+  moves_->sent.clear();
+  moves_->received.clear();
 }
 
 void session::end_relay(time_point now, session_effects& effects) {
@@ -165,14 +221,14 @@ void session::end_consumed(const session_end& which, time_point now, session_eff
   if (moves_ == nullptr) return;
   const bool was_next = next_end() != nullptr && *next_end() == which;
   if (std::erase(moves_->ends, which) == 0) return;
-  if (moves_->ends.empty()) moves_->relayed.clear();
+  if (was_next) forget_declined();  // it was the other one's
+  if (was_next || moves_->ends.empty()) orphan_exchanges(effects);
   write_moves(effects);
   if (was_next) turn_to_next_end(now, effects);
 }
 
 /// What is our own comes behind all ends.
 void session::turn_to_next_end(time_point now, session_effects& effects) {
-  forget_declined();  // it was the other one's
   if (next_end() == nullptr || !connected_) return end_relay(now, effects);
   moves_->relay = relay_stage::expected;
   moves_->partial = byte_buffer();
@@ -185,6 +241,7 @@ void session::end_waits(const session_end& which, bool is_late, time_point now,
   if (found == moves_->ends.end() || found->is_late == is_late) return;
   const bool was_next = next_end() == &*found;
   found->is_late = is_late;
+  if (was_next) forget_declined();  // it was the other one's
   write_moves(effects);
   if (was_next) turn_to_next_end(now, effects);
 }

@@ -1,7 +1,7 @@
 // What the end of a session on another node has for the client, and what of it the client still
 // wants.
 
-#include "tests/libbroker/session/scene.hpp"
+#include "tests/libbroker/session/durable_scene.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -19,7 +19,8 @@ constexpr auto qos2 = qos::exactly_once;
 /// The client has come to this node with its subscriptions to "t" and "$share/g/s", and the first
 /// end of its session is read.
 struct moved : scene {
-  explicit moved(const connect& request = request_v5()) : version(request.version) {
+  explicit moved(const connect& request = request_v5(), const config& with = {})
+      : scene(with), version(request.version) {
     online(request);
     machine.adopt({.expiry = 1000,
                    .subscriptions = {{.filter = "t", .options = {.qos = qos2}},
@@ -29,6 +30,10 @@ struct moved : scene {
                   second, effects);
     collect();
     answer();
+    disk.take(*this);
+    if (machine.is_durable()) machine.cut({}, effects);
+    collect();
+    disk.take(*this);
     read_next_end();
   }
 
@@ -66,9 +71,15 @@ struct moved : scene {
     BOOST_TEST(received() == "UNSUBACK 1 00\n");
   }
 
+  void consumed(const session_end& which) {
+    machine.end_consumed(which, now, effects);
+    collect();
+  }
+
   static inline const session_end first{"one", 8};
   static inline const session_end second{"two", 9};
   const protocol_version version;
+  kept disk;
 };
 
 publish message(std::string_view topic, qos level, packet_id id, bool dup = false) {
@@ -166,6 +177,123 @@ BOOST_AUTO_TEST_CASE(what_was_begun_is_completed) {  // [MQTT5-3.10.4-3], [MQTT3
   BOOST_TEST(s.acknowledge(packet_type::pubrec, 2) == s.text_of(packet_type::pubrec, 2));
   BOOST_TEST(s.relay(typed_response{packet_type::pubrel, {.id = 2}}) == "");
   BOOST_TEST(s.received() == "PUBREL 2\n");
+}
+
+BOOST_AUTO_TEST_CASE(identifiers_are_on_the_disk_before_the_client_has_them) {
+  moved s(scene::request_v5(), with_data_dir());
+  s.relay(message("t", qos1, 1));
+  BOOST_TEST(s.received() == "PUBLISH t m q1 id=1\n");
+  s.relay(message("t", qos2, 2));
+  s.relay(message("t", qos1, 3));
+  s.relay(message("t", qos2, 7));  // it is known of the move
+  BOOST_TEST(s.received() == "");
+  s.write(false);
+  BOOST_TEST(s.received() == "");
+  s.wait(std::chrono::seconds(2));
+  s.disk.take(s);
+  BOOST_TEST(s.received() == "PUBLISH t m q2 id=2\nPUBLISH t m q1 id=3\nPUBLISH t m q2 id=7\n");
+
+  // Killed, and before the end can be reached.
+  after_restart next(s.disk);
+  next.online();
+  next.machine.end_relay(next.now, next.effects);
+  next.collect();
+  next.deliver({.topic = "t", .qos = qos2});
+  s.disk.take(next);
+  BOOST_TEST(next.received() == "PUBLISH t m q2 id=4\n");
+}
+
+BOOST_AUTO_TEST_CASE(held_packets_go_with_the_connection) {
+  moved s(scene::request_v5(), with_data_dir());
+  s.relay(message("t", qos2, 2));
+  s.lose();
+  s.disk.take(s);
+  s.online();
+  s.read_next_end();
+  BOOST_TEST(s.received() == "");
+  s.relay(message("t", qos2, 2, true));
+  BOOST_TEST(s.received() == "PUBLISH t m q2 id=2 dup\n");
+}
+
+BOOST_AUTO_TEST_CASE(exchanges_of_an_end_that_is_gone_are_completed) {
+  connect request = scene::request_v5();
+  request.receive_maximum = 3;
+  moved s(request);
+  s.relay(message("t", qos2, 1));
+  s.relay(message("t", qos2, 2));
+  s.relay(message("t", qos1, 3));
+  s.acknowledge(packet_type::pubrec, 1);
+  BOOST_TEST(s.received() == "PUBLISH t m q2 id=1\nPUBLISH t m q2 id=2\nPUBLISH t m q1 id=3\n");
+  s.consumed(moved::first);
+  BOOST_TEST(s.received() == "PUBREL 1\n");
+  s.machine.want_relay();
+  s.collect();
+  BOOST_TEST(!s.machine.has_relay());  // the identifiers are in use
+  BOOST_TEST(s.acknowledge(packet_type::pubrec, 2) == "");
+  BOOST_TEST(s.received() == "PUBREL 2\n");
+  BOOST_TEST(s.acknowledge(packet_type::pubcomp, 1) == "");
+  BOOST_TEST(s.acknowledge(packet_type::puback, 3) == "");
+  BOOST_TEST(!s.machine.has_relay());
+  BOOST_TEST(s.acknowledge(packet_type::pubcomp, 2) == "");
+  BOOST_TEST(s.machine.has_relay());
+  s.relay(message("t", qos2, 2));
+  BOOST_TEST(s.received() == "PUBLISH t m q2 id=2\n");
+}
+
+BOOST_AUTO_TEST_CASE(exchanges_of_the_last_end_are_completed_over_the_next_connection) {
+  moved s;
+  s.consumed(moved::first);
+  s.read_next_end();
+  s.relay(message("t", qos2, 2));
+  BOOST_TEST(s.received() == "PUBLISH t m q2 id=2\n");
+  s.lose();
+  s.consumed(moved::second);
+  s.attach();
+  BOOST_TEST(s.received().ends_with("\nPUBREL 2\nPUBREL 7\n"));  // 7 is of the node that it came from
+  s.deliver({.topic = "t", .qos = qos2});
+  BOOST_TEST(s.received() == "PUBLISH t m q2 id=1\n");
+  s.acknowledge(packet_type::pubcomp, 2);
+  s.deliver({.topic = "t", .qos = qos2});
+  BOOST_TEST(s.received() == "PUBLISH t m q2 id=2\n");
+}
+
+BOOST_AUTO_TEST_CASE(ends_that_wait_are_not_waited_for) {
+  moved s;
+  s.machine.end_waits(moved::first, true, s.now, s.effects);
+  s.machine.end_waits(moved::second, true, s.now, s.effects);
+  s.collect();
+  s.lose();
+  s.deliver({.topic = "t", .qos = qos1});
+  s.attach();
+  BOOST_TEST(s.received().ends_with("\nPUBLISH t m q1 id=1\n"));
+}
+
+BOOST_AUTO_TEST_CASE(an_end_outlives_a_relay_to_a_session_that_does_not) {
+  scene s(with_data_dir());
+  s.online();
+  s.lose();
+  s.machine.hand_over(5, {}, s.now, s.effects);
+  s.collect();
+  connect terms = scene::request_v5();
+  terms.session_expiry_interval = 0;
+  s.online(terms);
+  s.machine.let_go(s.now, s.effects);
+  s.collect();
+  BOOST_TEST(!s.ended);
+  BOOST_TEST(s.machine.exists());
+}
+
+BOOST_AUTO_TEST_CASE(what_is_not_accepted_is_not_taken_along) {
+  scene s;
+  s.online();
+  s.publish({.qos = qos2, .id = 7});
+  BOOST_TEST(s.machine.awaits_acceptance());
+  const auto routed = s.blocks();
+  s.lose();
+  BOOST_TEST(s.machine.awaits_acceptance());
+  s.accept(routed.front());
+  BOOST_TEST(!s.machine.awaits_acceptance());
+  BOOST_TEST((s.machine.describe_move().inbound_qos2 == std::vector<packet_id>{7}));
 }
 
 BOOST_AUTO_TEST_CASE(malformed_packets_of_the_end_do_not_get_to_the_client) {
