@@ -68,6 +68,8 @@ stage::~stage() {
     settle_shares();
   }
   end_now(node_.authenticator);
+  end_now(node_.registry);
+  end_now(node_.cluster);
   end_now(node_.store);
   end_now(node_.log_reader);
   end_now(node_.replay_reader);
@@ -87,6 +89,8 @@ stage::~stage() {
     BOOST_TEST(node_.shard_load[i].bytes == 0U, "publish credit is lost");
   handshakes_.clear();
   node_.authenticator = nullptr;
+  node_.registry = nullptr;
+  node_.cluster = nullptr;
   node_.store = nullptr;
   node_.log_reader = nullptr;
   node_.replay_reader = nullptr;

@@ -8,6 +8,7 @@ import wire
 from clients import traffic
 from cluster_case import TIMEOUT
 from one_client_test import scripts
+from troupectl_test import troupectl_base
 
 
 class wanderer:
@@ -151,6 +152,28 @@ class moves(moves_base):
     def test_old_node_killed_in_the_middle(self):
         self.crash("old", 0.03)
 
+    def test_client_is_back_before_the_nodes_are_linked(self):
+        """What it is sent then goes by no identifier that the end has used."""
+        self.make(data=True)
+        who = wanderer(self).go("a")
+        who.one.subscribe((self.name("#"), 2))
+        topic, own = self.name("2"), self.name("own 2")
+        who.one.close()
+        publisher = self.client("a")
+        publisher.finish(publisher.publish_numbers(topic, range(300), 2))
+        who.go("b").take(TIMEOUT, lambda: len(who.under_way) >= 20)
+        self.cluster["b"].kill()
+        self.assertTrue(who.under_way)
+        self.cluster["a"].pause()
+        self.cluster["b"].start()
+        who.go("b")
+        publisher = self.client("b")
+        publisher.finish(publisher.publish_numbers(own, range(300), 2))
+        who.wait_for({own: 300})
+        self.cluster["a"].resume()
+        counts = {topic: 300, own: 300}
+        self.check(who.wait_for(counts), counts)
+
 
 class away(moves_base):
     """A third node is away while a session moves."""
@@ -208,3 +231,33 @@ class away(moves_base):
         self.send("c", *range(50, 60), qos=2, topic=self.name("c/2"))
         counts = {load.topic: load.end(), self.name("c/2"): 60}
         self.check(who.wait_for(counts), counts)
+
+
+class forgotten(troupectl_base, moves_base):
+    """A node that was away when a session moved does not come back."""
+
+    seconds = 10
+
+    def setUp(self):
+        super().setUp()
+        self.make(data=True, options=("cluster.dead-after=1s",))
+        who = wanderer(self).go("a")
+        who.one.subscribe((self.name("#"), 2))
+        self.cluster["c"].kill()
+        self.wait_for_states("a", a="self", b="linked", c="dead")
+        self.wait_for_states("b", a="linked", b="self", c="dead")
+        self.mark = self.cluster["a"].mark()
+        who.go("b").take(1)
+        self.send("b", 0, qos=2, topic=self.name("2"))
+        who.wait_for({self.name("2"): 1})
+        self.assertEqual(self.cluster["a"].lines("event=session_left", self.mark), [])
+
+    def test_nobody_waits_for_it(self):
+        self.ask("b", "forget", "c")
+        self.cluster["a"].says("event=session_left", self.mark)
+
+    def test_neither_does_who_hears_of_it_later(self):
+        self.cluster["b"].kill()
+        self.ask("a", "forget", "c")
+        self.cluster["b"].start()
+        self.cluster["a"].says("event=session_left", self.mark)
