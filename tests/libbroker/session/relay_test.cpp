@@ -249,7 +249,8 @@ BOOST_AUTO_TEST_CASE(exchanges_of_the_last_end_are_completed_over_the_next_conne
   s.lose();
   s.consumed(moved::second);
   s.attach();
-  BOOST_TEST(s.received().ends_with("\nPUBREL 2\nPUBREL 7\n"));  // 7 is of the node that it came from
+  BOOST_TEST(
+      s.received().ends_with("\nPUBREL 2\nPUBREL 7\n"));  // 7 is of the node that it came from
   s.deliver({.topic = "t", .qos = qos2});
   BOOST_TEST(s.received() == "PUBLISH t m q2 id=1\n");
   s.acknowledge(packet_type::pubcomp, 2);
