@@ -88,10 +88,21 @@ cluster_actor::member_link& cluster_actor::link_of(const std::string& name) {
   return link;
 }
 
-void cluster_actor::open(link_session session, caf::strong_actor_ptr door, std::string dialed) {
-  const std::string name = session.other.node.name;
-  sessions_[session.id] = {name, std::move(dialed)};
-  send(link_of(name).peer, open_link{std::move(session), std::move(door)});
+/// With who has sent the packet. What it sends over the link comes at once, and may be large.
+void cluster_actor::open(link_session session, std::string dialed, link_packet welcome) {
+  const caf::strong_actor_ptr who = current_sender();
+  request(connector_, handshake_timeout, trust_node{who->node()})
+      .then(
+          [this, session, dialed, who, welcome](const node_trusted&) {
+            const std::string& name = session.other.node.name;
+            sessions_[session.id] = {name, dialed};
+            send(link_of(name).peer, open_link{session, session.is_initiator ? who : nullptr});
+            if (!session.is_initiator) reply(who, welcome);
+          },
+          [this, dialed](const caf::error&) {
+            if (!dialed.empty()) members_->connect_failed(dialed, current_time(*this), effects_);
+            carry_out();
+          });
 }
 
 void cluster_actor::handle(const link_changed& event) {
@@ -106,7 +117,6 @@ void cluster_actor::handle(const link_changed& event) {
       send(link->second.peer, std::move(each));
     tell_registry();
     members_->link_up(event.node.node, event.node.address, dialed, now, effects_);
-    if (connector_) send(connector_, trust_node{event.session_node});
     return carry_out();
   }
   if (session != sessions_.end()) sessions_.erase(session);

@@ -71,7 +71,7 @@ private:
   // cluster_actor.cpp
   void enter(const enter_cluster& request);
   [[nodiscard]] member_link& link_of(const std::string& name);
-  void open(link_session session, caf::strong_actor_ptr door, std::string dialed);
+  void open(link_session session, std::string dialed, link_packet welcome = {});
   void handle(const link_changed& event);
   void handle(const say_to_node& what);
   void pass_on(const say_to_node& to_ourselves);

@@ -94,7 +94,7 @@ void cluster_actor::go_on(const link_packet& packet) {
     members_->connect_failed(done.target.address, current_time(*this), effects_);
     return carry_out();
   }
-  open(*std::move(session), done.door, done.target.address);
+  open(*std::move(session), done.target.address);
 }
 
 // -- the responder --------------------------------------------------------
@@ -156,8 +156,7 @@ void cluster_actor::answer_proof(const link_packet& proof) {
   if (verdict != admission::ok) return refuse(troupe::describe(verdict));
   link_packet welcome = found->second.machine.welcome();
   responses_.erase(found);
-  open(*std::move(session), nullptr, {});
-  reply(current_sender(), std::move(welcome));
+  open(*std::move(session), {}, std::move(welcome));
 }
 
 void cluster_actor::refuse(std::string_view why) {

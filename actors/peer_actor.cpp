@@ -315,7 +315,7 @@ void peer_actor::came_up(bool begins_anew) {
     add_record(record_kind::routes, content);
   }
   watch_shards(begins_anew ? snapshot_ : 0);
-  send(house_.cluster, link_changed{node_, link_.session(), true, other_->node()});
+  send(house_.cluster, link_changed{node_, link_.session(), true});
   enter_log(begins_anew);
   shares_up();
   compare_retained();

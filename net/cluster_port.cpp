@@ -165,6 +165,7 @@ protected:
         [this](const trust_node& who) {
           members_.insert(who.node);
           trust_members();
+          return node_trusted{};
         },
         [this](const drop_node& who) {
           if (const auto handle = handle_of(who.node)) transport_.connections->drop(*handle);

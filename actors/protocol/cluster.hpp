@@ -131,10 +131,12 @@ struct connect_node {
 struct node_reached {
   caf::strong_actor_ptr door;
 };
-/// There is a link with the process: its connection may carry more than a handshake.
+/// The process has proven to be a member: its connection may carry more than a handshake.
 struct trust_node {
   caf::node_id node;
 };
+/// It does from now on.
+struct node_trusted {};
 /// Nothing is heard of the process: its connection is to go.
 struct drop_node {
   caf::node_id node;
@@ -146,7 +148,7 @@ using connector_handle = caf::typed_actor<
     // Reach a node.
     caf::replies_to<connect_node>::with<node_reached>,
     // A stranger has become a member.
-    caf::reacts_to<trust_node>,
+    caf::replies_to<trust_node>::with<node_trusted>,
     // A connection is of no use.
     caf::reacts_to<drop_node>,
     // Close the connections of those who did not.
@@ -156,8 +158,7 @@ using connector_handle = caf::typed_actor<
 struct link_changed {
   node_introduction node;
   std::uint64_t session = 0;
-  bool is_up = false;         ///< else it went down, or never came up
-  caf::node_id session_node;  ///< CAF's name of the process at the other end
+  bool is_up = false;  ///< else it went down, or never came up
 };
 /// A node says what it knows of members.
 struct gossip_heard {
@@ -259,6 +260,7 @@ TROUPE_LOCAL_MESSAGE(describe_peer)
 TROUPE_LOCAL_MESSAGE(peer_description)
 TROUPE_LOCAL_MESSAGE(connect_node)
 TROUPE_LOCAL_MESSAGE(trust_node)
+TROUPE_LOCAL_MESSAGE(node_trusted)
 TROUPE_LOCAL_MESSAGE(drop_node)
 TROUPE_LOCAL_MESSAGE(strangers_timer)
 TROUPE_LOCAL_MESSAGE(node_reached)
