@@ -75,7 +75,8 @@ void cluster_actor::enter(const enter_cluster& request) {
                    current_time(*this));
   for (const member_record& each : members_->records())
     if (each.left) send(house_.registry, node_gone{each.node.name});
-  handle(cluster_timer{});
+  members_->tick(current_time(*this), effects_);
+  carry_out();
 }
 
 // -- links ----------------------------------------------------------------------------
@@ -213,8 +214,8 @@ void cluster_actor::report(const member_event& event) {
   }
 }
 
-void cluster_actor::handle(const cluster_timer&) {
-  timer_at_.reset();
+void cluster_actor::handle(const cluster_timer& due) {
+  if (!alarm_.rings(due)) return;
   const time_point now = current_time(*this);
   end_old_handshakes(now);
   members_->tick(now, effects_);
@@ -222,7 +223,6 @@ void cluster_actor::handle(const cluster_timer&) {
 }
 
 void cluster_actor::set_timer() {
-  const time_point now = current_time(*this);
   time_point due = members_->deadline().value_or(time_point::max());
   for (const auto& [number, each] : initiations_)
     due = std::min({due, each.begun + handshake_timeout, each.said + repeat_after});
@@ -230,9 +230,7 @@ void cluster_actor::set_timer() {
     due = std::min(due, each.begun + handshake_timeout);
   for (const auto& [id, each] : inspections_)
     due = std::min(due, each.begun + inspection_timeout);
-  if (due == time_point::max() || (timer_at_ && *timer_at_ <= due)) return;
-  timer_at_ = due;
-  delayed_send(this, due > now ? due - now : std::chrono::milliseconds(0), cluster_timer{});
+  if (due != time_point::max()) alarm_.set(*this, due, current_time(*this));
 }
 
 }  // namespace troupe

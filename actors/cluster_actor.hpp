@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/alarm.hpp"
 #include "actors/exposed.hpp"
 #include "actors/node_context.hpp"
 #include "actors/protocol.hpp"
@@ -79,7 +80,7 @@ private:
   void carry_out();
   void part_from(const member_link& link);
   void report(const member_event& event);
-  void handle(const cluster_timer&);
+  void handle(const cluster_timer& due);
   void set_timer();
 
   // cluster_handshakes.cpp
@@ -127,7 +128,7 @@ private:
   std::uint64_t last_initiation_ = 0;
   std::map<caf::actor_addr, response> responses_;    ///< by who asked
   std::map<std::uint64_t, inspection> inspections_;  ///< by session
-  std::optional<time_point> timer_at_;
+  alarm<cluster_timer> alarm_;
   drain_clients draining_;  ///< as directories were told
 };
 

@@ -94,6 +94,7 @@ void peer_actor::on_exit() {
   watched_.clear();
   settling_.clear();
   fencing_.clear();
+  fenced_.clear();
 }
 
 // -- connections ----------------------------------------------------------------------
@@ -152,8 +153,8 @@ void peer_actor::handle(const link_packet& packet) {
   carry_out();
 }
 
-void peer_actor::handle(const link_timer&) {
-  timer_at_.reset();
+void peer_actor::handle(const link_timer& due) {
+  if (!alarm_.rings(due)) return;
   link_.tick(current_time(*this), effects_);
   carry_out();
 }
@@ -238,7 +239,8 @@ void peer_actor::pass_fences() {
 
 /// Once the node has what was for it when it asked.
 void peer_actor::answer_fences() {
-  if (fences_ready_.empty() || !waiting_.empty() || (log_ != nullptr && !log_->is_live())) return;
+  const bool has_more = !waiting_.empty() || counted_waiting_ != 0;
+  if (fences_ready_.empty() || has_more || (log_ != nullptr && !log_->is_live())) return;
   for (const passed_fence& each : std::exchange(fences_ready_, {})) {
     std::string content;
     wire_writer to(content);
@@ -255,7 +257,8 @@ void peer_actor::take_fenced(std::string_view content) {
   if (found.empty()) return;
   fenced answer{.is_reached = true};
   if (!in.at_end()) answer.head = in.number();  // else of an earlier version
-  found.mapped().deliver(answer);
+  // What came before may be refused, and comes again.
+  fenced_.push_back({arriving_, answer, std::move(found.mapped())});
 }
 
 void peer_actor::answer_settled() {
@@ -337,6 +340,8 @@ void peer_actor::went_down(std::string_view why) {
   ++fence_link_;
   for (auto& [number, promise] : std::exchange(fencing_, {}))
     promise.deliver(fenced{});
+  for (passing_fence& each : std::exchange(fenced_, {}))
+    each.promise.deliver(fenced{});
   answer_settled();
   retained_.link_down();
   send(house_.cluster, link_changed{node_, link_.connection().id, false});
@@ -356,10 +361,7 @@ void peer_actor::went_down(std::string_view why) {
 void peer_actor::set_timer() {
   auto due = link_.deadline();
   if (write_again_at_ && (!due || *write_again_at_ < *due)) due = write_again_at_;
-  if (!due || (timer_at_ && *timer_at_ <= *due)) return;
-  timer_at_ = due;
-  const time_point now = current_time(*this);
-  delayed_send(this, *due > now ? *due - now : std::chrono::milliseconds(0), link_timer{});
+  alarm_.set(*this, due, current_time(*this));
 }
 
 }  // namespace troupe

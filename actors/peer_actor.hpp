@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/alarm.hpp"
 #include "actors/exposed.hpp"
 #include "actors/node_context.hpp"
 #include "actors/protocol.hpp"
@@ -41,7 +42,7 @@ private:
   void handle(const link_packet& packet);
   void handle(const open_link& request);
   void handle(const link_broken& event);
-  void handle(const link_timer&);
+  void handle(const link_timer& due);
   void carry_out();
   void came_up(bool begins_anew);
   void went_down(std::string_view why);
@@ -166,7 +167,7 @@ private:
   node_introduction node_;
   caf::strong_actor_ptr other_;        ///< the peer actor there, or first its cluster actor
   std::set<caf::actor_addr> watched_;  ///< of those that have not ended
-  std::optional<time_point> timer_at_;
+  alarm<link_timer> alarm_;
 
   // To the node.
   frame_builder frame_;
@@ -229,7 +230,14 @@ private:
   std::vector<std::uint64_t> fences_;       ///< that the node has asked for
   std::vector<passed_fence> fences_ready_;  ///< shards have sent what came before
   bool is_passing_fences_ = false;
-  std::uint64_t fence_link_ = 0;  ///< bumped with each link that ends
+  struct passing_fence {
+    std::uint64_t frame = 0;
+    fenced answer;
+    caf::typed_response_promise<fenced> promise;
+  };
+  std::deque<passing_fence> fenced_;  ///< answered; frames before it are not handled yet
+  std::uint64_t arriving_ = 0;        ///< number of the frame whose records are taken
+  std::uint64_t fence_link_ = 0;      ///< bumped with each link that ends
 
   std::uint64_t messages_forwarded_ = 0;
   std::uint64_t messages_received_ = 0;

@@ -16,6 +16,7 @@ namespace troupe {
 
 void peer_actor::take_frame(const link_effects::arrival& frame) {
   inbound_.begin_frame(frame.sequence);
+  arriving_ = frame.sequence;
   wire_reader in(*frame.frame);
   while (!in.at_end() && in.ok()) {
     const std::uint64_t kind = in.number();
@@ -88,7 +89,7 @@ void peer_actor::take_publishes(std::string_view content, bool is_state) {
         as_text(found->wire.subspan(entry.header_size + 2U, entry.topic_size));
     const shard_index shard = shard_of(topic, shards);
     const log_offset there = std::exchange(entry.log_offset, 0);
-    if (!inbound_.takes(topic, there, shard)) continue;
+    if (!is_state && !inbound_.takes(topic, there, shard)) continue;
     retained_stamp stamp = found->stamp;
     if (entry.retain && stamp == retained_stamp()) stamp.node = node_number(name_);
     // Of what is in no log there it is only known that it was not published here.
@@ -109,7 +110,8 @@ void peer_actor::publish_block(shard_index shard, time_point received_at, bool i
   const std::size_t bytes = block->bytes();
   house_.shard_load[shard].bytes.fetch_add(bytes, std::memory_order_relaxed);
   flow_->publishing.fetch_add(bytes, std::memory_order_relaxed);
-  inbound_stream::block made = inbound_.end_block(shard);
+  inbound_stream::block made =
+      is_state ? inbound_.end_state_block(shard) : inbound_.end_block(shard);
   send(house_.shards[shard], route{.block = std::move(block),
                                    .flow = flow_,
                                    .publisher = caf::actor_cast<publisher_handle>(this),
@@ -140,7 +142,10 @@ void peer_actor::handle(const accepted& batch) {
 /// Tells the node how far its frames are routed here.
 void peer_actor::report_handled() {
   const std::uint64_t handled = inbound_.take_handled();
-  if (handled != 0) link_.handled(handled, current_time(*this), effects_);
+  if (handled == 0) return;
+  link_.handled(handled, current_time(*this), effects_);
+  for (; !fenced_.empty() && fenced_.front().frame <= handled; fenced_.pop_front())
+    fenced_.front().promise.deliver(fenced_.front().answer);
 }
 
 // -- routes ---------------------------------------------------------------------------

@@ -103,6 +103,8 @@ void peer_actor::handle(const routes_changed& changes) {
     tell_routes(record_kind::routes, std::move(others));
   // The last record confirms all.
   if (changes.ticket != 0) announcements_.push_back({last_routes_, changes.shard, changes.ticket});
+  // A frame that takes longer than the node waits for a sign of life would never arrive.
+  if (frame_.size() >= house_.settings.scheduler.batch_bytes) return send_all();
   request_flush();
 }
 

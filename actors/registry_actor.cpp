@@ -65,8 +65,8 @@ registry_actor::behavior_type registry_actor::make_behavior() {
       },
       [this](const follow_node& request) { follow(request); },
       [this](const unfollow_node& request) { unfollow(request); },
-      [this](const registry_timer&) {
-        timer_at_.reset();
+      [this](const registry_timer& due) {
+        if (!alarm_.rings(due)) return;
         registry_.tick(current_time(*this), effects_);
         wills_.tick(current_time(*this), will_effects_);
         carry_out();
@@ -206,10 +206,7 @@ void registry_actor::set_timer() {
   auto due = registry_.deadline();
   const auto will_due = wills_.deadline();
   if (will_due && (!due || *will_due < *due)) due = will_due;
-  if (!due || (timer_at_ && *timer_at_ <= *due)) return;
-  timer_at_ = due;
-  const time_point now = current_time(*this);
-  delayed_send(this, *due > now ? *due - now : std::chrono::milliseconds(0), registry_timer{});
+  alarm_.set(*this, due, current_time(*this));
 }
 
 }  // namespace troupe

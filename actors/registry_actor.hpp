@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/alarm.hpp"
 #include "actors/counted.hpp"
 #include "actors/node_context.hpp"
 #include "actors/protocol.hpp"
@@ -50,7 +51,7 @@ private:
   const std::uint64_t number_;  ///< as the publisher of wills
   std::set<std::string, std::less<>> linked_;
   std::map<std::string, std::unordered_set<session_handle>, std::less<>> followers_;  ///< by node
-  std::optional<time_point> timer_at_;
+  alarm<registry_timer> alarm_;
 };
 
 }  // namespace troupe

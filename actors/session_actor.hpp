@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/alarm.hpp"
 #include "actors/homed.hpp"
 #include "actors/node_context.hpp"
 #include "actors/protocol.hpp"
@@ -202,7 +203,7 @@ private:
   session_flow_ptr flow_;                    ///< null: nothing was ever under way
   shard_index last_published_ = 0;           ///< where the last block went
   std::optional<time_point> deadline_;       ///< as the socket knows it
-  std::optional<time_point> timer_at_;       ///< of the pending `session_timer`
+  alarm<session_timer> alarm_;
   std::uint64_t attempts_ = 0;
   std::uint32_t removals_ = 0;  ///< `remove_subscriptions` not answered yet
   bool ending_ = false;         ///< `retire` is to be sent

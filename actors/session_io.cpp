@@ -50,8 +50,7 @@ void session_actor::handle(const io_ready& event) {
 }
 
 void session_actor::handle(const session_timer& due) {
-  if (timer_at_ != due.at) return;  // an earlier one was set meanwhile
-  timer_at_.reset();
+  if (!alarm_.rings(due)) return;
   if (machine_.connected()) return;
   const time_point now = current_time(*this);
   machine_.tick(now, effects());
@@ -81,9 +80,7 @@ void session_actor::schedule_timer(time_point now) {
   if (!due) return;
   // A pending timer keeps even an ended session's memory: one at a time, and not for long.
   const time_point at = std::min(*due, now + longest_timer);
-  if (timer_at_ && *timer_at_ <= at) return;
-  timer_at_ = at;
-  delayed_send(this, at - now, session_timer{at});
+  alarm_.set(*this, at, now);
 }
 
 // -- reading ----------------------------------------------------------------------

@@ -127,7 +127,7 @@ void shard_routes::watch(const watch_routes& request, const router& from) {
   }
   forwards_.add_retained_subscriber(known.index);
   tell();  // others; it gets everything, or nothing has changed since
-  announcer_.node_up(request.node);
+  announcer_.node_up(request.node, request.snapshot != 0);
   if (request.snapshot == 0) return;
 
   routes_changed part{.shard = number_};
@@ -143,6 +143,7 @@ void shard_routes::watch(const watch_routes& request, const router& from) {
   for (const auto& [share, interest] : shares_)
     tell_of(share, interest);
   part.completes = request.snapshot;
+  part.ticket = announcer_.last_ticket();
   shard_.send(known.peer, std::move(part));
 }
 

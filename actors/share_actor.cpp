@@ -53,9 +53,8 @@ share_actor::behavior_type share_actor::make_behavior() {
       [this](const share_written& reply) { handle(reply); },
       [this](const loans_appended& reply) { handle(reply); },
       [this](const share_node_died& event) { handle(event); },
-      [this](const share_timer&) {
-        timer_at_.reset();
-        carry_out();
+      [this](const share_timer& due) {
+        if (alarm_.rings(due)) carry_out();
       },
       [this](const ask_facts&) {
         return facts_told{{{"share",
@@ -296,13 +295,7 @@ void share_actor::handle(const share_written& reply) {
     each.deliver(settled{});
 }
 
-void share_actor::set_timer() {
-  const auto due = group_.deadline();
-  if (!due || (timer_at_ && *timer_at_ <= *due)) return;
-  timer_at_ = due;
-  const time_point now = current_time(*this);
-  delayed_send(this, *due > now ? *due - now : std::chrono::milliseconds(0), share_timer{});
-}
+void share_actor::set_timer() { alarm_.set(*this, group_.deadline(), current_time(*this)); }
 
 void share_actor::ask_shard(shard_subscribe&& request) {
   const shard_handle& shard = house_.shards[request.shard];

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/alarm.hpp"
 #include "actors/homed.hpp"
 #include "actors/node_context.hpp"
 #include "actors/protocol.hpp"
@@ -96,7 +97,7 @@ private:
   std::vector<caf::typed_response_promise<settled>> settling_;
   std::uint64_t joins_seen_ = 0;
   bool flush_requested_ = false;
-  std::optional<time_point> timer_at_;  ///< of the next `share_timer`
+  alarm<share_timer> alarm_;
 };
 
 }  // namespace troupe

@@ -16,4 +16,9 @@ class database;
 [[nodiscard]] storage_result<node_identity> begin_life(database& store, std::string_view name,
                                                        std::uint64_t home);
 
+/// The node of this data directory begins its next life as if it had had many since: more than
+/// another copy of it may have had, so that others do not take it for the earlier one. Errors:
+/// those of the disk. REQUIRES: nothing is staged.
+[[nodiscard]] storage_result<void> skip_lives(database& store);
+
 }  // namespace troupe

@@ -2,6 +2,7 @@
 
 #include "persistence/big_endian.hpp"
 #include "persistence/keys.hpp"
+#include "persistence/node_record.hpp"
 #include "persistence/snapshot_walk.hpp"
 
 #include <fcntl.h>
@@ -139,6 +140,7 @@ storage_result<backup_figures> back_up(const database& store, std::string target
     return walked.error();
   if (auto written = copy.store().commit(true); !written) return written.error();
   if (auto raised = raise_ceiling(copy.store()); !raised) return raised.error();
+  if (auto skipped = skip_lives(copy.store()); !skipped) return skipped.error();
   if (auto finished = copy.finish(); !finished) return finished.error();
   return figures;
 }

@@ -68,7 +68,9 @@ struct retained_answered {
 /// To an actor that other nodes can reach: it does not take CAF's own word for this.
 struct stop_now {};
 /// To itself: something of the link is due.
-struct link_timer {};
+struct link_timer {
+  time_point at{};  ///< for which it was set
+};
 /// Before the first client: what is kept of an earlier life. Answered with `node_restored` once
 /// the shards were asked to forward.
 struct restore_node {
@@ -180,7 +182,9 @@ struct say_to_node {
   bool waits = false;  ///< for the link, if there is none, as long as this process lives
 };
 /// To itself: something of membership is due.
-struct cluster_timer {};
+struct cluster_timer {
+  time_point at{};  ///< for which it was set
+};
 /// Where others reach this node is known; begin.
 struct enter_cluster {
   std::string address;

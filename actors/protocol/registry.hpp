@@ -71,7 +71,9 @@ struct unfollow_node {
   session_handle who;
 };
 /// To itself: something is due.
-struct registry_timer {};
+struct registry_timer {
+  time_point at{};  ///< for which it was set
+};
 
 /// Who has which client id, in agreement with the registries of all other nodes.
 using registry_handle = caf::typed_actor<

@@ -51,7 +51,9 @@ struct share_written {
   bool done = false;
 };
 /// To itself: it is time to write down where the group is.
-struct share_timer {};
+struct share_timer {
+  time_point at{};  ///< for which it was set
+};
 
 /// The members of one shared subscription: each message goes to one of them.
 using share_handle = subscriber_handle::extend<

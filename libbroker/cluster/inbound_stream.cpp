@@ -61,15 +61,21 @@ bool inbound_stream::move_mark_on(std::string_view topic, log_offset offset, sha
 }
 
 inbound_stream::block inbound_stream::end_block(shard_index shard) {
+  return add_block(
+      {.shard = shard, .end = seen_[shard], .progress = std::exchange(moved_[shard], nullptr)});
+}
+
+inbound_stream::block inbound_stream::end_state_block(shard_index shard) {
+  return add_block({.shard = shard});
+}
+
+inbound_stream::block inbound_stream::add_block(open_block&& made) {
   ++frames_.back().blocks;
-  std::shared_ptr<const origin_progress> progress = std::exchange(moved_[shard], nullptr);
-  blocks_.push_back({.frame = first_frame_ + static_cast<std::uint32_t>(frames_.size() - 1),
-                     .shard = shard,
-                     .end = seen_[shard],
-                     .progress = progress});
+  made.frame = first_frame_ + static_cast<std::uint32_t>(frames_.size() - 1);
+  blocks_.push_back(std::move(made));
   return {.number = first_block_ + static_cast<std::uint32_t>(blocks_.size() - 1),
           .attempt = attempt_,
-          .progress = std::move(progress)};
+          .progress = blocks_.back().progress};
 }
 
 // -- blocks ---------------------------------------------------------------------------
@@ -79,7 +85,7 @@ void inbound_stream::answered(std::uint32_t number, bool kept) {
   frame& of = frames_[done.frame - first_frame_];
   --of.blocks;
   done.is_answered = true;
-  if (kept) {
+  if (kept || done.end == 0) {
     of.handled[done.shard] = std::max(of.handled[done.shard], done.end);
   } else {
     is_refusing_ = of.is_refused = true;

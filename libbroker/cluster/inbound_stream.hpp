@@ -46,6 +46,9 @@ public:
   };
   /// What the shard is given: what was taken for it since its last block.
   [[nodiscard]] block end_block(shard_index shard);
+  /// What the shard is given of retained messages that were compared, which are not asked about
+  /// with `takes`: one that is refused comes again with the next comparison.
+  [[nodiscard]] block end_state_block(shard_index shard);
 
   // -- blocks
 
@@ -71,11 +74,12 @@ private:
   struct open_block {
     std::uint32_t frame = 0;
     shard_index shard = 0;
-    std::uint32_t end = 0;  ///< the frame's messages for the shard up to its last one
+    std::uint32_t end = 0;  ///< the frame's messages for the shard up to its last one; 0: of state
     bool is_answered = false;
     std::shared_ptr<const origin_progress> progress;
   };
 
+  [[nodiscard]] block add_block(open_block&& made);
   [[nodiscard]] bool move_mark_on(std::string_view topic, log_offset offset, shard_index shard);
   void roll_back(const origin_progress& progress) noexcept;
 

@@ -17,13 +17,21 @@ class route_announcer {
 public:
   // -- nodes, by the number of their peer actor
 
-  /// From now on changes are waited for until this node has them.
-  void node_up(std::uint64_t node) { nodes_[node] = last_ticket_; }
-  void node_down(std::uint64_t node) { nodes_.erase(node); }
+  /// From now on changes are waited for until this node has them; what it was told before it went
+  /// down is still on its way to it. `tells_all`: it is told everything anew, and has nothing
+  /// before it says that it has `last_ticket()`.
+  void node_up(std::uint64_t node, bool tells_all) {
+    const auto [at, is_new] = nodes_.try_emplace(node, state{last_ticket_, true});
+    at->second.is_up = true;
+    if (tells_all) at->second.known = last_ticket_ - 1;
+  }
+  void node_down(std::uint64_t node) {
+    if (const auto found = nodes_.find(node); found != nodes_.end()) found->second.is_up = false;
+  }
   /// The node has all that was told with tickets up to `ticket`.
   void announced(std::uint64_t node, std::uint64_t ticket) {
     const auto found = nodes_.find(node);
-    if (found != nodes_.end() && ticket > found->second) found->second = ticket;
+    if (found != nodes_.end() && ticket > found->second.known) found->second.known = ticket;
   }
 
   // -- changes
@@ -39,15 +47,19 @@ public:
 
   /// Whether all nodes that are up have what was told with `ticket` and before.
   [[nodiscard]] bool is_known_everywhere(std::uint64_t ticket) const noexcept {
-    for (const auto& [node, known] : nodes_)
-      if (known < ticket) return false;
+    for (const auto& [node, at] : nodes_)
+      if (at.is_up && at.known < ticket) return false;
     return true;
   }
 
 private:
-  std::unordered_map<std::uint64_t, std::uint64_t> nodes_;  ///< ticket that each has
+  struct state {
+    std::uint64_t known = 0;  ///< ticket
+    bool is_up = false;
+  };
+  std::unordered_map<std::uint64_t, state> nodes_;
   std::vector<route_change> untold_;
-  std::uint64_t last_ticket_ = 0;
+  std::uint64_t last_ticket_ = 1;
 };
 
 }  // namespace troupe

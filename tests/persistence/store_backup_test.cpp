@@ -1,3 +1,4 @@
+#include "persistence/node_record.hpp"
 #include "persistence/store_backup.hpp"
 
 #include "persistence/log_reader.hpp"
@@ -88,6 +89,21 @@ BOOST_AUTO_TEST_CASE(no_offset_of_the_original_is_used_again_in_the_copy) {
   }
   filled_store copy(disk, "copy");
   BOOST_TEST(copy.append({{.topic = "a"}}) > last);
+}
+
+BOOST_AUTO_TEST_CASE(node_that_begins_on_it_is_later_than_all_that_the_original_was) {
+  const auto incarnation_of = [&](const char* place) {
+    const auto store = database::open(place, {.env = &disk});
+    return begin_life(**store, "a", 1)->incarnation;
+  };
+  kept.close();
+  BOOST_TEST(incarnation_of("data") == 1U);
+  kept.open();
+  BOOST_TEST(back_up().ok());
+  kept.close();
+  for (int i = 0; i != 5; ++i)
+    (void)incarnation_of("data");
+  BOOST_TEST(incarnation_of("copy") > incarnation_of("data"));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_there_is_not_touched) {

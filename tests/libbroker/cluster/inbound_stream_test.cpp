@@ -207,4 +207,30 @@ BOOST_AUTO_TEST_CASE(a_late_refusal_sets_the_marks_of_its_own_home_back) {
   BOOST_TEST(machine.takes("t", 7, 0));
 }
 
+BOOST_AUTO_TEST_CASE(retained_messages_that_were_compared_count_for_nothing) {
+  inbound_stream machine(1);
+  machine.comes_from(home, nullptr);
+  machine.begin_frame(1);
+  BOOST_TEST(machine.takes("t", 1, 0));
+  const inbound_stream::block first = machine.end_block(0);
+  const inbound_stream::block state = machine.end_state_block(0);
+  BOOST_TEST(machine.takes("t", 2, 0));
+  const inbound_stream::block second = machine.end_block(0);
+  machine.answered(first.number, true);
+  machine.answered(state.number, true);
+  machine.answered(second.number, false);
+  BOOST_TEST(machine.take_handled() == 0U);
+  BOOST_TEST(machine.end_refusal());
+  machine.begin_frame(1);
+  BOOST_TEST(!machine.takes("t", 1, 0));
+  BOOST_TEST(machine.takes("t", 2, 0));
+  machine.answered(machine.end_block(0).number, true);
+  BOOST_TEST(machine.take_handled() == 1U);
+  // One that is refused comes with the next comparison, and holds nothing up.
+  machine.begin_frame(2);
+  machine.answered(machine.end_state_block(0).number, false);
+  BOOST_TEST(!machine.is_refusing());
+  BOOST_TEST(machine.take_handled() == 2U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

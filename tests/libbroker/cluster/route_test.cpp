@@ -61,8 +61,8 @@ BOOST_AUTO_TEST_CASE(of_a_dead_node_everything_goes) {
 
 BOOST_AUTO_TEST_CASE(a_change_is_known_everywhere_when_all_nodes_that_are_up_have_it) {
   route_announcer routes;
-  routes.node_up(1);
-  routes.node_up(2);
+  routes.node_up(1, false);
+  routes.node_up(2, false);
   routes.add({"a", passing});
   BOOST_TEST(routes.has_untold());
   BOOST_TEST((routes.tell() == changes{{"a", passing}}));
@@ -75,13 +75,26 @@ BOOST_AUTO_TEST_CASE(a_change_is_known_everywhere_when_all_nodes_that_are_up_hav
   BOOST_TEST(routes.is_known_everywhere(ticket));
 }
 
-BOOST_AUTO_TEST_CASE(a_node_that_comes_later_has_what_was_told_before_from_its_snapshot) {
+BOOST_AUTO_TEST_CASE(a_node_that_comes_later_has_nothing_before_it_has_its_snapshot) {
   route_announcer routes;
+  BOOST_TEST(routes.is_known_everywhere(routes.last_ticket()));
+  routes.node_up(1, true);
+  BOOST_TEST(!routes.is_known_everywhere(routes.last_ticket()));
+  routes.announced(1, routes.last_ticket());
+  BOOST_TEST(routes.is_known_everywhere(routes.last_ticket()));
+  routes.node_up(2, true);
+  BOOST_TEST(!routes.is_known_everywhere(routes.last_ticket()));
+}
+
+BOOST_AUTO_TEST_CASE(what_a_node_was_told_before_its_link_broke_it_has_when_it_says_so) {
+  route_announcer routes;
+  routes.node_up(1, false);
   routes.add({"a", passing});
   (void)routes.tell();
-  routes.node_up(1);
+  routes.node_down(1);
   BOOST_TEST(routes.is_known_everywhere(routes.last_ticket()));
-  BOOST_TEST(route_announcer().is_known_everywhere(0));
+  routes.node_up(1, false);
+  BOOST_TEST(!routes.is_known_everywhere(routes.last_ticket()));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
