@@ -4,6 +4,7 @@
 #include "libbroker/cluster/link_packet.hpp"
 
 #include <caf/all.hpp>
+#include <caf/detail/dynamic_message_data.hpp>
 
 #include <utility>
 
@@ -33,13 +34,18 @@ protected:
   }
 
 private:
+  /// Sender and number of a message are what the other side claims: with this node as the sender
+  /// it looks like one from here, with a number like the answer to a request. Only what it is made
+  /// of tells where it comes from.
   [[nodiscard]] bool is_welcome(const caf::mailbox_element& message) const {
     const caf::type_erased_tuple& content = message.content();
-    if (content.match_elements<link_packet>()) return true;
-    const bool is_from_here =
-        message.sender == nullptr || message.sender->node() == this->home_system().node();
-    return is_from_here && !content.match_elements<caf::exit_msg>() &&
-           !content.match_elements<caf::down_msg>();
+    using deserialized = caf::detail::dynamic_message_data;
+    const bool is_from_elsewhere =
+        content.size() == 0 || dynamic_cast<const deserialized*>(&content) != nullptr;
+    if (is_from_elsewhere)
+      return content.match_elements<link_packet>() && message.mid.is_async() &&
+             message.mid.is_normal_message();
+    return !content.match_elements<caf::exit_msg>() && !content.match_elements<caf::down_msg>();
   }
 };
 

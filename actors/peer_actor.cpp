@@ -334,6 +334,7 @@ void peer_actor::watch_shards(std::uint32_t snapshot) {
 }
 
 void peer_actor::went_down(std::string_view why) {
+  const caf::node_id process = other_ == nullptr ? caf::node_id() : other_->node();
   other_ = nullptr;
   fences_.clear();
   fences_ready_.clear();
@@ -344,7 +345,7 @@ void peer_actor::went_down(std::string_view why) {
     each.promise.deliver(fenced{});
   answer_settled();
   retained_.link_down();
-  send(house_.cluster, link_changed{node_, link_.connection().id, false});
+  send(house_.cluster, link_changed{node_, link_.connection().id, false, process});
   if (!std::exchange(is_reported_up_, false)) {
     spdlog::debug("event=link_not_opened node={} reason=\"{}\"", name_, why);
     return;

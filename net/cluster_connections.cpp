@@ -22,6 +22,9 @@ constexpr std::size_t most_of_a_stranger = 64UL << 10;  // bytes of a message; a
 constexpr std::size_t most_of_a_member = 512UL << 20;
 constexpr std::string_view no_node = "it is no node";
 constexpr std::string_view no_handshake = "no handshake";
+constexpr std::string_view linked_already = "it says that it is a node that is linked already";
+/// Of CAF's introduction, which has the name of the process in front.
+constexpr std::size_t process_name_size = 32;
 /// For TLS, CAF's handshake and the link's.
 constexpr std::chrono::seconds stranger_patience{10};
 
@@ -50,6 +53,16 @@ public:
       wanted = caf::io::receive_policy::exactly(1);
     }
     Scribe::configure_read(wanted);
+  }
+
+  bool consume(caf::execution_unit* context, const void* bytes, std::size_t size) override {
+    const bool is_introduction = reads_ == 2;
+    const std::string_view said(static_cast<const char*>(bytes), size);
+    if (is_introduction && !connections_->introduce(this, said.substr(0, process_name_size))) {
+      ::shutdown(socket_, SHUT_RDWR);  // the next read ends it
+      return true;
+    }
+    return Scribe::consume(context, bytes, size);
   }
 
 private:
@@ -104,6 +117,18 @@ void connection_list::remove(const void* who) {
   connections_.erase(found);
 }
 
+bool connection_list::introduce(const void* who, std::string_view process) {
+  const std::lock_guard guard(mutex_);
+  connection& newcomer = connections_.at(who);
+  for (const auto& [other, each] : connections_) {
+    if (other == who || !each.is_trusted || each.process != process) continue;
+    note(std::string(linked_already), newcomer);
+    return false;
+  }
+  newcomer.process = process;
+  return true;
+}
+
 void connection_list::introduced(const void* who) {
   const std::lock_guard guard(mutex_);
   connections_.at(who).is_introduced = true;
@@ -139,7 +164,9 @@ std::size_t connection_list::close_old() {
   }
   for (const auto& [reason, each] : std::exchange(refusals_, {}))
     spdlog::warn("event={} peer={} connections={} reason=\"{}\"",
-                 reason == no_node || reason == no_handshake ? "stranger_refused" : "link_refused",
+                 reason == no_node || reason == no_handshake || reason == linked_already
+                     ? "stranger_refused"
+                     : "link_refused",
                  each.peer, each.connections, reason);
   return std::exchange(gone_, 0);
 }

@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 
 /// The connections between nodes, as CAF has them, and what strangers may do with them.
 namespace troupe {
@@ -26,7 +27,10 @@ public:
            std::shared_ptr<const tls_session> session, tls_role role);
   void remove(const void* who);
   [[nodiscard]] bool is_trusted(const void* who) const;
-  /// It has said who it is, as CAF has nodes do: what becomes of it is the cluster's affair.
+  /// It says by which process it is. CAF believes that, and sends there what is for that process:
+  /// returns whether it may, as there is no trusted connection with it.
+  [[nodiscard]] bool introduce(const void* who, std::string_view process);
+  /// CAF has answered that: what becomes of it is the cluster's affair.
   void introduced(const void* who);
   void trust(caf::io::connection_handle handle);
   void drop(caf::io::connection_handle handle) const;
@@ -41,6 +45,7 @@ private:
     int socket = -1;
     caf::io::connection_handle handle;
     std::string peer;
+    std::string process;  ///< that it says it is; empty: nothing yet
     std::shared_ptr<const tls_session> session;
     tls_role role{};
     std::chrono::steady_clock::time_point since{};

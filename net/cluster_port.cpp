@@ -163,15 +163,13 @@ protected:
         [this](const connect_node& where) { return connect(where); },
         [this](const dialed& outcome) { introduce(outcome); },
         [this](const trust_node& who) {
-          members_.insert(who.node);
-          trust_members();
+          if (const auto handle = handle_of(who.node)) transport_.connections->trust(*handle);
           return node_trusted{};
         },
         [this](const drop_node& who) {
           if (const auto handle = handle_of(who.node)) transport_.connections->drop(*handle);
         },
         [this](const strangers_timer& due) {
-          trust_members();
           if (const std::size_t gone = transport_.connections->close_old(); gone != 0)
             refused_(gone);
           delayed_send(this, look_interval, due);
@@ -245,22 +243,12 @@ private:
     return broker->instance.tbl().lookup_direct(node);
   }
 
-  /// Again and again: of two connections to one process CAF may close the first.
-  void trust_members() {
-    for (auto at = members_.begin(); at != members_.end();) {
-      const auto handle = handle_of(*at);
-      if (handle) transport_.connections->trust(*handle);
-      at = handle ? std::next(at) : members_.erase(at);
-    }
-  }
-
   caf::actor broker_;
   const cluster_transport transport_;
   const unsigned give_up_after_;  ///< milliseconds
   const std::function<void(std::size_t)> refused_;
   std::uint64_t last_attempt_ = 0;
   std::map<std::uint64_t, attempt> attempts_;
-  std::set<caf::node_id> members_;
 };
 
 /// So long may nobody answer: twice as long as it takes a link to be given up; in milliseconds.

@@ -1,15 +1,18 @@
 """Strangers at the cluster port, who do not know the secret."""
 
 import contextlib
+import json
 import random
 import re
 import socket
 import struct
+import threading
 import time
 
 import wire
 from cluster_case import until
 from strangers import SLACK_MIB, strangers_case
+from troupectl_test import troupectl_base
 
 SERVER_HANDSHAKE, CLIENT_HANDSHAKE, DIRECT_MESSAGE, ROUTED_MESSAGE, MONITOR, DOWN, HEARTBEAT = range(7)
 
@@ -17,6 +20,37 @@ SERVER_HANDSHAKE, CLIENT_HANDSHAKE, DIRECT_MESSAGE, ROUTED_MESSAGE, MONITOR, DOW
 def header(operation, length=0, data=0, source=0, target=0, flags=0):
     """Of BASP, CAF's protocol: 32 bytes."""
     return struct.pack("!BBBBIQQQ", operation, 0, 0, flags, length, data, source, target)
+
+
+def text(content):
+    return bytes([len(content)]) + content
+
+
+class guest:
+    """Somebody whom CAF takes for a process, as it has introduced itself, and who knows no secret."""
+
+    def __init__(self, connection, node=None):
+        self.connection = connection
+        self.connection.settimeout(5)
+        length = struct.unpack("!BBBBIQQQ", self.read(32))[4]
+        introduction = self.read(length)
+        self.other = introduction[:32]
+        self.actor = struct.unpack("!Q", introduction[-9:-1])[0]  # what is published at the port
+        self.own = node or introduction[:8] + struct.pack("!I", 4242) + bytes(range(20))
+        self.connection.sendall(header(CLIENT_HANDSHAKE, len(self.own), flags=2 if node else 0) + self.own)
+
+    def read(self, size):
+        content = b""
+        while len(content) < size:
+            more = self.connection.recv(size - len(content))
+            assert more, "closed"
+            content += more
+        return content
+
+    def send(self, content, number=1 << 60):
+        """As what the published actor has sent itself."""
+        body = self.other + self.other + b"\0" + content
+        self.connection.sendall(header(ROUTED_MESSAGE, len(body), number, self.actor, self.actor) + body)
 
 
 class strangers(strangers_case):
@@ -119,6 +153,56 @@ class strangers(strangers_case):
             host, port = self.cluster["a"].address.rsplit(":", 1)
             one.connect((host, int(port)))
             self.connections.append(one)
+        self.check_unharmed()
+
+
+class forgers(strangers_case):
+    """Strangers who have CAF believe that they are somebody else."""
+
+    def make_cluster_of_test(self):
+        self.make(data=True)
+
+    def links(self):
+        """How many the cluster actor of a describes, which asks its peers."""
+        done = troupectl_base.run_cluster(self, "a", "status", "--json")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return sum(one["link"] is not None for one in json.loads(done.stdout)["members"])
+
+    def test_their_messages_end_no_actor(self):
+        one = guest(self.connect())
+        system = int.from_bytes(one.other[:8], "big")
+        one.send(b"\0\0" + text(b"@<>+@error") + b"\1" + struct.pack("!Q", system) + b"\0\0" + text(b"@<>"))
+        one.send(b"\0\0" + text(b"@<>+@i32") + struct.pack("!I", 7))
+        self.check_unharmed()
+        self.assertEqual(self.links(), 2)
+
+    def test_their_answers_are_none(self):
+        one = guest(self.connect())
+        packet = b"\0\0" + text(b"@<>+troupe-link-packet") + text(b"") + text(b"")
+        stop = threading.Event()
+
+        def flood():
+            with contextlib.suppress(OSError):
+                while not stop.is_set():
+                    for number in range(1, 200):
+                        one.send(packet, 0x9000000000000000 + number)
+        forger = threading.Thread(target=flood)
+        forger.start()
+        try:
+            for _ in range(10):
+                self.assertEqual(self.links(), 2)
+        finally:
+            stop.set()
+            forger.join()
+        self.check_unharmed()
+
+    def test_nobody_is_taken_for_a_node_that_is_linked(self):
+        other = self.cluster["b"].connect_as_node()
+        self.connections.append(other)
+        node = guest(other).other
+        false = self.connect()
+        guest(false, node)
+        self.expect_closed([false])
         self.check_unharmed()
 
 
