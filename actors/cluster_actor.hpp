@@ -50,6 +50,8 @@ private:
   struct response {
     link_responder machine;
     bool is_challenged = false;
+    std::string hello;
+    link_packet challenge;  ///< as it was said
     time_point begun{};
   };
   /// Somebody who may ask questions.

@@ -122,6 +122,11 @@ void cluster_actor::handle(const link_packet& packet) {
 }
 
 void cluster_actor::answer_hello(const link_packet& hello) {
+  const auto who = caf::actor_cast<caf::actor_addr>(current_sender());
+  // Said again, as the answer takes long.
+  if (const auto known = responses_.find(who);
+      known != responses_.end() && known->second.is_challenged && known->second.hello == hello.head)
+    return reply(current_sender(), known->second.challenge);
   if (responses_.size() >= most_responses) {
     const auto oldest =
         std::min_element(responses_.begin(), responses_.end(), [](const auto& a, const auto& b) {
@@ -129,7 +134,6 @@ void cluster_actor::answer_hello(const link_packet& hello) {
         });
     responses_.erase(oldest);
   }
-  const auto who = caf::actor_cast<caf::actor_addr>(current_sender());
   responses_.erase(who);
   response& made = responses_
                        .emplace(who, response{.machine = {key_, self_, make_nonce()},
@@ -140,6 +144,8 @@ void cluster_actor::answer_hello(const link_packet& hello) {
     return refuse_inspector(challenge.error().what);
   if (!challenge) return refuse(challenge.error().what);
   made.is_challenged = true;
+  made.hello = hello.head;
+  made.challenge = *challenge;
   reply(current_sender(), *challenge);
   set_timer();
 }

@@ -67,6 +67,7 @@ void peer_actor::shares_down() {
 }
 
 void peer_actor::shares_died(bool for_good) {
+  return_waiting({});
   for (const directory_handle& directory : house_.directories)
     send(directory, share_node_died{share_id_, node_.node.home, for_good});
 }
@@ -93,9 +94,11 @@ void peer_actor::return_waiting(std::string_view share) {
 // -- what is lent to the node ---------------------------------------------------------
 
 void peer_actor::lend(const deliver& batch) {
-  const bool is_late = batch.epoch != lend_epoch_;
-  if (is_late || link_.now() != node_link::phase::up) return return_lent(batch);
-  if (takes_messages()) return send_lent(batch);
+  const bool is_linked = link_.now() == node_link::phase::up;
+  const bool is_for_now = batch.options.tracked || batch.options.maximum_qos == qos::at_most_once;
+  if (batch.epoch != lend_epoch_ || (!is_linked && is_for_now)) return return_lent(batch);
+  if (is_linked && takes_messages()) return send_lent(batch);
+  // What is in no log and nobody else can take waits for the link.
   flow_->delivering.fetch_add(batch.messages->footprint(), std::memory_order_relaxed);
   lending_.push_back(batch);
 }

@@ -235,11 +235,11 @@ void session_actor::carry_out_moves() {
   if (wanted.wants_cuts) ask_for_cuts();
   if (wanted.tell_cuts) keep_ends();
   if (wanted.adopted) adopted(*wanted.adopted);
+  if (!wanted.relayed.empty()) pass_to_end(wanted.relayed.view());
   // The machine knows when it ends.
   if (travel_ != nullptr && travel_->relay != 0 && (!machine_.has_relay() || wanted.open_relay))
     close_relay();
   if (wanted.open_relay) open_relay();
-  if (!wanted.relayed.empty()) pass_to_end(wanted.relayed.view());
   for (const session_end& each : wanted.dropped_ends)
     say(each.node, {.what = session_message::verb::discard, .number = each.number});
   if (!wanted.dropped_at.empty())

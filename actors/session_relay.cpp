@@ -100,6 +100,7 @@ void session_actor::relay_to(const std::string& from, const session_message& sai
                      .maximum_packet_size = said.terms.maximum_packet_size,
                      .request_problem_information = said.terms.problem_information};
   hold_for(from);
+  machine_.avoid(said.terms.taken);
   attach_client request{.who = std::move(reader), .attempt = attempts_, .stamp = machine_.stamp()};
   attach(request);
 }

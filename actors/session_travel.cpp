@@ -138,7 +138,7 @@ void session_actor::node_lost(const std::string& node, time_point now) {
     return;
   }
   if (travel_->taking_from == node) attach_waiting();
-  if (const session_end* const next = machine_.next_end(); next != nullptr && next->node == node)
+  if (const session_end* const at = machine_.end_in_turn(); at != nullptr && at->node == node)
     machine_.end_relay(now, effects());
 }
 
@@ -206,7 +206,8 @@ void session_actor::attach_waiting() {
   travel_->taking = 0;
   travel_->taking_from.clear();
   attach_client request = std::exchange(travel_->waiting, {});
-  if (request.who) attach(request);
+  if (request.who) return attach(request);
+  retire_if_empty();
 }
 
 void session_actor::handle(const move_timer& due) {
@@ -338,8 +339,9 @@ void session_actor::left_over() {
 
 void session_actor::handle(const send_away& request) {
   if (travel_ != nullptr && travel_->waiting.who) {
-    const client_ptr who = std::exchange(travel_->waiting, {}).who;
-    refuse(*who, who->request.version, request.code, {}, request.servers);
+    const attach_client refused = std::exchange(travel_->waiting, {});
+    attempts_ = refused.attempt;
+    refuse(*refused.who, refused.who->request.version, request.code, {}, request.servers);
   }
   if (machine_.is_end() || !machine_.connected()) return;
   const time_point now = current_time(*this);

@@ -24,6 +24,7 @@ share_actor::behavior_type share_actor::make_behavior() {
       [this](const flush&) {
         flush_requested_ = false;
         hand_out();
+        carry_out();
       },
       [this](const deliveries_missed& event) {
         if (event.epoch != group_.epoch()) return;
@@ -213,6 +214,9 @@ void share_actor::handle(const loans_appended& reply) {
 // -- carrying out -----------------------------------------------------------------------
 
 void share_actor::carry_out(bool at_once) {
+  // Before what is to be written down is looked at: it tells of what goes to other nodes.
+  const bool is_full = group_.pending_messages() >= house_.settings.scheduler.batch_messages;
+  if (is_full || mailbox().empty()) group_.flush(effects_);
   group_.keep_progress(current_time(*this), at_once, effects_);
   for (auto& request : effects_.requests)
     std::visit([this](auto& any) { ask_shard(std::move(any)); }, request);
@@ -236,15 +240,7 @@ void share_actor::carry_out(bool at_once) {
          retire_share{group_.share(), caf::actor_cast<share_handle>(this), joins_seen_});
   effects_.clear();
   set_timer();
-  if (group_.pending()) request_flush();
-}
-
-void share_actor::request_flush() {
-  if (group_.pending_messages() >= house_.settings.scheduler.batch_messages) return hand_out();
-  if (flush_requested_) return;
-  if (mailbox().empty()) return hand_out();  // nothing that a later flush could take along
-  flush_requested_ = true;
-  send(this, flush{});
+  if (group_.pending() && !std::exchange(flush_requested_, true)) send(this, flush{});
 }
 
 void share_actor::hand_out() {

@@ -68,7 +68,6 @@ private:
 
   /// Does what the group wants; `at_once`: and writes down where it is, if that changed.
   void carry_out(bool at_once = false);
-  void request_flush();
   void hand_out();
   void hand_out(share_effects::outgoing&& batch);
   void write_down(share_effects::progress&& what);

@@ -111,8 +111,8 @@ public:
   /// `names`: all that we have a link to; our own may be among them.
   void view_changed(std::span<const std::string> names, wall_time wall, time_point now,
                     registry_effects& effects);
-  /// The node will not come back. One that is in the view is not forgotten.
-  void forget_node(std::string_view name) noexcept;
+  /// The node will not come back. One that is in the view is forgotten when it is not any more.
+  void forget_node(std::string_view name);
   /// `bytes` came from the node `from`. What is refused has no effect.
   [[nodiscard]] result<void, registry_fault> receive(std::string_view from, std::string_view bytes,
                                                      wall_time wall, time_point now,
@@ -187,6 +187,7 @@ private:
   registry_settings settings_;
   hybrid_clock clock_;
   registry_nodes nodes_;
+  std::vector<node_slot> leaving_;  ///< in the view, and will not come back
 
   session_map own_;
   pending_logins pending_;

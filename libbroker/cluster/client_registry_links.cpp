@@ -17,9 +17,14 @@ void client_registry::view_changed(std::span<const std::string> names, wall_time
   if (!joined) return;
   for (const node_slot node : *joined) {
     nodes_[node].is_forgotten = false;
+    std::erase(leaving_, node);
     nodes_[node].link = clock_.next(wall);
     begin_epoch(node, now);
     greet(node);
+  }
+  for (const node_slot node : std::exchange(leaving_, {})) {
+    nodes_[node].is_forgotten = !nodes_[node].is_linked;
+    if (nodes_[node].is_linked) leaving_.push_back(node);
   }
   registering_.start(now);
   // Homes moved: what is no longer looked for here goes.
@@ -28,9 +33,11 @@ void client_registry::view_changed(std::span<const std::string> names, wall_time
   flush(effects);
 }
 
-void client_registry::forget_node(std::string_view name) noexcept {
+void client_registry::forget_node(std::string_view name) {
   const auto node = nodes_.find(name);
-  if (!node || *node == registry_nodes::self || nodes_[*node].is_linked) return;
+  if (!node || *node == registry_nodes::self) return;
+  // The news may be faster than the end of its link.
+  if (nodes_[*node].is_linked) return leaving_.push_back(*node);
   nodes_[*node].is_forgotten = true;
   pruning_.start(time_point::min());
 }

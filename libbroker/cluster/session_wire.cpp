@@ -134,6 +134,7 @@ void append(wire_writer& out, const relay_terms& terms) {
   out.number(terms.receive_maximum);
   out.number(terms.maximum_packet_size);
   out.flag(terms.problem_information);
+  append(out, terms.taken);
 }
 
 relay_terms read_terms(wire_reader& in) {
@@ -145,6 +146,7 @@ relay_terms read_terms(wire_reader& in) {
   terms.receive_maximum = in.number<std::uint16_t>();
   terms.maximum_packet_size = in.number<std::uint32_t>();
   terms.problem_information = in.flag();
+  if (in.ok() && !in.at_end()) terms.taken = read_ids(in);  // else of an earlier version
   if (terms.receive_maximum == 0) in.fail();
   return terms;
 }

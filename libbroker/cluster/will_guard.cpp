@@ -182,8 +182,9 @@ bool will_guard::receive(std::string_view from, std::string_view bytes, time_poi
     case word::begin: {
       const std::uint64_t life = values.number();
       if (!values.ok()) return false;
-      of.is_new_life = std::exchange(of.life, life) != life;
+      of.is_new_life |= std::exchange(of.life, life) != life;
       for (auto& [client_id, will] : of.wills) {
+        if (will.is_orphan) continue;
         will.is_unconfirmed = true;
         will.due.reset();  // it lives
       }
@@ -229,6 +230,7 @@ void will_guard::end_snapshot(owner& of, time_point now) {
     const auto next = std::next(at);
     if (at->second.is_unconfirmed && of.is_new_life) {
       at->second.is_unconfirmed = false;
+      at->second.is_orphan = true;
       make_due(at->first, at->second, now);
     } else if (at->second.is_unconfirmed) {
       of.wills.erase(at);
@@ -236,6 +238,7 @@ void will_guard::end_snapshot(owner& of, time_point now) {
     }
     at = next;
   }
+  of.is_new_life = false;
 }
 
 void will_guard::take_published(std::string_view owner, std::string_view client_id,

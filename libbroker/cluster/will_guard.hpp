@@ -105,12 +105,13 @@ private:
     guarded_will will;
     bool is_second = false;
     bool is_unconfirmed = false;  ///< the snapshot has not come to it
+    bool is_orphan = false;       ///< its node has lost its memory: it is for us to publish
     std::optional<time_point> due;
   };
   using will_map = std::map<std::string, foreign_will, std::less<>>;
   struct owner {
     std::uint64_t life = 0;
-    bool is_new_life = false;  ///< since the snapshot began
+    bool is_new_life = false;  ///< since the last snapshot ended
     will_map wills;
     std::set<std::string> published;  ///< that it is to be told of
   };

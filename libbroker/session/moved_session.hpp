@@ -31,6 +31,7 @@ struct relay_terms {
   std::uint16_t receive_maximum = 65535;
   std::uint32_t maximum_packet_size = 0;  ///< bytes; 0 = no limit
   bool problem_information = true;
+  std::vector<packet_id> taken{};  ///< identifiers that the client may know of others
 };
 
 /// Under which an end is known and kept on its node: the client identifier, and behind a byte

@@ -225,6 +225,13 @@ public:
     const auto found = std::ranges::find(moves_->ends, false, &session_end::is_late);
     return found == moves_->ends.end() ? nullptr : &*found;
   }
+  /// The end whose relay is open, or else the next one; null: there is none. An earlier one may
+  /// have something again meanwhile.
+  [[nodiscard]] const session_end* end_in_turn() const noexcept {
+    if (!has_relay()) return next_end();
+    const auto found = std::ranges::find(moves_->ends, moves_->read);
+    return found == moves_->ends.end() ? nullptr : &*found;
+  }
   /// Where else messages of it are, the oldest first.
   [[nodiscard]] std::span<const session_end> ends() const noexcept {
     return moves_ == nullptr ? std::span<const session_end>() : moves_->ends;
@@ -236,7 +243,10 @@ public:
   [[nodiscard]] bool has_relay() const noexcept {
     return moves_ != nullptr && moves_->relay == relay_stage::open;
   }
-  [[nodiscard]] relay_terms terms() const noexcept;
+  [[nodiscard]] relay_terms terms() const;
+  /// An end: the client may know these identifiers of others, so that they are not given out. To be
+  /// called before `attach`.
+  void avoid(const std::vector<packet_id>& taken);
   /// Packets of the end wait for the disk.
   [[nodiscard]] bool holds_relayed() const noexcept {
     return moves_ != nullptr && !moves_->held.empty();

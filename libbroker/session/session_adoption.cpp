@@ -91,6 +91,7 @@ void session::adopted_in_part(session_effects& effects) {
   const auto adopted = std::ranges::find(moves_->ends, adopting.from);
   effects.adopted = adopted == moves_->ends.end() ? adopting.from : *adopted;
   moves_->adopting.reset();
+  moves_->has_adopted = true;
 }
 
 void session::cut(std::vector<origin_cut>&& reached, session_effects& effects) {
@@ -163,6 +164,7 @@ void session::adoption_written(write_number number, bool done, time_point now,
   // It stays where it is, too, and is offered again.
   std::erase(moves_->ends, moves_->adopting->from);
   moves_->adopting.reset();
+  moves_->has_adopted = true;
   end_relay(now, effects);
 }
 

@@ -57,6 +57,8 @@ void session::respond_when_written(packet_type type, packet_id id, session_chang
 void session::finish_response(const unwritten_response& waiting, bool done,
                               session_effects& effects) {
   if (waiting.type == packet_type::pubrec) {
+    // The client may release it without waiting.
+    if (!inbound_qos2_.contains(waiting.id) || accepted_qos2_.contains(waiting.id)) return;
     if (done) {
       accepted_qos2_.insert(waiting.id);
     } else {

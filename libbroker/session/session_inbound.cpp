@@ -235,18 +235,23 @@ void session::forget_packet_ids(const message_block& block, session_effects& eff
 
 void session::not_kept(const message_block& block, session_effects& effects) {
   if (block.connection_epoch() < first_connection_) return forget_packet_ids(block, effects);
-  not_routed(block);
   const bool same_connection = connected_ && block.connection_epoch() == connection_epoch_;
   constexpr std::string_view why = "the server cannot store messages";
   for (std::uint32_t i = 0; i != block.size(); ++i) {
     const message_entry& entry = block[i];
     if (entry.qos == qos::at_most_once) continue;
     if (is_in_log(entry)) {
-      if (inbound_qos2_.contains(entry.id) && !accepted_qos2_.contains(entry.id))
-        finish_response({.type = packet_type::pubrec, .id = entry.id}, true, effects);
+      finish_response({.type = packet_type::pubrec, .id = entry.id}, true, effects);
       continue;
     }
-    if (!same_connection) continue;
+    // Another connection may wait for an answer at QoS 2, as what it repeated was not routed.
+    const bool is_awaited =
+        entry.qos == qos::at_least_once
+            ? same_connection
+            : connected_ && inbound_qos2_.contains(entry.id) && !accepted_qos2_.contains(entry.id);
+    if (entry.qos == qos::exactly_once && !accepted_qos2_.contains(entry.id))
+      inbound_qos2_.erase(entry.id);
+    if (!is_awaited) continue;
     --unacknowledged_;
     if (version_ != protocol_version::v5) continue;  // the missing answer has to do
     respond(entry.qos == qos::at_least_once ? packet_type::puback : packet_type::pubrec, entry.id,

@@ -244,6 +244,7 @@ bool session::is_unkept(packet_id id) const noexcept {
 
 void session::keep_progress(time_point now, session_effects& effects) {
   send_reports(effects);
+  if (moves_ != nullptr && std::exchange(moves_->has_adopted, false)) send_queued(now, effects);
   follow_moves(effects);
   if (cursor_ == nullptr) return;
   if (!progress_->wanted && !(progress_->due && now >= *progress_->due)) return;

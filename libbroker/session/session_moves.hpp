@@ -54,16 +54,19 @@ struct moves_state {
   // A session that came.
   std::vector<session_end> ends;  ///< the oldest first
   std::optional<adoption> adopting;
+  bool has_adopted = false;        ///< just now: what waited may be sent
   std::vector<origin_cut> begins;  ///< see `kept_moves`; an end has them, too
   write_number cuts_write = 0;     ///< of new ones, of which ends are to hear
   std::uint32_t asked = 0;         ///< times that nodes were asked and have not answered
   relay_stage relay = relay_stage::none;
+  session_end read;        ///< the end whose relay is open
   packet_id_set relayed;   ///< that the client may know of what ends have sent
   packet_id_set declined;  ///< of these, what it does not get, and the end is not done with
   packet_id_set orphans;   ///< of these, what no end goes on with: it is for us to complete
   // Of `relayed`, over this connection and not completed.
   packet_id_set sent;
   packet_id_set received;  ///< PUBREC came
+  packet_id_set at_qos1;   ///< the end may have lost for what the identifier stood
   byte_buffer partial;     ///< start of a packet of the end
   std::deque<held_packets> held;
 };

@@ -12,12 +12,20 @@
 
 namespace troupe {
 
-relay_terms session::terms() const noexcept {
+relay_terms session::terms() const {
   return {.version = version_,
           .expiry = expiry_,
           .receive_maximum = receive_maximum_,
           .maximum_packet_size = maximum_packet_size_,
-          .problem_information = problem_information_};
+          .problem_information = problem_information_,
+          .taken = moves_ == nullptr ? std::vector<packet_id>() : moves_->relayed.all()};
+}
+
+void session::avoid(const std::vector<packet_id>& taken) {
+  packet_id_set& relayed = moves().relayed;
+  relayed.clear();
+  for (const packet_id id : taken)
+    if (window_.find(id) == nullptr && !relayed.contains(id)) relayed.insert(id);
 }
 
 void session::want_relay() noexcept {
@@ -35,9 +43,11 @@ void session::follow_moves(session_effects& effects) {
   // end before it is in flight; and it is none before it has been told.
   const bool is_next = moves_->relay == relay_stage::wanted && connected_ && window_.empty() &&
                        next_end() != nullptr && moves_->orphans.size() == 0 &&
+                       moves_->at_qos1.size() == 0 &&
                        !(is_adopting() && moves_->adopting->from == *next_end());
   if (!is_next) return;
   moves_->relay = relay_stage::open;
+  moves_->read = *next_end();
   effects.open_relay = true;
 }
 
@@ -84,6 +94,7 @@ void session::relay_publish(const publish& packet, byte_view whole, session_effe
     return;
   }
   moving.sent.insert(packet.id);
+  if (packet.qos == qos::at_least_once) moving.at_qos1.insert(packet.id);
   if (send_quota_ != 0) --send_quota_;
   ++effects.counted.publishes_sent;
   // A crash must not have the client take another message for this one.
@@ -169,6 +180,7 @@ bool session::pass_acknowledgement(packet_type type, const publish_response& pac
     moves_->relayed.erase(packet.id);
     moves_->orphans.erase(packet.id);
     moves_->received.erase(packet.id);
+    moves_->at_qos1.erase(packet.id);
     if (moves_->sent.erase(packet.id)) ++send_quota_;
   } else if (moves_->sent.contains(packet.id) && !moves_->received.contains(packet.id)) {
     moves_->received.insert(packet.id);
@@ -208,6 +220,7 @@ void session::break_relay() {
   moves_->held.clear();
   moves_->sent.clear();
   moves_->received.clear();
+  moves_->at_qos1.clear();
 }
 
 void session::end_relay(time_point now, session_effects& effects) {
@@ -219,12 +232,12 @@ void session::end_relay(time_point now, session_effects& effects) {
 
 void session::end_consumed(const session_end& which, time_point now, session_effects& effects) {
   if (moves_ == nullptr) return;
-  const bool was_next = next_end() != nullptr && *next_end() == which;
+  const bool was_in_turn = end_in_turn() != nullptr && *end_in_turn() == which;
   if (std::erase(moves_->ends, which) == 0) return;
-  if (was_next) forget_declined();  // it was the other one's
-  if (was_next || moves_->ends.empty()) orphan_exchanges(effects);
+  if (was_in_turn) forget_declined();  // it was the other one's
+  if (was_in_turn || moves_->ends.empty()) orphan_exchanges(effects);
   write_moves(effects);
-  if (was_next) turn_to_next_end(now, effects);
+  if (was_in_turn) turn_to_next_end(now, effects);
 }
 
 /// What is our own comes behind all ends.
@@ -239,15 +252,16 @@ void session::end_waits(const session_end& which, bool is_late, time_point now,
   if (moves_ == nullptr || is_end()) return;
   const auto found = std::ranges::find(moves_->ends, which);
   if (found == moves_->ends.end() || found->is_late == is_late) return;
-  const bool was_next = next_end() == &*found;
+  const bool was_in_turn = end_in_turn() == &*found;
   found->is_late = is_late;
-  if (was_next) forget_declined();  // it was the other one's
+  if (was_in_turn) forget_declined();  // it was the other one's
   write_moves(effects);
-  if (was_next) turn_to_next_end(now, effects);
+  if (was_in_turn) turn_to_next_end(now, effects);
 }
 
 bool session::sends_its_own() const noexcept {
-  const bool is_unsure = moves_->asked != 0 && !is_end();
+  const bool is_cut = !is_adopting() || !is_durable();
+  const bool is_unsure = !is_end() && (moves_->asked != 0 || !is_cut);
   return !is_relaying() && !is_unsure && window_.size() + moves_->relayed.size() < 0xFFFF;
 }
 

@@ -129,11 +129,12 @@ void share_group::tell_lenders(share_effects& effects) {
 
 void share_group::tell_presence(share_effects& effects) {
   if (presence_told_.empty()) return;
-  const presence now{.members = members_.online(),
-                     .room = members_.has_counting()
-                                 ? static_cast<std::uint32_t>(std::min<std::uint64_t>(
-                                       members_.total_room(), most_outstanding))
-                                 : members_.online()};
+  presence now{.members = members_.online(), .room = members_.online()};
+  if (has_refused_)
+    now.room = 0;  // the disk is full, or broken
+  else if (members_.has_counting())
+    now.room = static_cast<std::uint32_t>(
+        std::min<std::uint64_t>(members_.total_room(), most_outstanding));
   for (auto& [node, told] : presence_told_) {
     if (std::exchange(told, now) == now) continue;
     effects.words.push_back({node, share_room{.room = now.room, .members = now.members}});

@@ -16,6 +16,7 @@ void share_group::link_up(std::uint64_t node, std::uint64_t home, share_effects&
 }
 
 void share_group::ask_node(std::uint64_t node, share_effects& effects) {
+  flush(effects);  // what it has been given is in front of the question, or parked
   // Nothing is lent to it before it has answered, whatever it said before.
   set_away(node);
   asked_[node] = ++last_request_;
@@ -69,7 +70,10 @@ void share_group::node_died(std::uint64_t node, bool for_good, share_effects& ef
 
 // -- what waits until it is written down who has it -----------------------------------------
 
-void share_group::park(share_effects::outgoing&& lent) { parked_.push_back({std::move(lent)}); }
+void share_group::park(share_effects::outgoing&& lent) {
+  parked_.push_back({std::move(lent)});
+  changed_ = is_urgent_ = true;
+}
 
 /// The node was not sent it.
 void share_group::return_parked(std::uint64_t node) {

@@ -253,7 +253,6 @@ BOOST_AUTO_TEST_CASE(a_node_that_is_gone_for_good_is_forgotten) {
   const std::string id = scene.id_at("b");
   scene.login("a", id);
   scene.run();
-  scene["b"].forget_node("a");  // it is there
   scene["b"].forget_node("b");
   scene["b"].forget_node("nobody");
   scene.part({{"a"}, {"b", "c"}});
@@ -266,6 +265,21 @@ BOOST_AUTO_TEST_CASE(a_node_that_is_gone_for_good_is_forgotten) {
   scene.end("c", id);
   scene.settle();
   BOOST_TEST(scene["b"].owners() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_node_that_is_there_is_forgotten_when_it_goes) {
+  registry_scene scene({"a", "b", "c"});
+  scene.settle();
+  const std::string id = scene.id_at("b");
+  scene.login("a", id);
+  scene.run();
+  scene["b"].forget_node("a");
+  BOOST_TEST(scene.owner("b", id) == "a");
+  scene.part({{"a"}, {"b", "c"}});
+  scene.settle();
+  scene.login("c", id);
+  scene.run();
+  BOOST_TEST(scene.outcomes("c") == "granted " + id + " 1");
 }
 
 BOOST_AUTO_TEST_CASE(what_a_later_version_says_behind_the_fields_of_an_entry_is_skipped) {

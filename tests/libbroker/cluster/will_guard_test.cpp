@@ -300,6 +300,18 @@ BOOST_AUTO_TEST_CASE(a_node_that_lost_its_memory_has_the_wills_published) {
   BOOST_TEST(net.times("c") == 1);
 }
 
+BOOST_AUTO_TEST_CASE(so_are_they_when_its_links_break_before_the_delay_is_over) {
+  network net("abc");
+  net.set("a", "c", 60);
+  net.kill("a");
+  net.start("a");
+  net.wait(10s);
+  net.cut_off("a");
+  net.heal("a");
+  net.wait(100s);
+  BOOST_TEST(net.times("c") == 1);
+}
+
 BOOST_AUTO_TEST_CASE(a_node_that_returns_hears_of_what_was_published) {
   network net("abc");
   net.set("a", "c");

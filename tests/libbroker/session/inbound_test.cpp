@@ -1,4 +1,4 @@
-#include "tests/libbroker/session/scene.hpp"
+#include "tests/libbroker/session/durable_scene.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -421,6 +421,33 @@ BOOST_AUTO_TEST_CASE(received_packets_and_payload_are_counted) {
   BOOST_TEST(s.counted.packets_received == 3U);
   BOOST_TEST(s.counted.publishes_received == 2U);
   BOOST_TEST(s.counted.publish_bytes_received == 5U);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_refused_is_answered_over_the_connection_that_repeated_it) {
+  scene s;
+  s.online();
+  s.publish({.qos = qos::exactly_once, .id = 1});
+  const auto first = s.blocks();
+  s.lose();
+  s.online();
+  s.publish({.qos = qos::exactly_once, .id = 1, .dup = true});
+  BOOST_TEST(s.blocks().empty());
+  s.machine.not_kept(*first.front(), s.effects);
+  s.collect();
+  BOOST_TEST(s.received() == "PUBREC 1 97 +reason\n");
+  s.publish({.qos = qos::exactly_once, .id = 1, .dup = true});
+  BOOST_TEST(s.blocks().size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(who_releases_before_the_answer_is_written_gets_none) {
+  scene s(with_data_dir());
+  s.online();
+  s.publish({.qos = qos::exactly_once, .id = 1});
+  s.accept(s.blocks().front());
+  s.respond(packet_type::pubrel, 1);
+  s.write();
+  BOOST_TEST(s.received() == "PUBCOMP 1\n");
+  BOOST_TEST(!s.machine.awaits_acceptance());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

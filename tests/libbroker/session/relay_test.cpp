@@ -258,6 +258,76 @@ BOOST_AUTO_TEST_CASE(exchanges_of_the_last_end_are_completed_over_the_next_conne
   BOOST_TEST(s.received() == "PUBLISH t m q2 id=2\n");
 }
 
+BOOST_AUTO_TEST_CASE(an_earlier_end_that_has_something_again_comes_behind_the_one_that_is_read) {
+  moved s;
+  s.machine.end_relay(s.now, s.effects);
+  s.machine.end_waits(moved::first, true, s.now, s.effects);
+  s.collect();
+  s.read_next_end();
+  s.machine.end_waits(moved::first, false, s.now, s.effects);
+  s.collect();
+  BOOST_TEST((*s.machine.next_end() == moved::first));
+  BOOST_TEST((*s.machine.end_in_turn() == moved::second));
+  s.relay(message("t", qos1, 1));
+  s.acknowledge(packet_type::puback, 1);
+  s.consumed(moved::second);
+  BOOST_TEST(!s.machine.has_relay());
+  s.read_next_end();
+  s.consumed(moved::first);
+  s.deliver({.topic = "t", .qos = qos1});
+  BOOST_TEST(s.received() == "PUBLISH t m q1 id=1\nPUBREL 7\nPUBLISH t m q1 id=1\n");
+}
+
+BOOST_AUTO_TEST_CASE(a_relay_waits_for_what_was_sent_at_qos_1) {
+  moved s;  // the end's node may have crashed, and not know for what its identifiers stood
+  s.relay(message("t", qos1, 1));
+  s.machine.end_relay(s.now, s.effects);
+  s.machine.want_relay();
+  s.collect();
+  BOOST_TEST(!s.machine.has_relay());
+  BOOST_TEST(s.acknowledge(packet_type::puback, 1) == "");
+  BOOST_TEST(s.machine.has_relay());
+}
+
+BOOST_AUTO_TEST_CASE(an_end_uses_no_identifier_that_the_client_has_of_others) {
+  moved s;
+  s.relay(message("t", qos2, 2));
+  const auto taken = s.machine.terms().taken;
+  BOOST_TEST((taken == std::vector<packet_id>{2, 7}));
+
+  scene end;
+  end.online();
+  end.subscribed("t", {.qos = qos2});
+  end.deliver({.topic = "t", .qos = qos2});  // 1 is its own
+  end.lose();
+  end.machine.hand_over(5, {}, end.now, end.effects);
+  end.collect();
+  end.machine.avoid({1, 2, 7});
+  end.attach();
+  for (int i = 0; i != 2; ++i)
+    end.deliver({.topic = "t", .qos = qos2});
+  BOOST_TEST(end.received().ends_with(
+      "PUBLISH t m q2 id=1 dup\nPUBLISH t m q2 id=3\nPUBLISH t m q2 id=4\n"));
+}
+
+BOOST_AUTO_TEST_CASE(nothing_of_its_own_is_sent_before_it_is_known_what_is_an_ends) {
+  scene s(with_data_dir());
+  kept disk;
+  s.online();
+  s.machine.adopt({.expiry = 1000, .subscriptions = {{.filter = "t", .options = {.qos = qos2}}}},
+                  moved::first, s.effects);
+  s.collect();
+  s.answer();
+  s.deliver({.topic = "t", .qos = qos2});
+  disk.take(s);
+  s.machine.cut({}, s.effects);
+  s.collect();
+  BOOST_TEST(s.received() == "");
+  disk.take(s);
+  disk.take(s);
+  BOOST_TEST(s.received() == "PUBLISH t m q2 id=1\n");
+}
+
 BOOST_AUTO_TEST_CASE(ends_that_wait_are_not_waited_for) {
   moved s;
   s.machine.end_waits(moved::first, true, s.now, s.effects);

@@ -683,4 +683,21 @@ BOOST_AUTO_TEST_CASE(earlier_life_without_members_ends_and_what_was_kept_goes) {
   BOOST_TEST(!s.kept.has_value());
 }
 
+BOOST_AUTO_TEST_CASE(what_a_node_is_given_is_not_behind_the_question_what_it_has) {
+  scene s;
+  const std::uint64_t node = share_id_of_node("ann");
+  make_durable(s, 0);
+  s.join(node, qos2, true);
+  s.answer();
+  s.set_room(node, 10);
+  auto messages = intrusive_ptr<delivery>::adopt(new delivery());
+  messages->add(scene::message("m", 1, qos1), 0);
+  s.group.deliver(*messages, 0, s.effects);
+  BOOST_TEST(s.group.pending_messages() == 1U);
+  s.group.ask_node(node, s.effects);
+  BOOST_TEST(s.effects.deliveries.size() == 1U);
+  BOOST_TEST(s.effects.words.size() == 1U);
+  s.collect();
+}
+
 BOOST_AUTO_TEST_SUITE_END()
