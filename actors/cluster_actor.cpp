@@ -121,8 +121,8 @@ void cluster_actor::handle(const link_changed& event) {
     return carry_out();
   }
   if (session != sessions_.end()) sessions_.erase(session);
-  // It may be stuck, and nobody else is taken for that process as long as there is one.
-  if (event.unused) send(connector_, drop_node{event.unused});
+  // Nobody else is taken for that process as long as there is one.
+  if (event.stuck) send(connector_, drop_node{event.stuck});
   // Another connection that was tried beside it may end, too.
   if (link->second.session == event.session) {
     link->second.session = 0;

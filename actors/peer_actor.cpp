@@ -287,7 +287,7 @@ void peer_actor::carry_out() {
   if (due.is_up) came_up(due.begins_anew);
   for (const link_effects::arrival& frame : due.frames)
     take_frame(frame);
-  if (due.lost) went_down(*due.lost);
+  if (due.lost) went_down(*due.lost, other_ == nullptr ? caf::node_id() : other_->node());
   if (!effects_.packets.empty()) return carry_out();
   if (!(waiting_.empty() && lending_.empty()) && takes_messages()) forward_waiting();
   if (has_room()) follow_log();
@@ -333,8 +333,7 @@ void peer_actor::watch_shards(std::uint32_t snapshot) {
                              .snapshot = snapshot});
 }
 
-void peer_actor::went_down(std::string_view why) {
-  const caf::node_id process = other_ == nullptr ? caf::node_id() : other_->node();
+void peer_actor::went_down(std::string_view why, const caf::node_id& stuck) {
   other_ = nullptr;
   fences_.clear();
   fences_ready_.clear();
@@ -345,7 +344,7 @@ void peer_actor::went_down(std::string_view why) {
     each.promise.deliver(fenced{});
   answer_settled();
   retained_.link_down();
-  send(house_.cluster, link_changed{node_, link_.connection().id, false, process});
+  send(house_.cluster, link_changed{node_, link_.connection().id, false, stuck});
   if (!std::exchange(is_reported_up_, false)) {
     spdlog::debug("event=link_not_opened node={} reason=\"{}\"", name_, why);
     return;

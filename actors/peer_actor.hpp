@@ -45,7 +45,8 @@ private:
   void handle(const link_timer& due);
   void carry_out();
   void came_up(bool begins_anew);
-  void went_down(std::string_view why);
+  /// `stuck`: the process whose connection is to go with the link.
+  void went_down(std::string_view why, const caf::node_id& stuck = {});
   void handle(const node_died& event);
   void forget_stream();
   void reset_stream();

@@ -121,7 +121,10 @@ bool connection_list::introduce(const void* who, std::string_view process) {
   const std::lock_guard guard(mutex_);
   connection& newcomer = connections_.at(who);
   for (const auto& [other, each] : connections_) {
-    if (other == who || !each.is_trusted || each.process != process) continue;
+    // Of a second connection that this node has made CAF closes one.
+    if (newcomer.role == tls_role::client || other == who || !each.is_trusted ||
+        each.process != process)
+      continue;
     note(std::string(linked_already), newcomer);
     return false;
   }

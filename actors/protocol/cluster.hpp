@@ -160,8 +160,8 @@ using connector_handle = caf::typed_actor<
 struct link_changed {
   node_introduction node;
   std::uint64_t session = 0;
-  bool is_up = false;     ///< else it went down, or never came up
-  caf::node_id unused{};  ///< process whose connection carries no link any more; {}: none
+  bool is_up = false;    ///< else it went down, or never came up
+  caf::node_id stuck{};  ///< process whose connection is of no use any more; {}: none
 };
 /// A node says what it knows of members.
 struct gossip_heard {
