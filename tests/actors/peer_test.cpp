@@ -326,4 +326,18 @@ BOOST_AUTO_TEST_CASE(it_settles_at_once_without_a_link_and_when_that_goes) {
   BOOST_TEST(*answered);
 }
 
+BOOST_AUTO_TEST_CASE(one_alarm_is_set_however_much_has_come) {
+  stage here(in_cluster());
+  played_node other(here);
+  BOOST_REQUIRE(other.connect());
+  for (std::uint64_t number = 2; number != 102; ++number) {
+    other.send(routes_record{.number = number, .changes = {}});
+    other.handle();
+  }
+  const std::size_t before = here.handled<link_timer>(other.peer);
+  for (int i = 0; i != 20; ++i)
+    other.handle();  // 2 s, of which only the link itself makes use
+  BOOST_TEST(here.handled<link_timer>(other.peer) - before < 60U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -690,10 +690,15 @@ private:
       take_publish(*p);
     } else if (const auto* p = std::get_if<typed_response>(&packet)) {
       answers_.push_back({type, p->packet.id, p->packet.code});
-      if (type == packet_type::pubrel && machine_.version() == protocol_version::v5 &&
-          p->packet.code == reason_code::success) {
-        const auto at = window_.find(p->packet.id);
-        must(at != window_.end() && at->second.released, "PUBREL is for what was received");
+      if (type == packet_type::pubrel && p->packet.code == reason_code::success) {
+        const bool is_certain = machine_.version() == protocol_version::v5;
+        // A client that has said so before it was sent the message is to complete that, too.
+        const auto at = window_
+                            .try_emplace(p->packet.id, sent_message{.qos = qos::exactly_once,
+                                                                    .released = true,
+                                                                    .perhaps_gone = true})
+                            .first;
+        must(!is_certain || at->second.released, "PUBREL is for what was received");
       }
     } else if (const auto* p = std::get_if<suback>(&packet)) {
       take_reply(type, p->id, p->codes.size());
