@@ -277,15 +277,19 @@ session::pending_request* session::find_unwritten(write_number number) {
 }
 
 void session::refuse_request(pending_request& request, session_effects& effects) {
+  // UNSUBACK has no code that says more [MQTT5-3.11.3-2].
+  const reason_code refused = request.reply == packet_type::unsuback
+                                  ? reason_code::unspecified_error
+                                  : refusal(version_, reason_code::quota_exceeded);
   std::replace_if(
       request.codes.begin(), request.codes.end(), [](reason_code code) { return !is_error(code); },
-      refusal(version_, reason_code::quota_exceeded));
+      refused);
   request.reason_string = "the server cannot store subscriptions";
   shard_parts<shard_unsubscribe> parts(shards_);
   for (const std::string& text : request.filters) {
-    if (const replay* const refused = find_replay(text)) {
+    if (const replay* const begun = find_replay(text)) {
       // A later SUBSCRIBE may have begun it anew.
-      if (refused->subscribing != 0 && refused->subscribing != request.number) continue;
+      if (begun->subscribing != 0 && begun->subscribing != request.number) continue;
       stop_replay(text, effects);
       write(dropped_subscription{text}, effects);  // it may have been written again since
       continue;

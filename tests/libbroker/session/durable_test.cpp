@@ -289,4 +289,17 @@ BOOST_AUTO_TEST_CASE(nothing_is_left_of_a_session_that_ended) {
   BOOST_TEST(!disk.exists);
 }
 
+BOOST_AUTO_TEST_CASE(unsubscribing_that_could_not_be_written_is_told_by_a_code_of_its_own) {
+  scene s(with_data_dir());
+  s.online();
+  s.subscribe("t", {.qos = qos::at_least_once});
+  s.answer();
+  s.write();
+  BOOST_TEST(s.received() == "SUBACK 1 01\n");
+  s.unsubscribe("t");
+  s.answer();
+  s.write(false);
+  BOOST_TEST(s.received() == "UNSUBACK 1 80\n");  // [MQTT5-3.11.3-2]
+}
+
 BOOST_AUTO_TEST_SUITE_END()
