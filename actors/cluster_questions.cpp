@@ -98,7 +98,7 @@ caf::typed_response_promise<settled> cluster_actor::settle_peers() {
   auto promise = make_response_promise<settled>();
   gathering peers(*this, caf::infinite, [promise]() mutable { promise.deliver(settled{}); });
   for (const auto& [name, link] : links_)
-    peers.ask<settled>(link.peer, settle{}, [](const settled&) {});
+    peers.ask<settled>(link.peer, settle{});
   peers.all_asked();
   return promise;
 }
@@ -107,7 +107,7 @@ caf::typed_response_promise<settled> cluster_actor::settle_peers() {
 void cluster_actor::settle_shards(std::function<void()> done) {
   gathering shards(*this, caf::infinite, std::move(done));
   for (const shard_handle& shard : house_.shards)
-    shards.ask<settled>(shard, settle{}, [](const settled&) {});
+    shards.ask<settled>(shard, settle{});
   shards.all_asked();
 }
 

@@ -290,7 +290,7 @@ caf::typed_response_promise<settled> directory_actor::settle_shares() {
   auto promise = make_response_promise<settled>();
   gathering groups(*this, caf::infinite, [promise]() mutable { promise.deliver(settled{}); });
   for (const auto& [share, at] : shares_)
-    groups.ask<settled>(at.group, settle{}, [](const settled&) {});
+    groups.ask<settled>(at.group, settle{});
   groups.all_asked();
   return promise;
 }

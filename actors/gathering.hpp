@@ -40,6 +40,12 @@ public:
     ask<Answer>(whom, std::forward<Question>(what), std::move(take), [](const caf::error&) {});
   }
 
+  /// It matters only that there is one.
+  template <class Answer, class Handle, class Question>
+  void ask(const Handle& whom, Question&& what) {
+    ask<Answer>(whom, std::forward<Question>(what), [](const Answer&) {});
+  }
+
   /// To be called behind the last `ask`. Calls `done` if nobody was asked.
   void all_asked() { owed_->one_less(); }
 

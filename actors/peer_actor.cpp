@@ -233,7 +233,7 @@ void peer_actor::pass_fences() {
     pass_fences();
   });
   for (const shard_handle& shard : house_.shards)
-    shards.ask<settled>(shard, settle{}, [](const settled&) {});
+    shards.ask<settled>(shard, settle{});
   shards.all_asked();
 }
 
