@@ -3,13 +3,13 @@
 
 #include "actors/cluster_actor.hpp"
 #include "actors/log_text.hpp"
+#include "actors/random_number.hpp"
 #include "libbroker/cluster/node_link.hpp"
 
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <iterator>
-#include <random>
 #include <utility>
 
 namespace troupe {
@@ -19,14 +19,6 @@ namespace {
 constexpr std::chrono::seconds connect_timeout{10};
 /// Handshakes that others have begun at a time; one more ends the oldest.
 constexpr std::size_t most_responses = 64;
-
-handshake_nonce make_nonce() {
-  handshake_nonce nonce;
-  std::random_device random;
-  for (char& each : nonce)
-    each = static_cast<char>(random());
-  return nonce;
-}
 
 }  // namespace
 

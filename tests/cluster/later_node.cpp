@@ -16,6 +16,7 @@
 //     later_node NAME SECRET OLDEST NEWEST
 
 #include "actors/protocol/cluster.hpp"
+#include "actors/random_number.hpp"
 #include "libbroker/cluster/member_gossip.hpp"
 #include "libbroker/cluster/node_link.hpp"
 #include "libbroker/cluster/registry_wire.hpp"
@@ -32,7 +33,6 @@
 #include <iostream>
 #include <map>
 #include <memory>
-#include <random>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -50,19 +50,6 @@ struct options {
   std::string secret;
   version_range speaks;
 };
-
-std::uint64_t random_number() {
-  std::random_device source;
-  return std::uint64_t{source()} << 32 | source() | 1;
-}
-
-handshake_nonce make_nonce() {
-  handshake_nonce nonce;
-  std::random_device random;
-  for (char& each : nonce)
-    each = static_cast<char>(random());
-  return nonce;
-}
 
 time_point steady_now() {
   return std::chrono::floor<std::chrono::milliseconds>(std::chrono::steady_clock::now());
@@ -92,7 +79,7 @@ class later_node final : public caf::event_based_actor {
 public:
   later_node(caf::actor_config& config, options given)
       : caf::event_based_actor(config), given_(std::move(given)) {
-    self_.node = {given_.name, random_number(), 1};
+    self_.node = {given_.name, random_number() | 1, 1};
     set_default_handler(caf::drop);
   }
 
@@ -206,7 +193,7 @@ private:
 
   void open(const later_handshake& done, const caf::strong_actor_ptr& door) {
     link made{.session = done.session(),
-              .machine = std::make_unique<node_link>(random_number(), link_settings{}),
+              .machine = std::make_unique<node_link>(random_number() | 1, link_settings{}),
               .other = door};
     const std::uint64_t id = made.session.id;
     say("linked ", done.other().node.name, " ", done.version());
