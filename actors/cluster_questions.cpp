@@ -66,6 +66,7 @@ caf::typed_response_promise<cluster_status> cluster_actor::describe(std::string 
   auto answer = std::make_shared<cluster_status>();
   answer->refusal = std::move(refusal);
   answer->clients = house_.counts.clients_online;
+  answer->unread = house_.counts.ends_unread;
   gathering peers(*this, peer_patience, [this, promise, answer]() mutable {
     answer->members = members_->members();  // as of now: peers may have said more than was asked
     promise.deliver(std::move(*answer));

@@ -251,10 +251,12 @@ void directory_actor::pass_on(to_share& request) {
 
 /// Its group is gone, and with it what could have been delivered again.
 void directory_actor::answer_for_none(const to_share& request) {
-  if (const auto* const left = std::get_if<share_leave>(&request.call.what))
+  const auto* report = std::get_if<share_report>(&request.call.what);
+  if (const auto* const left = std::get_if<share_leave>(&request.call.what)) {
+    report = &left->last;
     send(request.from, subscriptions_removed{left->number, request.epoch});
-  if (const auto* const report = std::get_if<share_report>(&request.call.what);
-      report != nullptr && report->number != 0)
+  }
+  if (report != nullptr && report->number != 0)
     send(request.from, share_kept{report->number, request.epoch});
 }
 

@@ -51,6 +51,8 @@ public:
   std::atomic<std::size_t> handshakes{0};
   std::atomic<std::size_t> clients_online{0};
   std::atomic<std::size_t> clients_online_maximum{0};
+  /// Sessions that went on at other nodes, which have not got all that they left here.
+  std::atomic<std::size_t> ends_unread{0};
 
 private:
   static void bump(std::uint64_t& counter, std::uint64_t amount) noexcept {

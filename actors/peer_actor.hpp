@@ -99,7 +99,7 @@ private:
   void handle(log_read& reply);
   void keep_progress();
   void forget_log();
-  /// What of the node is to be written down, as it is when that is done.
+  /// What of the node is to be written down, as it is when that is done, with how far it has come.
   struct pending_write {
     std::vector<std::string> filters{};
     std::vector<std::uint64_t> tickets{};  ///< of installations that wait for it

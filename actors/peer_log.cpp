@@ -27,7 +27,7 @@ void peer_actor::enter_log(bool begins_anew) {
   log_ =
       std::make_unique<forward_log>(static_cast<std::uint32_t>(house_.shards.size()), log_head());
   kept_positions_ = log_->handled_positions();
-  send(house_.store, write_node{.change = {.name = name_, .handled = kept_positions_}});
+  write_down({});
 }
 
 void peer_actor::follow_log() {
@@ -103,7 +103,7 @@ void peer_actor::keep_progress() {
   if (now - kept_at_ < keep_interval || log_->handled_positions() == kept_positions_) return;
   kept_at_ = now;
   kept_positions_ = log_->handled_positions();
-  send(house_.store, write_node{.change = {.name = name_, .handled = kept_positions_}});
+  write_down({});
 }
 
 /// The node has left: nothing is kept for it any more.
@@ -139,6 +139,7 @@ bool peer_actor::keep_routes(const std::vector<route_change>& changes, std::uint
 
 void peer_actor::write_down(pending_write&& what) {
   node_write change{.name = name_, .forgets = what.forgets};
+  if (log_ != nullptr) change.handled = kept_positions_;
   for (const std::string& filter : what.filters) {
     const auto kept = kept_routes_.find(filter);
     change.routes.push_back(kept == kept_routes_.end()

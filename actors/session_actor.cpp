@@ -81,6 +81,7 @@ void session_actor::on_exit() {
   if (socket_ != nullptr && !machine_.is_end()) --house_.counts.clients_online;
   socket_.reset();
   unfollow_all();
+  if (travel_ != nullptr && travel_->is_counted) --house_.counts.ends_unread;
   travel_.reset();
   if (held_ != nullptr && held_->left_behind) house_.left_behind -= held_->bytes;
   held_.reset();
@@ -264,6 +265,7 @@ void session_actor::retire_when_done() {
 
 session_restored session_actor::handle(const restore_session& kept) {
   machine_.restore(*kept.earlier, effects());
+  if (machine_.is_end()) count_end();
   carry_out(current_time(*this));
   return {};
 }

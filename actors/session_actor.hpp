@@ -53,6 +53,7 @@ private:
     std::string handed_to;               ///< the node that went on with the session
     std::uint64_t offers = 0;            ///< number of the last one
     bool asks_again = false;             ///< nodes that did not say how far they are, soon
+    bool is_counted = false;             ///< in `metrics::ends_unread`
     std::set<std::string> followed;      ///< nodes
     // The relay to an end of this session.
     session_end relayed;
@@ -74,6 +75,7 @@ private:
   void carry_out(time_point now);
   void apply_effects(time_point now);
   void carry_out_moves();
+  void count_end();
   void retire_when_done();
   session_restored handle(const restore_session& kept);
   void handle(const go_on& request);

@@ -387,6 +387,7 @@ void session_actor::become_end(const std::string& from, const session_message& s
   const time_point now = current_time(*this);
   machine_.hand_over(said.number, said.cuts, now, effects());
   ask_all_origins();
+  count_end();
   travel().given_to.clear();
   travel_->handed_to = from;
   hold_for(from);
@@ -395,6 +396,11 @@ void session_actor::become_end(const std::string& from, const session_message& s
   carry_out(now);
   await_origins();
   schedule_timer(now);
+}
+
+/// Until the actor ends, which it does when all is read.
+void session_actor::count_end() {
+  if (!std::exchange(travel().is_counted, true)) ++house_.counts.ends_unread;
 }
 
 void session_actor::handle(const session_fenced& news) {

@@ -120,7 +120,8 @@ void share_actor::answer_joined(const share_effects::answer& to) {
 
 void share_actor::take(to_share& from, const share_leave& request) {
   hand_out();
-  group_.leave(from.session, effects_);
+  expect_confirmation(from, request.last);
+  group_.leave(from.session, request.last, effects_);
   carry_out();
   const auto left = members_.extract(from.session);
   // Nothing of the group is on its way to the member behind it.
@@ -134,8 +135,12 @@ void share_actor::take(to_share& from, const share_room& request) {
 
 void share_actor::take(to_share& from, const share_report& request) {
   group_.report(from.session, request, effects_);
-  if (request.number == 0) return;
-  reporter who{std::move(from.from), std::move(from.node), {request.number, from.epoch}};
+  expect_confirmation(from, request);
+}
+
+void share_actor::expect_confirmation(const to_share& from, const share_report& report) {
+  if (report.number == 0) return;
+  reporter who{from.from, from.node, {report.number, from.epoch}};
   if (group_.is_durable())
     reporters_.push_back(std::move(who));
   else
@@ -266,7 +271,7 @@ void share_actor::hand_out(share_effects::outgoing&& batch) {
 }
 
 void share_actor::write_down(share_effects::progress&& what) {
-  if (!what.kept) {  // nobody is left for whom something could be delivered again
+  if (!what.kept && what.loans.empty()) {  // nothing is left that could be delivered again
     for (const reporter& each : std::exchange(reporters_, {}))
       answer(each);
   }

@@ -47,6 +47,7 @@ private:
   void handle(to_share& request);
   void take(to_share& from, const share_join& request);
   void take(to_share& from, const share_leave& request);
+  void expect_confirmation(const to_share& from, const share_report& report);
   void take(to_share& from, const share_room& request);
   void take(to_share& from, const share_report& request);
   void take(to_share& from, const share_return& request);

@@ -209,6 +209,7 @@ struct cluster_command {
 struct cluster_status {
   std::string refusal;      ///< why what was said was not done; empty: it was
   std::size_t clients = 0;  ///< of this node, that are connected
+  std::size_t unread = 0;   ///< sessions that went on elsewhere and left something here
   std::vector<membership::view> members;
   std::vector<peer_description> peers;
 };

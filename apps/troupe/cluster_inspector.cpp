@@ -22,6 +22,11 @@ constexpr std::chrono::seconds answer_timeout{3};
 /// How often a node that is drained is asked for its clients.
 constexpr std::chrono::milliseconds drain_poll{100};
 
+/// A node is drained when for so long no client has gone, nor have other nodes read anything.
+/// Clients need some time until they are back; what one takes slowly is not waited for.
+constexpr std::chrono::milliseconds drained_after{1000};
+constexpr std::chrono::milliseconds drained_after_reading{10'000};
+
 using verb = cluster_command::verb;
 
 constexpr std::string_view family = "cluster ";
@@ -83,10 +88,18 @@ json_object link_of(const cluster_status& status, const std::string& name) {
           {"unhandled_bytes", found->unhandled_bytes}};
 }
 
-/// Until the last client has gone, or nobody waits for that any more.
+/// Until the last client has gone and other nodes have read what sessions left here, or nobody
+/// waits for that any more.
 void wait_until_drained(caf::scoped_actor& self, const cluster_handle& cluster, line_sink& to,
                         result<cluster_status, std::string>& status) {
-  while (status && status->clients != 0 && to.is_wanted()) {
+  std::pair<std::size_t, std::size_t> last;
+  auto since = std::chrono::steady_clock::now();
+  while (status && to.is_wanted()) {
+    const auto now = std::chrono::steady_clock::now();
+    const std::pair left(status->clients, status->unread);
+    if (std::exchange(last, left) != left) since = now;
+    const auto patience = left.second == 0 ? drained_after : drained_after_reading;
+    if (left.first == 0 && now - since >= patience) return;
     std::this_thread::sleep_for(drain_poll);
     status = ask(self, cluster, {});
   }
@@ -96,8 +109,11 @@ void wait_until_drained(caf::scoped_actor& self, const cluster_handle& cluster, 
 
 json_object to_json(const cluster_status& status, const clock_reading& now) {
   json_object members = json_object::array();
-  json_object all{
-      {"node", nullptr}, {"left", false}, {"draining", false}, {"clients", status.clients}};
+  json_object all{{"node", nullptr},
+                  {"left", false},
+                  {"draining", false},
+                  {"clients", status.clients},
+                  {"unread_sessions", status.unread}};
   for (const membership::view& each : status.members) {
     const member_record& record = each.record;
     if (each.state == member_state::self) {

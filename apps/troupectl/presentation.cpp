@@ -98,9 +98,11 @@ std::string show_cluster(const json_object& status) {
   const bool is_draining = status["draining"].get<bool>();
   return fmt::format("node {}: {} other members, {} linked{}{}\n\n", cell(status["node"]), others,
                      linked, has_left ? "; it has left the cluster" : "",
-                     is_draining ? fmt::format("; it is drained, and has {} clients",
-                                               cell(status["clients"]))
-                                 : "") +
+                     is_draining
+                         ? fmt::format("; it is drained, and has {} clients and {} "
+                                       "sessions that other nodes have not read",
+                                       cell(status["clients"]), cell(status["unread_sessions"]))
+                         : "") +
          table(rows);
 }
 

@@ -495,7 +495,7 @@ private:
   /// nobody waits for it. Returns how many answers a share group owes.
   std::uint32_t request_unsubscribe(const std::string& filter, request_number number,
                                     shard_parts<shard_unsubscribe>& parts,
-                                    session_effects& effects) const;
+                                    session_effects& effects);
   /// Forgets a subscription; else as `request_unsubscribe`.
   std::uint32_t end_subscription(subscription_map::iterator which, request_number number,
                                  shard_parts<shard_unsubscribe>& parts, session_effects& effects);
@@ -526,6 +526,8 @@ private:
   [[nodiscard]] match_details_ptr share_details(const std::string& share) const;
   [[nodiscard]] static match_details_ptr without_share(const match_details_ptr& details);
   [[nodiscard]] share_report& report_to(const std::string& share);
+  /// What the group is to hear and has not been told.
+  [[nodiscard]] share_report take_report(const std::string& share);
   /// No other member is to get the message.
   void report_done(packet_id id, outbound_window::message& sent);
   void report_done(const message_entry& entry, const delivery_options& options);
@@ -534,6 +536,9 @@ private:
   /// Those that wait; `share`: of one group, or of all if empty.
   void return_queued(std::string_view share);
   void give_back_queued(std::string_view share, session_effects& effects);
+  /// The session ends: groups hear of what is in the log with the word that it leaves them, and
+  /// get the rest back after that, for others.
+  void report_all();
   void return_shared(session_effects& effects);
   static void give_back(const message_block& block, std::uint32_t index, const std::string& share,
                         session_effects& effects);

@@ -191,6 +191,7 @@ void session::begin_resend() {
 /// Retained messages are not part of it [MQTT311-3.1.2-7].
 void session::discard_state(time_point now, session_effects& effects) {
   publish_will(now, effects);  // the session ends, so the delay does [MQTT5-3.1.2-8]
+  report_all();
   if (!subscriptions_.empty()) {
     shard_parts<shard_unsubscribe> parts(shards_);
     for (const auto& [text, state] : subscriptions_)

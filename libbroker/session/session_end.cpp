@@ -79,8 +79,8 @@ void session::leave_shares(session_effects& effects) {
     const auto next = std::next(at);
     if (is_shared_filter(at->first)) {
       const std::string filter = at->first;
-      request_unsubscribe(filter, 0, parts, effects);
       leave_share(filter);
+      request_unsubscribe(filter, 0, parts, effects);
       give_back_queued(filter, effects);
       if (is_durable()) write(dropped_subscription{filter}, effects);
       subscriptions_.erase(at);
@@ -101,9 +101,9 @@ void session::leave(time_point now, session_effects& effects) {
   for (auto at = subscriptions_.begin(); at != subscriptions_.end();) {
     const auto next = std::next(at);
     const std::string filter = at->first;
+    if (is_shared_filter(filter)) leave_share(filter);
     moving.unanswered += request_unsubscribe(filter, moving.leaving, parts, effects);
     if (is_shared_filter(filter)) {
-      leave_share(filter);
       give_back_queued(filter, effects);
       subscriptions_.erase(at);
     }

@@ -41,6 +41,15 @@ share_report& session::report_to(const std::string& share) {
   return std::get<share_report>(found->what);
 }
 
+share_report session::take_report(const std::string& share) {
+  if (shares_ == nullptr) return {};
+  const auto found = std::ranges::find(shares_->reports, share, &share_call::share);
+  if (found == shares_->reports.end()) return {};
+  share_report report = std::get<share_report>(std::move(found->what));
+  shares_->reports.erase(found);
+  return report;
+}
+
 void session::report_done(packet_id id, outbound_window::message& sent) {
   sent.tracked = false;
   share_report& report = report_to(sent.details->share);
@@ -118,14 +127,19 @@ void session::give_back_queued(std::string_view share, session_effects& effects)
   if (queue_->empty()) queue_.reset();
 }
 
-/// The session ends. What the client may have got at QoS 2 nobody else gets [MQTT5-4.8.2-5].
-void session::return_shared(session_effects& effects) {
+/// What the client may have got at QoS 2 nobody else gets [MQTT5-4.8.2-5].
+void session::report_all() {
   return_tracked();
+  for (const packet_id id : window_.in_order())
+    if (const outbound_window::message& sent = *window_.find(id); sent.tracked)
+      report_to(sent.details->share).done.push_back(sent.offset);
+}
+
+void session::return_shared(session_effects& effects) {
   for (const packet_id id : window_.in_order()) {
     const outbound_window::message& sent = *window_.find(id);
-    if (sent.tracked)
-      report_to(sent.details->share).done.push_back(sent.offset);
-    else if (is_shared(sent.details) && sent.offset == 0 && sent.qos == qos::at_least_once)
+    if (is_shared(sent.details) && !sent.tracked && sent.offset == 0 &&
+        sent.qos == qos::at_least_once)
       give_back(*sent.block, sent.index, sent.details->share, effects);
   }
   for (; queue_ != nullptr && !queue_->empty(); queue_->pop()) {

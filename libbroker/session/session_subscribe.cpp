@@ -216,13 +216,13 @@ std::uint32_t session::end_subscription(subscription_map::iterator which, reques
 
 std::uint32_t session::request_unsubscribe(const std::string& text, request_number number,
                                            shard_parts<shard_unsubscribe>& parts,
-                                           session_effects& effects) const {
+                                           session_effects& effects) {
   const topic_filter filter = *parse_topic_filter(text);
   if (!filter.is_shared()) {
     parts.with(filter, [&](shard_unsubscribe& part) { part.filters.push_back(text); });
     return 0;
   }
-  effects.requests.push_back(share_call{text, share_leave{number}});
+  effects.requests.push_back(share_call{text, share_leave{number, take_report(text)}});
   return 1;
 }
 

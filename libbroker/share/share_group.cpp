@@ -49,7 +49,7 @@ void share_group::restore(const kept_share& kept) {
   is_restoring_ = true;
   for (const kept_loan& each : kept.loans) {
     loans_.restore(each);
-    if (each.outcome == loan_outcome::open) ledger_.put_returned(each.loan.own, 0);
+    if (each.outcome == loan_outcome::open) ledger_.put_loan(each.loan.own, 0);
   }
   if (kept.positions.empty()) return;  // of the group itself nothing was kept
   is_kept_ = true;
@@ -165,8 +165,9 @@ void share_group::answer_joined(share_effects& effects) {
   waiting_.clear();
 }
 
-void share_group::leave(std::uint64_t session, share_effects& effects) {
+void share_group::leave(std::uint64_t session, const share_report& last, share_effects& effects) {
   flush(effects);
+  if (!last.empty()) take_report(session, last);
   // Its SUBSCRIBE is owed an answer all the same.
   std::erase_if(waiting_, [&](const share_effects::answer& each) {
     if (each.session != session) return false;
@@ -189,10 +190,15 @@ void share_group::leave_log(share_effects& effects) {
 }
 
 void share_group::forget(share_effects& effects) {
-  if (is_durable()) effects.write = {++last_write_, std::nullopt, {}};
+  if (writing_ != 0) loans_.not_written();
+  writing_ = 0;
   for (const log_offset own : loans_.open())
     loans_.end(own, loan_outcome::returned);
-  if (writing_ != 0) loans_.not_written();
+  if (is_durable()) {
+    writing_ = ++last_write_;
+    writes_position_ = false;
+    effects.write = {writing_, std::nullopt, loans_.take_changes()};
+  }
   parked_.clear();
   level_ = level::none;
   interest_ = route_interest::none;
@@ -204,7 +210,6 @@ void share_group::forget(share_effects& effects) {
   ledger_ = {};
   changed_ = is_urgent_ = is_kept_ = has_failed_ = false;
   due_.reset();
-  writing_ = 0;
   ++epoch_;
 }
 
@@ -229,6 +234,11 @@ void share_group::set_room(std::uint64_t session, const share_room& room, share_
 
 void share_group::report(std::uint64_t session, const share_report& report,
                          share_effects& effects) {
+  take_report(session, report);
+  after_returns(effects);
+}
+
+void share_group::take_report(std::uint64_t session, const share_report& report) {
   share_members& members = members_like(session);
   for (const log_offset offset : report.done) {
     const auto bytes = ledger_.complete(offset, session);
@@ -255,13 +265,12 @@ void share_group::report(std::uint64_t session, const share_report& report,
   if (report.is_away) members.set_room(session, 0);
   changed_ = true;
   is_urgent_ |= report.number != 0;
-  after_returns(effects);
 }
 
 /// What was returned comes before what is new.
 void share_group::after_returns(share_effects& effects) {
   return_loans();
-  if (is_durable() && ledger_.has_returned() && cursor_->wants_live()) fall_behind({}, effects);
+  if (is_durable() && has_returned() && cursor_->wants_live()) fall_behind({}, effects);
   follow_log(effects);
 }
 
@@ -419,12 +428,13 @@ void share_group::written(write_number number, bool done, time_point now, share_
     is_kept_ |= writes_position_;
     loans_.written();
     send_parked(number, effects);
-    effects.ended |= is_unused();
-    return answer_joined(effects);
+    answer_joined(effects);
+  } else {
+    loans_.not_written();
+    changed_ = true;  // tried again with what has changed since
+    due_ = now + progress_interval;
   }
-  loans_.not_written();
-  changed_ = true;  // tried again with what has changed since
-  due_ = now + progress_interval;
+  effects.ended |= is_unused();
 }
 
 }  // namespace troupe

@@ -128,7 +128,8 @@ public:
   // -- members
 
   void join(std::uint64_t session, const share_join& request, share_effects& effects);
-  void leave(std::uint64_t session, share_effects& effects);
+  /// `last`: what the member says of its messages.
+  void leave(std::uint64_t session, const share_report& last, share_effects& effects);
   void set_room(std::uint64_t session, const share_room& room, share_effects& effects);
   void report(std::uint64_t session, const share_report& report, share_effects& effects);
   /// A session does not deliver `block`, which is not in the log: others get it
@@ -193,7 +194,8 @@ public:
   void written(write_number number, bool done, time_point now, share_effects& effects);
 
 private:
-  /// Messages that members have and have not done with, in all.
+  /// Messages that members have and have not done with, in all; beside what those have that are
+  /// away, for which nobody waits.
   static constexpr std::size_t most_outstanding = 16384;
 
   enum class level : std::uint8_t {
@@ -224,6 +226,7 @@ private:
   /// Once there is nobody for whom messages are to be in the log.
   void leave_log(share_effects& effects);
   void forget(share_effects& effects);
+  void take_report(std::uint64_t session, const share_report& report);
   void end(share_effects& effects);
   template <class Action>
   void for_each_shard(Action action) const;
@@ -231,7 +234,9 @@ private:
   void deliver_logged(const message_block_ptr& block, std::uint32_t index, shard_index from,
                       share_effects& effects);
   /// Whether the group hands out messages that it has not handed out before.
-  [[nodiscard]] bool hands_out_more() const noexcept { return ledger_.size() < most_outstanding; }
+  [[nodiscard]] bool hands_out_more() const noexcept {
+    return ledger_.size() < most_outstanding + members_.held_away() + nodes_.held_away();
+  }
   /// Both return false if nobody takes it.
   [[nodiscard]] bool take_turn(const message_block_ptr& block, std::uint32_t index);
   [[nodiscard]] bool hand_over(const message_block_ptr& block, std::uint32_t index);
@@ -252,6 +257,7 @@ private:
   void return_parked(std::uint64_t node);
   [[nodiscard]] std::vector<kept_share::lent> with_nodes() const;
   void tell_presence(share_effects& effects);
+  [[nodiscard]] std::uint32_t room_for_loans() noexcept;
 
   // share_group_loans.cpp
   void collect_here(const message_block_ptr& block, std::uint32_t index);
@@ -272,6 +278,7 @@ private:
   void fall_behind(std::optional<shard_index> missed, share_effects& effects);
   void set_live(request_number number, bool live, share_effects& effects);
   void follow_log(share_effects& effects);
+  [[nodiscard]] bool has_returned() noexcept;
   bool fetch_returned(share_effects& effects);
   void take_returned(const log_page& page);
   void become_live(share_effects& effects);
@@ -337,6 +344,7 @@ private:
   };
   std::unordered_map<std::uint64_t, presence> presence_told_;
   bool has_refused_ = false;  ///< the last loan could not be written: no more for a while
+  bool is_crowded_ = false;   ///< a loan went back, as nobody here had room for it
   std::optional<time_point> lend_again_at_;
 };
 

@@ -69,12 +69,11 @@ void share_group::loans_appended(const share_effects::loan_append& what, log_off
 
 void share_group::take_loan(const message_block_ptr& block, std::uint32_t index) {
   const message_entry& entry = (*block)[index];
-  if (share_member* const to = members_.next_with_room())
-    give_to(*to, block, index);
-  else if (may_wait_here())
-    ledger_.put_returned(entry.log_offset, entry.size);
-  else
-    loans_.end(entry.log_offset, loan_outcome::returned);
+  ledger_.put_loan(entry.log_offset, entry.size);
+  if (share_member* const to = members_.next_with_room()) return give_to(*to, block, index);
+  if (may_wait_here()) return;
+  is_crowded_ |= members_.total_room() != 0;
+  return_loan(entry.log_offset);
 }
 
 void share_group::return_loan(log_offset own) {
@@ -83,7 +82,7 @@ void share_group::return_loan(log_offset own) {
 }
 
 void share_group::return_loans() {
-  if (is_restoring_ || loans_.empty() || !ledger_.has_returned() || may_wait_here()) return;
+  if (is_restoring_ || !ledger_.has_waiting() || may_wait_here()) return;
   for (const log_offset own : loans_.open())
     if (ledger_.is_returned(own)) return_loan(own);
 }
@@ -129,16 +128,23 @@ void share_group::tell_lenders(share_effects& effects) {
 
 void share_group::tell_presence(share_effects& effects) {
   if (presence_told_.empty()) return;
-  presence now{.members = members_.online(), .room = members_.online()};
-  if (has_refused_)
-    now.room = 0;  // the disk is full, or broken
-  else if (members_.has_counting())
-    now.room = static_cast<std::uint32_t>(
-        std::min<std::uint64_t>(members_.total_room(), most_outstanding));
+  const presence now{.members = members_.online(),
+                     .room = members_.has_counting() ? room_for_loans() : members_.online()};
   for (auto& [node, told] : presence_told_) {
     if (std::exchange(told, now) == now) continue;
     effects.words.push_back({node, share_room{.room = now.room, .members = now.members}});
   }
+}
+
+/// How many messages each lender may have lent at a time.
+std::uint32_t share_group::room_for_loans() noexcept {
+  if (has_refused_) return 0;  // the disk is full, or broken
+  const std::uint64_t all = std::min<std::uint64_t>(members_.total_room(), most_outstanding);
+  is_crowded_ &= !loans_.empty();
+  if (!is_crowded_ || all == 0) return static_cast<std::uint32_t>(all);
+  // Lenders know nothing of each other, and what goes back would come again at once.
+  if (members_.held_online() * 2 > members_.total_room()) return 0;
+  return static_cast<std::uint32_t>(std::max<std::uint64_t>(all / presence_told_.size(), 1));
 }
 
 std::vector<log_offset> share_group::without_loans(std::vector<log_offset> offsets) const {

@@ -64,7 +64,7 @@ void share_group::live_set(shard_index from, request_number number, log_offset t
 
 void share_group::follow_log(share_effects& effects) {
   if (!is_durable() || level_ != level::logged) return;
-  if (ledger_.has_returned() && fetch_returned(effects)) return;
+  if (has_returned() && fetch_returned(effects)) return;
   while (const auto next = cursor_->next()) {
     // QoS 0 is a stream's, and not kept for who is away; of what other nodes forwarded the groups
     // there have given some to this node already.
@@ -106,17 +106,20 @@ void share_group::become_live(share_effects& effects) {
   });
 }
 
-/// Returns whether what is new has to wait for it.
+/// Whether there is something for which somebody may have room: loans are for members here.
+bool share_group::has_returned() noexcept {
+  return ledger_.has_returned() || (ledger_.has_waiting() && members_.room(1) != 0);
+}
+
+/// Returns whether what is new has to wait for it. REQUIRES: has_returned().
 bool share_group::fetch_returned(share_effects& effects) {
   if (cursor_->is_asked()) return true;
-  std::vector<log_offset> wanted = ledger_.first_returned(messages_per_fetch);
-  // Loans are for members here, and wait for them.
-  if (members_.room(1) == 0) wanted = without_loans(std::move(wanted));
-  if (wanted.empty()) return false;
-  wanted.resize(std::min(wanted.size(), room(messages_per_fetch)));
-  if (wanted.empty()) return true;
-  log_request request{
-      .number = ++last_request_, .page = {}, .offsets = std::move(wanted), .start = {}};
+  const std::size_t most = room(messages_per_fetch);
+  if (most == 0) return true;
+  log_request request{.number = ++last_request_,
+                      .page = {},
+                      .offsets = ledger_.first_returned(most, members_.room(1) != 0),
+                      .start = {}};
   cursor_->asked(request.number, std::vector(request.offsets));
   effects.read_log = std::move(request);
   return true;

@@ -40,22 +40,21 @@ std::optional<std::uint32_t> share_ledger::give_back(log_offset offset,
                                                      std::uint64_t session) noexcept {
   entry* const at = find(offset);
   if (at == nullptr || at->state != state::held || at->session != session) return std::nullopt;
-  become(*at, state::returned);
+  free(*at);
   return at->bytes;
 }
 
-std::vector<log_offset> share_ledger::first_returned(std::size_t most) const {
+std::vector<log_offset> share_ledger::first_returned(std::size_t most, bool with_loans) const {
   std::vector<log_offset> found;
-  for (const entry& each : entries_) {
-    if (found.size() == std::min(most, count(state::returned))) break;
-    if (each.state == state::returned) found.push_back(each.offset);
-  }
+  most = std::min(most, count(state::returned) + (with_loans ? count(state::waiting) : 0));
+  for (auto at = entries_.begin(); found.size() != most; ++at)
+    if (at->is_free() && (with_loans || !at->is_loan)) found.push_back(at->offset);
   return found;
 }
 
 bool share_ledger::is_returned(log_offset offset) const noexcept {
   const entry* const at = find(offset);
-  return at != nullptr && at->state == state::returned;
+  return at != nullptr && at->is_free();
 }
 
 bool share_ledger::is_held(log_offset offset) const noexcept {
@@ -70,23 +69,23 @@ void share_ledger::forget(log_offset offset) noexcept {
   compact();
 }
 
-void share_ledger::put_returned(log_offset offset, std::uint32_t bytes) {
+void share_ledger::put_loan(log_offset offset, std::uint32_t bytes) {
   entry& at = make(offset);
   at.bytes = bytes;
-  become(at, state::returned);
+  at.is_loan = true;
+  free(at);
 }
 
 void share_ledger::give_back_acknowledged(std::uint64_t session) {
   for (entry& each : entries_)
-    if (each.state == state::held && each.session == session && !each.is_exactly_once)
-      become(each, state::returned);
+    if (each.state == state::held && each.session == session && !each.is_exactly_once) free(each);
 }
 
 void share_ledger::give_back_others(std::uint64_t session, const std::vector<log_offset>& kept) {
   for (entry& each : entries_)
     if (each.state == state::held && each.session == session &&
         !std::ranges::binary_search(kept, each.offset))
-      become(each, state::returned);
+      free(each);
 }
 
 void share_ledger::complete_all(std::uint64_t session) {
@@ -101,7 +100,7 @@ void share_ledger::restore(const std::vector<log_offset>& offsets) {
   for (const log_offset each : offsets) {
     entry& at = make(each);
     at.is_early = true;
-    become(at, state::returned);
+    free(at);
   }
 }
 
@@ -154,8 +153,7 @@ std::vector<log_offset> share_ledger::list(Predicate is_wanted) const {
 }
 
 std::vector<log_offset> share_ledger::outstanding() const {
-  return list(
-      [](const entry& each) { return each.state == state::held || each.state == state::returned; });
+  return list([](const entry& each) { return each.state == state::held || each.is_free(); });
 }
 
 std::vector<log_offset> share_ledger::held_by(std::uint64_t session, qos level) const {

@@ -22,7 +22,7 @@ public:
   };
 
   [[nodiscard]] std::size_t size() const noexcept {
-    return count(state::held) + count(state::returned);
+    return count(state::held) + count(state::returned) + count(state::waiting);
   }
   [[nodiscard]] holding held_by(std::uint64_t session) const noexcept;
 
@@ -34,16 +34,19 @@ public:
   /// `session` does not deliver it. Returns as `complete`.
   std::optional<std::uint32_t> give_back(log_offset offset, std::uint64_t session) noexcept;
 
+  /// Beside loans.
   [[nodiscard]] bool has_returned() const noexcept { return count(state::returned) != 0; }
-  /// The first of those that were given back, at most `most`.
-  [[nodiscard]] std::vector<log_offset> first_returned(std::size_t most) const;
+  /// Whether there are loans that nobody has.
+  [[nodiscard]] bool has_waiting() const noexcept { return count(state::waiting) != 0; }
+  /// The first of those that were given back or wait, at most `most`.
+  [[nodiscard]] std::vector<log_offset> first_returned(std::size_t most, bool with_loans) const;
   [[nodiscard]] bool is_returned(log_offset offset) const noexcept;
   /// Whether anybody has it.
   [[nodiscard]] bool is_held(log_offset offset) const noexcept;
   /// There is no such message any more.
   void forget(log_offset offset) noexcept;
-  /// A message is to be handed out that never had its turn.
-  void put_returned(log_offset offset, std::uint32_t bytes);
+  /// A message that another node has lent is to be handed out.
+  void put_loan(log_offset offset, std::uint32_t bytes);
   /// What `session` has that was published with QoS 1 is returned.
   void give_back_acknowledged(std::uint64_t session);
   /// All that `session` has but what stands in `kept`, ascending, is returned.
@@ -90,6 +93,7 @@ private:
   enum class state : std::uint8_t {
     held,
     returned,
+    waiting,  ///< the same, of a loan
     settled,  ///< done before its turn has come
     gone
   };
@@ -100,6 +104,11 @@ private:
     share_ledger::state state = state::gone;
     bool is_early = false;         ///< its turn comes again, or may
     bool is_exactly_once = false;  ///< was published with QoS 2
+    bool is_loan = false;
+
+    [[nodiscard]] bool is_free() const noexcept {
+      return state == state::returned || state == state::waiting;
+    }
   };
   using entries = std::vector<entry>;
 
@@ -114,6 +123,9 @@ private:
     return counts_[static_cast<std::size_t>(which)];
   }
   void become(entry& changed, state next) noexcept;
+  void free(entry& changed) noexcept {
+    become(changed, changed.is_loan ? state::waiting : state::returned);
+  }
   void pass(entry& passed) noexcept;
   void finish(entry& done) noexcept { become(done, done.is_early ? state::settled : state::gone); }
   template <class Predicate>
@@ -122,7 +134,7 @@ private:
   void compact() noexcept;
 
   entries entries_;                      ///< by offset
-  std::array<std::size_t, 4> counts_{};  ///< of entries, by state
+  std::array<std::size_t, 5> counts_{};  ///< of entries, by state
 };
 
 }  // namespace troupe

@@ -26,6 +26,7 @@ bool share_members::erase(std::uint64_t session) {
   if (at == index_.end()) return false;
   const std::size_t place = at->second;
   change_room(members_[place], 0);
+  change_held(members_[place], {});
   online_.leave(members_[place]);
   with_room_.leave(members_[place]);
   index_.erase(at);
@@ -54,29 +55,36 @@ void share_members::set_room(std::uint64_t session, std::uint32_t room) {
 void share_members::change_room(share_member& member, std::uint32_t room) noexcept {
   online_count_ -= member.is_online() ? 1 : 0;
   total_room_ -= member.counts() ? member.room : 0;
+  held_away_ -= member.is_online() ? 0 : member.held.messages;
   member.room = room;
   online_count_ += member.is_online() ? 1 : 0;
   total_room_ += member.counts() ? room : 0;
+  held_away_ += member.is_online() ? 0 : member.held.messages;
+}
+
+void share_members::change_held(share_member& member, share_ledger::holding held) noexcept {
+  const std::uint64_t change = std::uint64_t{held.messages} - member.held.messages;  // wraps
+  held_ += change;
+  if (!member.is_online()) held_away_ += change;
+  member.held = held;
 }
 
 void share_members::set_held(std::uint64_t session, share_ledger::holding held) {
   share_member* const member = find(session);
   if (member == nullptr) return;
-  member->held = held;
+  change_held(*member, held);
   enter_rings(*member);
 }
 
 void share_members::give(std::uint64_t session, std::uint32_t bytes) {
   share_member* const member = find(session);
   if (member == nullptr) return;
-  --member->held.messages;
-  member->held.bytes -= bytes;
+  change_held(*member, {member->held.messages - 1, member->held.bytes - bytes});
   enter_rings(*member);
 }
 
 void share_members::take(share_member& by, std::uint32_t bytes) noexcept {
-  ++by.held.messages;
-  by.held.bytes += bytes;
+  change_held(by, {by.held.messages + 1, by.held.bytes + bytes});
 }
 
 // -- turns --------------------------------------------------------------------------------

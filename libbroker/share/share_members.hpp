@@ -73,6 +73,9 @@ public:
   /// options change only while its room is 0.
   [[nodiscard]] std::uint32_t online() const noexcept { return online_count_; }
   [[nodiscard]] std::uint64_t total_room() const noexcept { return total_room_; }
+  /// How many messages of the log those have that are online, and those that are away.
+  [[nodiscard]] std::uint64_t held_online() const noexcept { return held_ - held_away_; }
+  [[nodiscard]] std::uint64_t held_away() const noexcept { return held_away_; }
   [[nodiscard]] std::size_t size() const noexcept { return members_.size(); }
   [[nodiscard]] std::span<share_member> all() noexcept { return members_; }
   [[nodiscard]] std::span<const share_member> all() const noexcept { return members_; }
@@ -95,6 +98,7 @@ private:
   [[nodiscard]] share_member* first_of(ring& turns, Qualifies qualifies) noexcept;
   void enter_rings(share_member& member);
   void change_room(share_member& member, std::uint32_t room) noexcept;
+  void change_held(share_member& member, share_ledger::holding held) noexcept;
 
   const std::size_t most_bytes_;
   std::vector<share_member> members_;
@@ -102,6 +106,8 @@ private:
   std::size_t next_ = 0;                                  ///< if nobody is online
   std::uint32_t online_count_ = 0;
   std::uint64_t total_room_ = 0;
+  std::uint64_t held_ = 0;
+  std::uint64_t held_away_ = 0;
   ring online_{&share_member::is_in_online};
   ring with_room_{&share_member::is_in_with_room};
 };

@@ -28,10 +28,6 @@ struct share_join {
   bool lasting = false;          ///< its session outlives the process, or it is a node with a log
 };
 
-struct share_leave {
-  request_number number = 0;  ///< 0: nobody waits for it
-};
-
 /// How many messages of the log a member takes at a time; 0: its client is away.
 struct share_room {
   std::uint32_t room = 0;
@@ -45,6 +41,17 @@ struct share_report {
   std::vector<log_offset> done;      ///< no other member may get them
   std::vector<log_offset> returned;  ///< others are to get them, for the client is away
   std::vector<log_offset> held;      ///< of an earlier life: they are still on their way
+
+  [[nodiscard]] bool empty() const noexcept {
+    return done.empty() && returned.empty() && held.empty();
+  }
+};
+
+/// A member leaves. With the last one a group may give up what it still has of others: what the
+/// member says of its messages comes with it.
+struct share_leave {
+  request_number number = 0;  ///< 0: nobody waits for it
+  share_report last{};
 };
 
 /// Messages that are not in the log and that the session cannot deliver any more.

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -106,9 +107,7 @@ BOOST_AUTO_TEST_CASE(what_a_disk_refused_comes_again_once_and_in_order) {
           add_message(runs, "t/" + std::to_string(random() % 5), std::to_string(published),
                       is_logged ? ++offset : 0, now);
         }
-        frame_builder frame;
-        frame.add(record_kind::publishes, runs);
-        other.send(frame);
+        other.send(record_kind::publishes, runs);
         break;
       }
       case 2:
@@ -188,6 +187,7 @@ BOOST_AUTO_TEST_CASE(a_route_is_confirmed_when_it_is_written_and_those_behind_it
   stage here(in_cluster(), 1, 1, disk.maker());
   played_node other(here);
   BOOST_REQUIRE(other.connect());
+  disk.answer(true);
   other.send(routes_record{1, true, true, {{"a", route_interest::lasting}}});
   other.send(routes_record{2, false, false, {{"b", route_interest::passing}}});
   other.pass();
@@ -212,6 +212,7 @@ BOOST_AUTO_TEST_CASE(what_is_written_again_is_what_the_node_wants_by_then) {
   stage here(in_cluster(), 1, 1, disk.maker());
   played_node other(here);
   BOOST_REQUIRE(other.connect());
+  disk.answer(true);
   other.send(routes_record{1, true, true, {{"a", route_interest::lasting}}});
   other.pass();
   disk.answer(false);
@@ -221,6 +222,76 @@ BOOST_AUTO_TEST_CASE(what_is_written_again_is_what_the_node_wants_by_then) {
   here.wait(1100ms);
   BOOST_REQUIRE(disk.asked.size() == 1U);
   BOOST_TEST((disk.asked[0].change.routes == std::vector<kept_route>{{"a", route_interest::none}}));
+}
+
+// Until then a crash would leave what it is owed in the log unfound.
+BOOST_AUTO_TEST_CASE(how_far_a_new_node_has_come_is_written_until_the_disk_takes_it) {
+  node_disk disk;
+  stage here(in_cluster(), 1, 1, disk.maker());
+  played_node other(here);
+  BOOST_REQUIRE(other.connect());
+  for (const bool works : {false, false, true}) {
+    BOOST_REQUIRE(disk.asked.size() == 1U);
+    BOOST_TEST(disk.asked[0].change.name == "other");
+    BOOST_TEST(disk.asked[0].change.handled.size() == 1U);
+    disk.answer(works);
+    here.wait(1100ms);
+  }
+  BOOST_TEST(disk.asked.empty());
+}
+
+BOOST_AUTO_TEST_CASE(fence_counts_when_what_came_in_front_of_its_answer_is_in_the_log) {
+  data_directory data;
+  stage here(in_cluster(durable()), 1, 1, data.maker());
+  played_node other(here);
+  player ann = here.online(lasting("ann"));
+  ann.subscribed("t", qos2);
+  BOOST_REQUIRE(other.connect());
+  auto answer = std::make_shared<std::optional<fenced>>();
+  here.system().spawn([=, peer = other.peer](caf::event_based_actor* self) {
+    self->request(peer, caf::infinite, fence{})
+        .then([answer](const fenced& reply) { *answer = reply; }, [](const caf::error&) {});
+  });
+  other.pass();
+  BOOST_REQUIRE(other.fences_asked.size() == 1U);
+  here.hold(here.node().store);
+  std::string runs;
+  add_message(runs, "t", "m", 1,
+              std::chrono::floor<std::chrono::milliseconds>(here.system().clock().now()));
+  other.send(record_kind::publishes, runs);
+  std::string passed;
+  wire_writer answer_of_other(passed);
+  answer_of_other.number(other.fences_asked[0]);
+  answer_of_other.number(1);
+  other.send(record_kind::fenced, passed);
+  other.pass();
+  BOOST_TEST(!answer->has_value());
+  here.let_go(here.node().store);
+  other.pass();
+  BOOST_REQUIRE(answer->has_value());
+  BOOST_TEST((*answer)->is_reached);
+}
+
+// Its group knows nobody else, so it would come back at once.
+BOOST_AUTO_TEST_CASE(what_only_members_of_a_node_that_is_away_want_waits_for_the_link) {
+  stage here(in_cluster());
+  played_node other(here);
+  BOOST_REQUIRE(other.connect());
+  other.send(routes_record{1, true, true, {{"$share/g/t", route_interest::passing}}},
+             record_kind::share_routes);
+  other.pass();
+  other.end_actor();
+  BOOST_TEST(!other.is_up());
+  player ann = here.online(passing("ann"));
+  ann.publish("t", "m", qos1, 1);
+  here.run();  // comes to an end
+  BOOST_TEST(ann.received() == "PUBACK 1\n");
+  other.start_again(other.home);
+  BOOST_REQUIRE(other.connect());
+  other.send(routes_record{1, true, true, {{"$share/g/t", route_interest::passing}}},
+             record_kind::share_routes);
+  other.pass();
+  BOOST_TEST(other.lent == std::vector<std::string>{"m"}, boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(fence_is_answered_behind_what_is_on_its_way_into_the_log) {
@@ -237,9 +308,7 @@ BOOST_AUTO_TEST_CASE(fence_is_answered_behind_what_is_on_its_way_into_the_log) {
   for (const std::uint64_t number : {8, 9}) {
     std::string content;
     wire_writer(content).number(number);
-    frame_builder frame;
-    frame.add(record_kind::fence, content);
-    other.send(frame);
+    other.send(record_kind::fence, content);
     other.pass();
   }
   BOOST_TEST(other.fences.empty());

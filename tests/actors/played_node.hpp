@@ -5,6 +5,7 @@
 #include "actors/peer_actor.hpp"
 #include "libbroker/cluster/frame.hpp"
 #include "libbroker/cluster/node_link.hpp"
+#include "libbroker/cluster/share_wire.hpp"
 #include "tests/actors/stage.hpp"
 
 #include <cstdint>
@@ -80,12 +81,15 @@ public:
     machine->send(frame.take(), now(), effects_);
     transmit();
   }
-  void send(const routes_record& routes) {
+  void send(record_kind kind, std::string_view content) {
+    frame_builder frame;
+    frame.add(kind, content);
+    send(frame);
+  }
+  void send(const routes_record& routes, record_kind kind = record_kind::routes) {
     std::string content;
     encode(routes, content);
-    frame_builder frame;
-    frame.add(record_kind::routes, content);
-    send(frame);
+    send(kind, content);
   }
   /// All that arrived is handled.
   void handle() {
@@ -138,6 +142,8 @@ public:
     std::size_t behind = 0;  ///< so many of `payloads`
   };
   std::vector<fence_answer> fences;
+  std::vector<std::uint64_t> fences_asked;  ///< numbers
+  std::vector<std::string> lent;            ///< payloads of what members here are to get
 
 private:
   struct notes {
@@ -188,16 +194,23 @@ private:
         const std::uint64_t number = answer.number();
         fences.push_back({number, answer.number(), payloads.size()});
       }
+      if (kind == record_kind::fence) fences_asked.push_back(wire_reader(content).number());
       if (kind == record_kind::routes_installed) confirmed = wire_reader(content).number();
       if (kind == record_kind::routes) {
         const auto record = decode_routes(content);
         routes.insert(routes.end(), record->changes.begin(), record->changes.end());
       }
-      if (kind != record_kind::publishes) continue;
-      publishes_reader messages(content, now());
-      while (const auto found = messages.next())
-        payloads.emplace_back(as_text(found->wire.last(found->entry.payload_size())));
+      if (kind == record_kind::publishes) read_payloads(content, payloads);
+      if (kind == record_kind::lent) {
+        std::string_view rest = content;
+        if (take_lent_header(rest)) read_payloads(rest, lent);
+      }
     }
+  }
+  void read_payloads(std::string_view runs, std::vector<std::string>& into) {
+    publishes_reader messages(runs, now());
+    while (const auto found = messages.next())
+      into.emplace_back(as_text(found->wire.last(found->entry.payload_size())));
   }
 
   stage& here_;

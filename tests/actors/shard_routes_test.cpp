@@ -193,6 +193,33 @@ BOOST_AUTO_TEST_CASE(a_node_is_told_all_filters_and_then_what_changes) {
               std::vector<route_change>{{"a/#", route_interest::none}}));
 }
 
+BOOST_AUTO_TEST_CASE(many_filters_come_in_parts_of_which_the_last_completes_them) {
+  stage node;
+  player ann = node.online(passing("ann"));
+  for (int i = 0; i != 25; ++i) {
+    subscribe some{.id = 1};
+    std::vector<std::string> filters;
+    for (int k = 0; k != 100; ++k)
+      filters.push_back("f/" + std::to_string(i * 100 + k));
+    for (const std::string& each : filters)
+      some.entries.push_back({.filter = each, .options = {.qos = qos1}});
+    ann.send(some);
+    node.run();
+  }
+  other_node other(node, 1000);
+  other.come_up(5);
+  BOOST_REQUIRE(other.told().changes.size() == 3U);
+  std::size_t filters = 0;
+  for (const routes_changed& each : other.told().changes) {
+    BOOST_TEST(each.changes.size() <= 1000U);
+    filters += each.changes.size();
+    const bool is_last = &each == &other.told().changes.back();
+    BOOST_TEST(each.completes == (is_last ? 5U : 0U));
+    BOOST_TEST((each.ticket != 0) == is_last);
+  }
+  BOOST_TEST(filters == 2500U);
+}
+
 BOOST_AUTO_TEST_CASE(a_second_subscriber_is_no_news_unless_it_wants_more) {
   stage node;
   other_node other(node, 1000);

@@ -100,7 +100,7 @@ class draining(drain_base):
         self.assertEqual((found["draining"], found["clients"]), (True, 0))
         for one in clients:
             one.expect_close(USE_ANOTHER_SERVER)
-        self.assertIn("; it is drained, and has 0 clients", self.ask("a", "status"))
+        self.assertIn("; it is drained, and has 0 clients and 0 sessions", self.ask("a", "status"))
 
     def test_join_ends_it(self):
         self.start("ab")
@@ -123,7 +123,8 @@ class draining(drain_base):
         one = self.script("a").connect("leaving", session_expiry_interval=100,
                                        will=wire.will(self.name("will"), b"gone", 1))
         one.subscribe((self.name("t"), 1))
-        self.ask("a", "drain")
+        found = self.status("a", "drain")
+        self.assertEqual((found["clients"], found["unread_sessions"]), (0, 0))
         watcher.wait_for(1)
         self.script("b").connect("leaving", session_present=True, clean=False, session_expiry_interval=100)
 

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <map>
+#include <numeric>
 #include <set>
 #include <string>
 #include <vector>
@@ -58,13 +59,36 @@ struct scene {
     group.written(std::exchange(writing, 0), done, now, effects);
     collect();
   }
-  void leave(std::uint64_t session) {
-    group.leave(session, effects);
+  void leave(std::uint64_t session, const share_report& last = {}) {
+    group.leave(session, last, effects);
     collect();
   }
   void set_room(std::uint64_t session, std::uint32_t room) {
     group.set_room(session, {.room = room}, effects);
     collect();
+  }
+  /// A node lends messages, whose payloads are their offsets in its log, and they are written
+  /// to the log here, from `first` on; 0: the disk refuses.
+  void lend(std::uint64_t node, std::uint64_t home, const std::vector<log_offset>& offsets,
+            log_offset first, qos level = qos1) {
+    std::vector<test_message> all;
+    for (const log_offset each : offsets)
+      all.push_back({.topic = "t", .payload = std::to_string(each), .qos = level, .id = 1});
+    group.lend(node, {.block = make_block(all), .lender = home, .offsets = offsets}, effects);
+    BOOST_TEST_REQUIRE(effects.appends.size() == 1U);
+    const share_effects::loan_append wanted = effects.appends.front();
+    effects.appends.clear();
+    if (first != 0) head = std::max(head.load(), first + offsets.size() - 1);
+    group.loans_appended(wanted, first, effects);
+    collect();
+  }
+  /// What the node was told last of how many messages it may have lent here.
+  std::uint32_t room_told(std::uint64_t node) const {
+    std::uint32_t room = 0;
+    for (const share_effects::word& each : words)
+      if (const auto* told = std::get_if<share_room>(&each.what); told && each.node == node)
+        room = told->room;
+    return room;
   }
   void report(std::uint64_t session, const share_report& what) {
     group.report(session, what, effects);
@@ -141,10 +165,12 @@ struct scene {
       read = effects.read_log;
     }
     if (effects.write.number != 0) {
-      writing = effects.write.kept ? effects.write.number : 0;
+      writing = effects.write.number;
       kept = effects.write.kept;
+      std::ranges::move(effects.write.loans.ended, std::back_inserter(ended_loans));
       std::ranges::move(effects.write.loans.forgotten, std::back_inserter(forgotten));
     }
+    std::ranges::move(effects.words, std::back_inserter(words));
     has_ended |= effects.ended;
     effects.clear();
   }
@@ -159,7 +185,9 @@ struct scene {
   std::set<std::uint64_t> joined;
   std::optional<log_request> read;
   std::optional<kept_share> kept;
+  std::vector<kept_loan> ended_loans;
   std::vector<share_loan> forgotten;
+  std::vector<share_effects::word> words;
   write_number writing = 0;
   bool has_ended = false;
   time_point now{1h};
@@ -679,8 +707,141 @@ BOOST_AUTO_TEST_CASE(earlier_life_without_members_ends_and_what_was_kept_goes) {
   s.kept = kept_share{};
   s.group.go_on(s.effects);
   s.collect();
-  BOOST_TEST(s.has_ended);
   BOOST_TEST(!s.kept.has_value());
+  BOOST_TEST(!s.has_ended);
+  s.write();
+  BOOST_TEST(s.has_ended);
+}
+
+// -- what nodes lend -------------------------------------------------------------------------
+
+BOOST_AUTO_TEST_CASE(loans_that_wait_do_not_keep_returned_messages_from_other_nodes) {
+  const std::uint64_t ann = share_id_of_node("ann");
+  scene s;
+  s.join(1, qos1, true, 1);
+  s.join(ann, qos2, true);
+  s.answer();
+  s.route("1", 1);  // takes all the room here
+  std::vector<log_offset> offsets(100);
+  std::iota(offsets.begin(), offsets.end(), 1);
+  s.lend(ann, 7, offsets, 2);
+  BOOST_TEST(s.inbox[1].size() == 1U);
+  s.set_room(ann, 10);
+  s.route("102", 102);  // what waits does not keep it back, either
+  BOOST_TEST(s.take(ann) == texts{"102 q1 tracked"}, boost::test_tools::per_element());
+  s.gives_back(ann, {102});
+  s.answer();
+  s.set_room(ann, 10);
+  BOOST_TEST(s.asked() == "get 102");
+  s.page({102});
+  BOOST_TEST(s.take(ann) == texts{"102 q1 tracked"}, boost::test_tools::per_element());
+}
+
+// Else it would come again at once, and so on.
+BOOST_AUTO_TEST_CASE(who_lends_more_than_there_is_room_for_is_told_to_wait) {
+  const std::uint64_t ann = share_id_of_node("ann");
+  const std::uint64_t bob = share_id_of_node("bob");
+  scene s;
+  s.join(1, qos1, false, 4);
+  s.answer();
+  s.group.ask(ann, {.lender = 7, .number = 1}, s.effects);
+  s.group.ask(bob, {.lender = 8, .number = 1}, s.effects);
+  s.collect();
+  BOOST_TEST(s.room_told(ann) == 4U);
+  s.lend(ann, 7, {1, 2, 3, 4}, 1);
+  BOOST_TEST(s.room_told(bob) == 4U);
+  s.lend(bob, 8, {1, 2, 3, 4}, 5);
+  BOOST_TEST(s.take(1).size() == 4U);
+  BOOST_TEST(s.room_told(ann) == 0U);
+  BOOST_TEST(s.room_told(bob) == 0U);
+  s.done(1, {1, 2});
+  BOOST_TEST(s.room_told(ann) == 2U);  // each its part
+  BOOST_TEST(s.room_told(bob) == 2U);
+  s.done(1, {3, 4});
+  s.now += 1s;
+  s.collect();
+  s.write();
+  for (const share_effects::word& each : std::vector(s.words))
+    if (const auto* told = std::get_if<share_report>(&each.what))
+      s.group.confirmed({each.node == ann ? 7U : 8U, told->number}, s.effects);
+  s.collect();
+  BOOST_TEST(s.room_told(ann) == 4U);
+}
+
+BOOST_AUTO_TEST_CASE(disk_that_refuses_a_loan_is_lent_nothing_for_a_while) {
+  const std::uint64_t ann = share_id_of_node("ann");
+  scene s;
+  make_durable(s);
+  s.group.ask(ann, {.lender = 7, .number = 1}, s.effects);
+  s.collect();
+  BOOST_TEST(s.room_told(ann) == 10U);
+  s.lend(ann, 7, {1, 2}, 0);
+  const auto* refused = std::get_if<share_report>(&s.words.at(s.words.size() - 2).what);
+  BOOST_TEST_REQUIRE(refused != nullptr);
+  BOOST_TEST(refused->returned == (std::vector<log_offset>{1, 2}),
+             boost::test_tools::per_element());
+  BOOST_TEST(s.room_told(ann) == 0U);
+  s.now += 999ms;
+  s.collect();
+  BOOST_TEST(s.room_told(ann) == 0U);
+  s.now += 1ms;
+  s.collect();
+  BOOST_TEST(s.room_told(ann) == 10U);
+  BOOST_TEST(s.take(1).empty());
+}
+
+// Leaving, it may be the last for whom there was a log. [MQTT5-4.8.2-5]
+BOOST_AUTO_TEST_CASE(what_a_member_says_when_it_leaves_counts_before_loans_go_back) {
+  const std::uint64_t ann = share_id_of_node("ann");
+  scene s;
+  make_durable(s);
+  s.lend(ann, 7, {11, 12}, 1, qos2);
+  BOOST_TEST(s.take(1).size() == 2U);
+  s.leave(1, {.number = 3, .done = {1}, .returned = {2}, .held = {}});
+  BOOST_TEST(!s.group.is_durable());
+  BOOST_TEST((s.ended_loans == std::vector<kept_loan>{{{7, 11, 1}, loan_outcome::done},
+                                                      {{7, 12, 2}, loan_outcome::returned}}));
+  BOOST_TEST(!s.has_ended);
+  s.write();
+  BOOST_TEST(!s.has_ended);  // ann has not confirmed
+}
+
+BOOST_AUTO_TEST_CASE(what_is_lent_at_qos_2_is_written_down_soon_and_then_sent) {
+  const std::uint64_t ann = share_id_of_node("ann");
+  scene s;
+  make_durable(s, 0);
+  s.join(ann, qos2, true);
+  s.answer();
+  s.set_room(ann, 10);
+  s.route("1", 1, qos2);
+  BOOST_TEST(s.inbox[ann].empty());
+  BOOST_TEST((s.group.deadline() == s.now + 10ms));
+  s.now += 10ms;
+  s.collect();
+  BOOST_TEST_REQUIRE(s.kept.has_value());
+  BOOST_TEST_REQUIRE(s.kept->with_nodes.size() == 1U);
+  BOOST_TEST(s.kept->with_nodes.front().exactly_once == std::vector<log_offset>{1});
+  BOOST_TEST(s.inbox[ann].empty());
+  s.write();
+  BOOST_TEST(s.take(ann) == texts{"1 q2 tracked"}, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(members_that_are_away_do_not_use_up_what_may_be_outstanding) {
+  constexpr std::uint32_t most = 16384;
+  scene s;
+  s.join(1, qos2, true, most);
+  s.join(2, qos2, true, 0);
+  s.answer();
+  for (log_offset i = 1; i <= most + 1; ++i)
+    s.route(std::to_string(i), i, qos2);
+  BOOST_TEST(s.take(1).size() == most);
+  s.set_room(2, 5);
+  BOOST_TEST(s.take(2).empty());
+  s.report(1, {.is_away = true, .done = {}, .returned = {}, .held = {}});  // it keeps them
+  s.answer();
+  s.page({most + 1});
+  BOOST_TEST(s.take(2) == texts{std::to_string(most + 1) + " q1 tracked"},
+             boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(what_a_node_is_given_is_not_behind_the_question_what_it_has) {

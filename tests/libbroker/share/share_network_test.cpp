@@ -75,6 +75,7 @@ struct node {
   void take(const share_effects::outgoing& batch);
   void commit(bool is_good);
   void report(std::uint64_t session, share_report what);
+  void expect_confirmation(std::uint64_t session, const share_report& what);
   void complete_one(member& who);
   void hang_up(member& who);
   void come_back(member& who);
@@ -289,13 +290,13 @@ void node::unsubscribe_all() {
     who.is_subscribed = false;
     who.is_online = false;
     later([this, session = who.session, done] {
-      report(session, done);
-      group->leave(session, effects);
+      expect_confirmation(session, done);
+      group->leave(session, done, effects);
     });
   }
   for (auto& other : all.nodes)
     if (other.get() != this && other->group)
-      other->later([&there = *other, this] { there.group->leave(id, there.effects); });
+      other->later([&there = *other, this] { there.group->leave(id, {}, there.effects); });
 }
 
 void node::subscribe_all() {
@@ -365,7 +366,7 @@ void node::collect() {
       group->log_read(asked.number, std::move(page), false, effects);
     });
   if (effects.write.number != 0) {
-    if (!effects.write.kept)
+    if (!effects.write.kept && effects.write.loans.empty())
       for (const reporter& each : std::exchange(reporters, {}))
         answer(each);
     for (reporter& each : reporters)
@@ -494,6 +495,10 @@ void node::answer(const reporter& whom) {
 
 void node::report(std::uint64_t session, share_report what) {
   group->report(session, what, effects);
+  expect_confirmation(session, what);
+}
+
+void node::expect_confirmation(std::uint64_t session, const share_report& what) {
   if (what.number == 0) return;
   std::uint32_t epoch = 0;
   for (const auto& other : all.nodes)
