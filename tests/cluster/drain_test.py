@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import threading
+import time
 
 import wire
 from clients import V311, client
@@ -101,6 +102,27 @@ class draining(drain_base):
         for one in clients:
             one.expect_close(USE_ANOTHER_SERVER)
         self.assertIn("; it is drained, and has 0 clients and 0 sessions", self.ask("a", "status"))
+
+    def test_it_waits_until_what_a_session_left_is_read(self):
+        count = 30
+        self.start("ab")
+        here = self.script("a").connect("slow", session_expiry_interval=100)
+        here.subscribe((self.name("t"), 1))
+        here.disconnect()
+        writer = self.script("a").connect("writer")
+        for number in range(count):
+            writer.publish(self.name("t"), str(number).encode(), 1)
+        there = self.script("b").connect("slow", session_present=True, clean=False, session_expiry_interval=100,
+                                         receive_maximum=1)
+        with concurrent.futures.ThreadPoolExecutor() as worker:
+            drained = worker.submit(self.status, "a", "drain")
+            for number in range(count):
+                got = there.receive()
+                self.assertEqual(got.payload, str(number).encode())
+                time.sleep(0.05)  # as long as an exchange would need to be over, were it not waited for
+                self.assertFalse(drained.done(), f"{number} messages of {count} are read")
+                there.acknowledge(got)
+            self.assertEqual(drained.result()["unread_sessions"], 0)
 
     def test_join_ends_it(self):
         self.start("ab")
