@@ -116,7 +116,8 @@ private:
     std::string what;
     std::string first;
     line >> what >> first;
-    if (what == "join") return join(first);
+    if (what == "join") return join(first, 1);
+    if (what == "join-twice") return join(first, 2);
     if (what == "subscribe") {
       filters_.push_back(first);
       for (auto& [id, each] : links_)
@@ -141,14 +142,16 @@ private:
       tell(each, record_kind::publishes, later_publishes(run));
   }
 
-  void join(const std::string& address) {
+  /// `times`: that it says hello, as if the answer took long.
+  void join(const std::string& address, int times) {
     const auto colon = address.rfind(':');
     const auto port = static_cast<std::uint16_t>(std::stoi(address.substr(colon + 1)));
     const auto door = system().middleman().remote_actor(address.substr(0, colon), port);
     if (!door) return say("refused nobody answers at ", address);
-    begun_.emplace(caf::actor_cast<caf::strong_actor_ptr>(*door), handshake());
-    reply(caf::actor_cast<caf::strong_actor_ptr>(*door),
-          begun_.at(caf::actor_cast<caf::strong_actor_ptr>(*door)).hello());
+    const auto other = caf::actor_cast<caf::strong_actor_ptr>(*door);
+    later_handshake& made = begun_.emplace(other, handshake()).first->second;
+    for (; times != 0; --times)
+      reply(other, made.hello());
   }
 
   later_handshake handshake() const { return {given_.secret, self_, make_nonce(), given_.speaks}; }

@@ -69,7 +69,7 @@ class later_version(cluster_test):
 
     def join(self, later):
         """It knows one node; the others hear of it by gossip, and connect to it."""
-        later.tell(f"join {self.cluster['a'].address}")
+        later.tell(f"join-twice {self.cluster['a'].address}")
         for one in self.cluster:
             one.says(f"event=node_up node={later.name}")
             later.expect(f"linked {one.name} 1")

@@ -41,13 +41,15 @@ public:
     out.number(speaks_.newest);
     introduce(out);
     said_ += later_values;
+    hello_size_ = said_.size();
     return {said_, nullptr};
   }
-  /// The proof. REQUIRES: it is a challenge.
+  /// The proof. A challenge may come twice. REQUIRES: it is one.
   [[nodiscard]] link_packet prove(const link_packet& challenge) {
     wire_reader in(std::string_view(challenge.head).substr(1));
     version_ = in.number();
     meet(in.section());
+    said_.resize(hello_size_);
     said_ += challenge.head;
     return hashed('P', "troupe initiator");
   }
@@ -139,6 +141,7 @@ private:
   node_introduction other_;
   std::string other_nonce_;
   std::string said_;  ///< by both: hello and challenge
+  std::size_t hello_size_ = 0;
 };
 
 /// The packet of an open link with `more` behind what its word says.
