@@ -65,10 +65,11 @@ caf::typed_response_promise<cluster_status> cluster_actor::describe(std::string 
   auto promise = make_response_promise<cluster_status>();
   auto answer = std::make_shared<cluster_status>();
   answer->refusal = std::move(refusal);
-  answer->clients = house_.counts.clients_online;
-  answer->unread = house_.counts.ends_unread;
   gathering peers(*this, peer_patience, [this, promise, answer]() mutable {
-    answer->members = members_->members();  // as of now: peers may have said more than was asked
+    // As of now: peers may have said more than was asked.
+    answer->clients = house_.counts.clients_online;
+    answer->unread = house_.counts.ends_unread;
+    answer->members = members_->members();
     promise.deliver(std::move(*answer));
   });
   for (const auto& [name, link] : links_)

@@ -195,16 +195,16 @@ void session_actor::apply_effects(time_point now) {
   session_effects& wanted = effects();
   machine_.keep_progress(now, wanted);
   house_.counts.add(wanted.counted);
-  send_requests();
-  for (log_request& each : wanted.read_log)
-    read_log_for(std::move(each), now);
-  wanted.read_log.clear();
+  // In front of what share groups hear: what the session gives back it must not have any more.
   if (wanted.write.number != 0)
     send(house_.store,
          write_session{machine_.name(), std::exchange(wanted.write, {}), machine_.epoch(), self()});
-  // Behind the write: what the session gives back it must not have any more.
+  send_requests();
   for (share_call& each : wanted.reports)
     send_request(each);
+  for (log_request& each : wanted.read_log)
+    read_log_for(std::move(each), now);
+  wanted.read_log.clear();
   carry_out_moves();
   tell_will();
   const bool close = wanted.close_connection;

@@ -275,6 +275,7 @@ void share_actor::write_down(share_effects::progress&& what) {
     for (const reporter& each : std::exchange(reporters_, {}))
       answer(each);
   }
+  last_write_ = what.number;
   for (reporter& each : reporters_)
     if (each.write == 0) each.write = what.number;
   send(house_.store,
@@ -287,7 +288,8 @@ void share_actor::handle(const share_written& reply) {
   std::erase_if(reporters_, [&](reporter& each) {
     if (each.write == 0 || each.write > reply.number) return false;
     if (reply.done) answer(each);
-    each.write = 0;  // the next one holds it
+    // A later one holds it.
+    each.write = last_write_ > reply.number ? last_write_ : 0;
     return reply.done;
   });
   carry_out(!settling_.empty());

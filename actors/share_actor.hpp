@@ -93,6 +93,7 @@ private:
   std::unordered_map<std::uint64_t, other_node> nodes_;
   std::deque<share_effects::loan_append> appending_;  ///< that the store has not answered
   std::vector<reporter> reporters_;
+  write_number last_write_ = 0;  ///< that the store was sent
   /// Wait until everything is written down, or cannot be.
   std::vector<caf::typed_response_promise<settled>> settling_;
   std::uint64_t joins_seen_ = 0;

@@ -24,8 +24,8 @@ constexpr std::chrono::milliseconds drain_poll{100};
 
 /// A node is drained when for so long no client has gone, nor have other nodes read anything.
 /// Clients need some time until they are back; what one takes slowly is not waited for.
-constexpr std::chrono::milliseconds drained_after{1000};
-constexpr std::chrono::milliseconds drained_after_reading{10'000};
+constexpr std::chrono::milliseconds drained_after{2000};
+constexpr std::chrono::milliseconds drained_after_reading{15'000};
 
 using verb = cluster_command::verb;
 
@@ -88,13 +88,19 @@ json_object link_of(const cluster_status& status, const std::string& name) {
           {"unhandled_bytes", found->unhandled_bytes}};
 }
 
+[[nodiscard]] bool is_draining(const cluster_status& status) {
+  return std::ranges::any_of(status.members, [](const membership::view& each) {
+    return each.state == member_state::self && each.record.is_draining;
+  });
+}
+
 /// Until the last client has gone and other nodes have read what sessions left here, or nobody
-/// waits for that any more.
+/// wants that any more.
 void wait_until_drained(caf::scoped_actor& self, const cluster_handle& cluster, line_sink& to,
                         result<cluster_status, std::string>& status) {
   std::pair<std::size_t, std::size_t> last;
   auto since = std::chrono::steady_clock::now();
-  while (status && to.is_wanted()) {
+  while (status && is_draining(*status) && to.is_wanted()) {
     const auto now = std::chrono::steady_clock::now();
     const std::pair left(status->clients, status->unread);
     if (std::exchange(last, left) != left) since = now;

@@ -35,7 +35,9 @@ void session::deliver(const delivery& messages, const delivery_options& options,
 
 void session::deliver_run(const message_run& run, const delivery_options& options, shard_index from,
                           time_point now, session_effects& effects) {
-  if (options.tracked && !connected_) {
+  const bool is_for_others =
+      options.tracked && !(connected_ && subscriptions_.contains(options.details->share));
+  if (is_for_others) {
     for (std::uint32_t i = run.first; i != run.first + run.count; ++i)
       report_to(options.details->share).returned.push_back((*run.block)[i].log_offset);
     return;

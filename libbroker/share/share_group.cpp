@@ -270,7 +270,10 @@ void share_group::take_report(std::uint64_t session, const share_report& report)
 /// What was returned comes before what is new.
 void share_group::after_returns(share_effects& effects) {
   return_loans();
-  if (is_durable() && has_returned() && cursor_->wants_live()) fall_behind({}, effects);
+  if (is_durable() && cursor_->wants_live()) {
+    new_have_a_turn_ = false;  // they have had theirs
+    if (has_returned()) fall_behind({}, effects);
+  }
   follow_log(effects);
 }
 
@@ -396,6 +399,7 @@ void share_group::keep_progress(time_point now, bool at_once, share_effects& eff
   tell_presence(effects);
   tell_lenders(effects);
   const bool has_news = (is_durable() && changed_) || loans_.has_changes();
+  if (!has_news) due_.reset();
   if (!has_news || writing_ != 0) return;
   // Members wait for the first time, and for room in their windows at QoS 2; other nodes for
   // what they are lent, and what became of what they have lent.

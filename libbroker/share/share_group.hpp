@@ -311,6 +311,7 @@ private:
   share_ledger ledger_;
   std::unique_ptr<log_cursor> cursor_;  ///< null: the group ends with the process
   bool is_restoring_ = false;
+  bool new_have_a_turn_ = false;  ///< in front of loans, which had theirs
 
   bool changed_ = false;     ///< since the last write began
   bool is_urgent_ = false;   ///< somebody waits for the next one

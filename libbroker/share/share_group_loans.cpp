@@ -140,10 +140,10 @@ void share_group::tell_presence(share_effects& effects) {
 std::uint32_t share_group::room_for_loans() noexcept {
   if (has_refused_) return 0;  // the disk is full, or broken
   const std::uint64_t all = std::min<std::uint64_t>(members_.total_room(), most_outstanding);
-  is_crowded_ &= !loans_.empty();
+  is_crowded_ &= !is_durable() && loans_.has_open();
   if (!is_crowded_ || all == 0) return static_cast<std::uint32_t>(all);
   // Lenders know nothing of each other, and what goes back would come again at once.
-  if (members_.held_online() * 2 > members_.total_room()) return 0;
+  if (members_.are_half_full()) return 0;
   return static_cast<std::uint32_t>(std::max<std::uint64_t>(all / presence_told_.size(), 1));
 }
 

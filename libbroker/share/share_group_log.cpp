@@ -71,12 +71,16 @@ void share_group::follow_log(share_effects& effects) {
     const bool is_ours =
         next->entry().qos != qos::at_most_once && !is_node_publisher(next->run.publisher);
     if (is_ours && !take_turn(next->run.block, next->index)) return;
+    new_have_a_turn_ = false;
     cursor_->pop();
     changed_ = true;
   }
   if (!cursor_->may_read() || !hands_out_more() || room(1) == 0) return;
   const log_offset end = cursor_->end(log_head());
-  switch (cursor_->next_step(end)) {
+  const log_cursor::step next = cursor_->next_step(end);
+  if (next != log_cursor::step::read && std::exchange(new_have_a_turn_, false) && has_returned())
+    return follow_log(effects);
+  switch (next) {
   case log_cursor::step::read:
     cursor_->asked(++last_request_, end);
     effects.read_log = {.number = last_request_,
@@ -108,7 +112,8 @@ void share_group::become_live(share_effects& effects) {
 
 /// Whether there is something for which somebody may have room: loans are for members here.
 bool share_group::has_returned() noexcept {
-  return ledger_.has_returned() || (ledger_.has_waiting() && members_.room(1) != 0);
+  return ledger_.has_returned() ||
+         (ledger_.has_waiting() && !new_have_a_turn_ && members_.room(1) != 0);
 }
 
 /// Returns whether what is new has to wait for it. REQUIRES: has_returned().
@@ -120,6 +125,7 @@ bool share_group::fetch_returned(share_effects& effects) {
                       .page = {},
                       .offsets = ledger_.first_returned(most, members_.room(1) != 0),
                       .start = {}};
+  new_have_a_turn_ = true;
   cursor_->asked(request.number, std::vector(request.offsets));
   effects.read_log = std::move(request);
   return true;

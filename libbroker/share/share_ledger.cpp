@@ -188,6 +188,7 @@ share_ledger::entry& share_ledger::make(log_offset offset) {
 void share_ledger::become(entry& changed, state next) noexcept {
   --count(changed.state);
   ++count(next);
+  if (changed.is_loan) held_loans_ += (next == state::held) - (changed.state == state::held);
   changed.state = next;
 }
 

@@ -17,12 +17,13 @@ class share_ledger {
 public:
   /// What one session has.
   struct holding {
-    std::uint32_t messages = 0;
+    std::uint64_t messages = 0;
     std::uint64_t bytes = 0;
   };
 
+  /// Beside loans.
   [[nodiscard]] std::size_t size() const noexcept {
-    return count(state::held) + count(state::returned) + count(state::waiting);
+    return count(state::held) + count(state::returned) - held_loans_;
   }
   [[nodiscard]] holding held_by(std::uint64_t session) const noexcept;
 
@@ -133,7 +134,8 @@ private:
   /// Lets go of what is gone, when that is most.
   void compact() noexcept;
 
-  entries entries_;                      ///< by offset
+  entries entries_;  ///< by offset
+  std::size_t held_loans_ = 0;
   std::array<std::size_t, 5> counts_{};  ///< of entries, by state
 };
 

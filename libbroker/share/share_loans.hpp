@@ -40,6 +40,8 @@ public:
 
   /// Whether the message at `own` of the log here is a loan that has not ended.
   [[nodiscard]] bool has(log_offset own) const { return by_own_.contains(own); }
+  /// Whether there is any that has not ended.
+  [[nodiscard]] bool has_open() const noexcept { return !by_own_.empty(); }
   /// The loan has ended. REQUIRES: has(own).
   void end(log_offset own, loan_outcome outcome);
   /// Where all that have not ended lie in the log here, in no order.

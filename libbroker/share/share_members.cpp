@@ -53,20 +53,30 @@ void share_members::set_room(std::uint64_t session, std::uint32_t room) {
 }
 
 void share_members::change_room(share_member& member, std::uint32_t room) noexcept {
+  count_held(member, false);
   online_count_ -= member.is_online() ? 1 : 0;
   total_room_ -= member.counts() ? member.room : 0;
-  held_away_ -= member.is_online() ? 0 : member.held.messages;
   member.room = room;
   online_count_ += member.is_online() ? 1 : 0;
   total_room_ += member.counts() ? room : 0;
-  held_away_ += member.is_online() ? 0 : member.held.messages;
+  count_held(member, true);
 }
 
 void share_members::change_held(share_member& member, share_ledger::holding held) noexcept {
-  const std::uint64_t change = std::uint64_t{held.messages} - member.held.messages;  // wraps
-  held_ += change;
-  if (!member.is_online()) held_away_ += change;
+  count_held(member, false);
   member.held = held;
+  count_held(member, true);
+}
+
+void share_members::count_held(const share_member& member, bool in) noexcept {
+  share_ledger::holding& all = member.is_online() ? held_online_ : held_away_;
+  all.messages += in ? member.held.messages : -member.held.messages;
+  all.bytes += in ? member.held.bytes : -member.held.bytes;
+}
+
+bool share_members::are_half_full() const noexcept {
+  return held_online_.messages * 2 > total_room_ ||
+         held_online_.bytes * 2 > online_count_ * most_bytes_;
 }
 
 void share_members::set_held(std::uint64_t session, share_ledger::holding held) {

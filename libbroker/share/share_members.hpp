@@ -73,9 +73,10 @@ public:
   /// options change only while its room is 0.
   [[nodiscard]] std::uint32_t online() const noexcept { return online_count_; }
   [[nodiscard]] std::uint64_t total_room() const noexcept { return total_room_; }
-  /// How many messages of the log those have that are online, and those that are away.
-  [[nodiscard]] std::uint64_t held_online() const noexcept { return held_ - held_away_; }
-  [[nodiscard]] std::uint64_t held_away() const noexcept { return held_away_; }
+  /// How many messages of the log those have that are away.
+  [[nodiscard]] std::uint64_t held_away() const noexcept { return held_away_.messages; }
+  /// Whether those that are online have more than half of what they take.
+  [[nodiscard]] bool are_half_full() const noexcept;
   [[nodiscard]] std::size_t size() const noexcept { return members_.size(); }
   [[nodiscard]] std::span<share_member> all() noexcept { return members_; }
   [[nodiscard]] std::span<const share_member> all() const noexcept { return members_; }
@@ -99,6 +100,7 @@ private:
   void enter_rings(share_member& member);
   void change_room(share_member& member, std::uint32_t room) noexcept;
   void change_held(share_member& member, share_ledger::holding held) noexcept;
+  void count_held(const share_member& member, bool in) noexcept;
 
   const std::size_t most_bytes_;
   std::vector<share_member> members_;
@@ -106,8 +108,8 @@ private:
   std::size_t next_ = 0;                                  ///< if nobody is online
   std::uint32_t online_count_ = 0;
   std::uint64_t total_room_ = 0;
-  std::uint64_t held_ = 0;
-  std::uint64_t held_away_ = 0;
+  share_ledger::holding held_online_;
+  share_ledger::holding held_away_;
   ring online_{&share_member::is_in_online};
   ring with_room_{&share_member::is_in_with_room};
 };

@@ -62,6 +62,7 @@ class cluster_test(unittest.TestCase):
     def run(self, result=None):
         self.clients = []
         self.counts = collections.Counter()
+        self.result = result
         return super().run(result)
 
     def tearDown(self):
@@ -78,8 +79,8 @@ class cluster_test(unittest.TestCase):
                 self.assertTrue(one.alive(), f"{one.name} died\n{one.log()[-3000:]}")
 
     def _failed(self):
-        return os.environ.get("CLUSTER_LOGS") and any(
-            error for _, error in getattr(self._outcome, "errors", ()) or ())
+        return os.environ.get("CLUSTER_LOGS") and self.result.records[-1:] and \
+            self.result.records[-1][:2] == (self.id(), "failed")
 
     def client(self, node, *arguments, **settings):
         """`node`: one, or its name."""

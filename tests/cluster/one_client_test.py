@@ -1,6 +1,7 @@
 """A client identifier has one session in the whole cluster, which follows its client from node to node."""
 
 import concurrent.futures
+import contextlib
 import time
 
 import wire
@@ -37,7 +38,6 @@ class scripts(cluster_test):
     def expect_numbers(self, one, *numbers):
         """These come, in this order."""
         self.assertEqual([int(message.payload) for message in one.take(len(numbers))], list(numbers))
-
 
     @staticmethod
     def follow(one, is_enough):
@@ -137,6 +137,20 @@ class moving_in_memory(scripts):
     def setUp(self):
         self.make(data=self.data)
 
+    def expect_numbers_of_a_move(self, one, *numbers):
+        """These come, in this order, and nothing else: some twice if no log says which they are."""
+        if self.data:
+            self.expect_numbers(one, *numbers)
+            return one.expect_nothing()
+        seen = {}
+        with contextlib.suppress(TimeoutError):
+            while True:
+                patience = TIMEOUT if len(seen) < len(numbers) else wire.QUIET
+                got = one.inbox.pop(0) if one.inbox else one.read(patience)
+                one.acknowledge(got)
+                seen[int(got.payload)] = None
+        self.assertEqual(list(seen), list(numbers))
+
     def test_subscriptions_follow(self):
         self.login("a").subscribe((self.name("t"), 1), (self.name("w/#"), 2)).disconnect()
         two = self.login("b", present=True)
@@ -170,8 +184,7 @@ class moving_in_memory(scripts):
         for one in first:
             two.acknowledge(one)
         self.assertEqual([int(one.payload) for one in first], list(range(5)))
-        self.expect_numbers(two, *range(5, 60))
-        two.expect_nothing()
+        self.expect_numbers_of_a_move(two, *range(5, 60))
 
     def test_what_was_in_flight_is_sent_again_with_its_identifier(self):
         one = self.login("a").subscribe((self.name("t"), 2))
@@ -202,6 +215,7 @@ class moving_in_memory(scripts):
         two = self.login("c", present=True)
         two.send(wire.publish(self.name("t"), b"once", qos=2, id=7, dup=True)).expect("pubrec", id=7, code=0)
         two.send(wire.ack("pubrel", 7)).expect("pubcomp", id=7, code=0)
+        watcher.wait_for(1)
         two.publish(self.name("t"), b"last", 1)
         watcher.wait_for(2)
         self.assertEqual(watcher.payloads(), [b"once", b"last"])
@@ -227,7 +241,7 @@ class moving_in_memory(scripts):
             self.assertEqual(int(one.wait_for("publish").payload), 0)  # and none is acknowledged
             one.close()
         last = self.login("b", present=True)
-        self.expect_numbers(last, *range(number))
+        self.expect_numbers_of_a_move(last, *range(number))
         self.send("c", number)
         self.expect_numbers(last, number)
         last.expect_nothing()

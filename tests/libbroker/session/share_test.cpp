@@ -256,6 +256,16 @@ BOOST_AUTO_TEST_CASE(
   BOOST_TEST(t.received() == "PUBLISH t 10 q1 id=1 dup\nPUBLISH t 11 q2 id=2 dup\n");
 }
 
+BOOST_AUTO_TEST_CASE(what_comes_behind_unsubscribe_is_for_others) {
+  member s;
+  s.unsubscribe("$share/g/t", 7);
+  s.give(10, qos2);
+  BOOST_TEST(reported(s) == "returned 10\n");
+  s.answer();
+  s.disk.take(s);
+  BOOST_TEST(s.received() == "UNSUBACK 7 00\n");
+}
+
 BOOST_AUTO_TEST_CASE(what_was_sent_for_an_earlier_epoch_is_given_back) {
   member s;
   const message_block_ptr block = make_block({{.payload = "10", .qos = qos1, .id = 1}}, s.now);

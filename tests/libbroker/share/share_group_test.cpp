@@ -760,12 +760,60 @@ BOOST_AUTO_TEST_CASE(who_lends_more_than_there_is_room_for_is_told_to_wait) {
   s.done(1, {3, 4});
   s.now += 1s;
   s.collect();
-  s.write();
-  for (const share_effects::word& each : std::vector(s.words))
-    if (const auto* told = std::get_if<share_report>(&each.what))
-      s.group.confirmed({each.node == ann ? 7U : 8U, told->number}, s.effects);
-  s.collect();
+  // Whether they confirm that, or are away, does not matter.
   BOOST_TEST(s.room_told(ann) == 4U);
+}
+
+BOOST_AUTO_TEST_CASE(who_lends_more_bytes_than_there_is_room_for_is_told_to_wait) {
+  const std::uint64_t ann = share_id_of_node("ann");
+  const std::uint64_t bob = share_id_of_node("bob");
+  config small;
+  small.limits.delivery_credit = 1;
+  scene s("$share/g/t", 1, small);
+  s.join(1, qos1, false, 100);
+  s.answer();
+  s.group.ask(ann, {.lender = 7, .number = 1}, s.effects);
+  s.group.ask(bob, {.lender = 8, .number = 1}, s.effects);
+  s.lend(ann, 7, {1}, 1);
+  BOOST_TEST(s.room_told(bob) == 100U);
+  s.lend(bob, 8, {1}, 2);
+  BOOST_TEST(s.room_told(ann) == 0U);
+  BOOST_TEST(s.room_told(bob) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(loans_that_wait_and_new_messages_take_turns) {
+  const std::uint64_t ann = share_id_of_node("ann");
+  scene s;
+  make_durable(s, 1);
+  s.lend(ann, 7, {11, 12, 13}, 1);
+  BOOST_TEST(s.take(1) == texts{"11 q1 tracked"}, boost::test_tools::per_element());
+  s.route("4", 4);
+  s.answer();
+  s.done(1, {1});
+  s.answer();
+  BOOST_TEST(s.asked() == "get 2");
+  s.page({2});
+  s.done(1, {2});
+  BOOST_TEST(s.asked().starts_with("after"));
+  s.page({4});
+  s.done(1, {4});
+  BOOST_TEST(s.asked() == "get 3");
+  s.page({3});
+  BOOST_TEST(s.take(1) == (texts{"2 q1 tracked", "4 q1 tracked", "3 q1 tracked"}),
+             boost::test_tools::per_element());
+}
+
+// It would ring for ever.
+BOOST_AUTO_TEST_CASE(no_alarm_is_set_when_what_was_kept_could_not_be_dropped) {
+  scene s;
+  make_durable(s);
+  s.join(2, qos0);
+  s.leave(1);
+  BOOST_TEST(!s.group.is_durable());
+  s.write(false);
+  s.now += 1s;
+  s.collect();
+  BOOST_TEST(!s.group.deadline().has_value());
 }
 
 BOOST_AUTO_TEST_CASE(disk_that_refuses_a_loan_is_lent_nothing_for_a_while) {
