@@ -102,7 +102,8 @@ void registry_actor::tell_followers(const std::string& node) {
 void registry_actor::follow(const follow_node& request) {
   followers_[request.node].insert(request.who);
   const bool is_reached = request.node == house_.identity.name || linked_.contains(request.node);
-  send(request.who, node_followed{request.node, is_reached});
+  if (is_reached || !request.has_spoken)
+    send(request.who, node_followed{request.node, is_reached});
 }
 
 void registry_actor::unfollow(const unfollow_node& request) {

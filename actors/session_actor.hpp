@@ -132,7 +132,8 @@ private:
   // session_travel.cpp
   [[nodiscard]] travel_state& travel();
   void say(const std::string& node, session_message&& message);
-  void follow(const std::string& node);
+  /// `has_spoken`: see `follow_node`.
+  void follow(const std::string& node, bool has_spoken = false);
   void unfollow_all();
   void unfollow_unneeded();
   void handle(const session_said& message);
@@ -141,7 +142,7 @@ private:
   void node_lost(const std::string& node, time_point now);
   // The node that the client comes to.
   [[nodiscard]] bool is_taking() const noexcept;
-  void begin_taking(const std::string& node, std::uint64_t number);
+  void begin_taking(const std::string& node, std::uint64_t number, bool has_spoken);
   void stop_taking();
   void retire_if_empty();
   void refuse_waiting();

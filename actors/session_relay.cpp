@@ -110,7 +110,7 @@ void session_actor::hold_for(const std::string& node) {
   travel().reader = node;
   machine_.hold(effects());
   carry_out(current_time(*this));
-  follow(node);
+  follow(node, true);
 }
 
 void session_actor::serve_relay(const std::string& from, const session_message& said) {

@@ -43,9 +43,9 @@ void session_actor::say(const std::string& node, session_message&& message) {
   send(house_.cluster, say_to_node{node, record_kind::session, encode(message), waits});
 }
 
-void session_actor::follow(const std::string& node) {
+void session_actor::follow(const std::string& node, bool has_spoken) {
   travel().followed.insert(node);
-  send(house_.registry, follow_node{node, self()});
+  send(house_.registry, follow_node{node, self(), has_spoken});
 }
 
 void session_actor::unfollow_all() {
@@ -160,7 +160,7 @@ void session_actor::handle(attach_client& request) {
       say(request.previous, {.what = verb::discard, .count = request.stamp});
     stop_taking();
   } else if (!request.previous.empty() && !is_taking()) {
-    begin_taking(request.previous, request.stamp);
+    begin_taking(request.previous, request.stamp, false);
   }
   if (!is_taking()) return attach(request);
   refuse_waiting();
@@ -171,12 +171,12 @@ bool session_actor::is_taking() const noexcept {
   return travel_ != nullptr && travel_->taking != 0;
 }
 
-void session_actor::begin_taking(const std::string& node, std::uint64_t number) {
+void session_actor::begin_taking(const std::string& node, std::uint64_t number, bool has_spoken) {
   travel().taking = number;
   travel_->taking_from = node;
   say(node, {.what = verb::take, .number = number});
   delayed_send(this, take_timeout, move_timer{number});
-  follow(node);
+  follow(node, has_spoken);
 }
 
 void session_actor::stop_taking() {
@@ -308,7 +308,7 @@ void session_actor::consider(const std::string& from) {
   if (!machine_.exists()) return say(from, {.what = verb::unwanted});
   if (machine_.began_clean()) return say(from, {.what = verb::discard, .count = machine_.stamp()});
   const hybrid_stamp next = house_.clock.next(read_wall_clock(current_time(*this)).wall);
-  begin_taking(from, std::max(next, machine_.stamp() + 1));
+  begin_taking(from, std::max(next, machine_.stamp() + 1), true);
 }
 
 // -- the node that it goes from -------------------------------------------------------------

@@ -64,6 +64,9 @@ struct wills_heard {
 struct follow_node {
   std::string node;
   session_handle who;
+  /// The node has just spoken, so there is a link, though the registry may hear of that later: the
+  /// session is not told before that there is none.
+  bool has_spoken = false;
 };
 /// It does not any more.
 struct unfollow_node {

@@ -32,7 +32,8 @@ public:
           [](const node_dead&) {},
           [](const wills_heard&) {},
           [](const settle&) { return settled{}; },
-          [](const follow_node& request) {
+          [this](const follow_node& request) {
+            follows.push_back(request);
             caf::anon_send(request.who, node_followed{request.node, true});
           },
           [](const unfollow_node&) {},
@@ -64,6 +65,7 @@ public:
   }
 
   std::vector<session_message> said;
+  std::vector<follow_node> follows;
   std::vector<fence_session> fences;
 };
 

@@ -1,5 +1,6 @@
 // What a session says to other nodes when it goes there, and to whom it listens.
 
+#include "actors/registry_actor.hpp"
 #include "tests/actors/fake_cluster.hpp"
 #include "tests/actors/fake_store.hpp"
 
@@ -114,6 +115,39 @@ BOOST_AUTO_TEST_CASE(session_is_given_when_all_it_has_received_is_accepted) {
   BOOST_TEST_REQUIRE(others.said.size() == 1U);
   BOOST_TEST_REQUIRE(others.said.front().state.has_value());
   BOOST_TEST((others.said.front().state->inbound_qos2 == std::vector<packet_id>{7}));
+}
+
+// Else a relay that is opened as soon as there is a link would end at once, and nobody knew.
+BOOST_AUTO_TEST_CASE(who_has_spoken_is_not_taken_for_away) {
+  using verb = session_message::verb;
+  fake_cluster others;
+  stage home;
+  others.join(home);
+  home.online(lasting("bob")).hang_up();
+  for (const verb what : {verb::take, verb::hand_over}) {
+    const session_message said{.what = what, .client_id = "bob", .number = 200};
+    caf::anon_send(home.node().directory_of("bob"),
+                   session_said{"b", std::make_shared<const session_message>(said)});
+    home.run();
+  }
+  BOOST_TEST_REQUIRE(others.follows.size() == 1U);  // it is an end
+  BOOST_TEST(others.follows[0].node == "b");
+  BOOST_TEST(others.follows[0].has_spoken);
+
+  const session_handle who = others.follows[0].who;
+  const registry_handle registry = home.system().spawn<registry_actor>(home.node());
+  const std::size_t before = home.handled<node_followed>(who);
+  caf::anon_send(registry, follow_node{"b", who, true});
+  home.run();
+  BOOST_TEST(home.handled<node_followed>(who) == before);
+  caf::anon_send(registry, nodes_linked{.names = {"b"}});
+  home.run();
+  BOOST_TEST(home.handled<node_followed>(who) == before + 1);
+  caf::anon_send(registry, follow_node{"c", who});
+  home.run();
+  BOOST_TEST(home.handled<node_followed>(who) == before + 2);
+  caf::anon_send_exit(registry, caf::exit_reason::user_shutdown);
+  home.run();
 }
 
 BOOST_AUTO_TEST_SUITE_END()
