@@ -102,6 +102,7 @@ private:
   // cluster_questions.cpp
   [[nodiscard]] caf::result<cluster_status> handle(const cluster_command& command);
   void drain(bool on, bool for_good);
+  void tell_directories();
   void tell_where_clients_go();
   [[nodiscard]] caf::typed_response_promise<cluster_status> describe(std::string refusal);
   [[nodiscard]] caf::typed_response_promise<interests> ask_peers(log_offset head);

@@ -43,10 +43,13 @@ caf::result<cluster_status> cluster_actor::handle(const cluster_command& command
 void cluster_actor::drain(bool on, bool for_good) {
   if (draining_.is_draining != on) spdlog::info("event={}", on ? "drain_begun" : "drain_ended");
   members_->drain(on, current_time(*this), effects_);
-  // Whatever it is, they are told.
   draining_ = {.is_draining = on,
                .code = for_good ? reason_code::server_moved : reason_code::use_another_server,
                .servers = members_->client_addresses()};
+  tell_directories();  // also if it was drained before: `for_good` may be another one
+}
+
+void cluster_actor::tell_directories() {
   for (const directory_handle& each : house_.directories)
     send(each, draining_);
 }
@@ -57,8 +60,7 @@ void cluster_actor::tell_where_clients_go() {
   std::vector<std::string> servers = members_->client_addresses();
   if (servers == draining_.servers) return;
   draining_.servers = std::move(servers);
-  for (const directory_handle& each : house_.directories)
-    send(each, draining_);
+  tell_directories();
 }
 
 caf::typed_response_promise<cluster_status> cluster_actor::describe(std::string refusal) {
@@ -66,9 +68,10 @@ caf::typed_response_promise<cluster_status> cluster_actor::describe(std::string 
   auto answer = std::make_shared<cluster_status>();
   answer->refusal = std::move(refusal);
   gathering peers(*this, peer_patience, [this, promise, answer]() mutable {
-    // As of now: peers may have said more than was asked.
+    // Read now: much may have changed while peers answered.
     answer->clients = house_.counts.clients_online;
     answer->unread = house_.counts.ends_unread;
+    answer->bytes_read = house_.counts.end_bytes_read;
     answer->members = members_->members();
     promise.deliver(std::move(*answer));
   });

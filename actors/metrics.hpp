@@ -53,6 +53,7 @@ public:
   std::atomic<std::size_t> clients_online_maximum{0};
   /// Sessions that went on at other nodes, which have not got all that they left here.
   std::atomic<std::size_t> ends_unread{0};
+  std::atomic<std::uint64_t> end_bytes_read{0};  ///< of what they left, in all
 
 private:
   static void bump(std::uint64_t& counter, std::uint64_t amount) noexcept {

@@ -7,6 +7,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <chrono>
 #include <iterator>
 #include <utility>
 
@@ -16,6 +17,9 @@ namespace {
 
 /// Of a session whose claim was not kept: any other one is later.
 constexpr hybrid_stamp oldest_stamp = 1;
+
+/// A link over which a node has spoken is known here after so long, unless it has gone again.
+constexpr std::chrono::seconds link_patience{1};
 
 }  // namespace
 
@@ -65,6 +69,7 @@ registry_actor::behavior_type registry_actor::make_behavior() {
       },
       [this](const follow_node& request) { follow(request); },
       [this](const unfollow_node& request) { unfollow(request); },
+      [this](const follower_timer& due) { handle(due); },
       [this](const registry_timer& due) {
         if (!alarm_.rings(due)) return;
         registry_.tick(current_time(*this), effects_);
@@ -104,6 +109,15 @@ void registry_actor::follow(const follow_node& request) {
   const bool is_reached = request.node == house_.identity.name || linked_.contains(request.node);
   if (is_reached || !request.has_spoken)
     send(request.who, node_followed{request.node, is_reached});
+  else
+    delayed_send(this, link_patience, follower_timer{request.node, request.who});
+}
+
+void registry_actor::handle(const follower_timer& due) {
+  const auto found = followers_.find(due.node);
+  const bool is_away = !linked_.contains(due.node);
+  if (is_away && found != followers_.end() && found->second.contains(due.who))
+    send(due.who, node_followed{due.node, false});
 }
 
 void registry_actor::unfollow(const unfollow_node& request) {

@@ -37,6 +37,7 @@ private:
   void hear(const clients_heard& message);
   void carry_out();
   void handle(const will_changed& news);
+  void handle(const follower_timer& due);
   void hear(const wills_heard& message);
   void carry_out_wills();
   void publish(const will_effects::due_will& due);

@@ -145,7 +145,8 @@ private:
   void begin_taking(const std::string& node, std::uint64_t number, bool has_spoken);
   void stop_taking();
   void retire_if_empty();
-  void refuse_waiting();
+  void refuse_waiting(reason_code why = reason_code::server_unavailable,
+                      std::string_view servers = {});
   void attach_waiting();
   void handle(const move_timer& due);
   void take(const std::string& from, const session_message& said);
@@ -157,6 +158,7 @@ private:
   void ask_origins(std::vector<origin_cut>&& asked);
   void ask_for_cuts();
   void ask_all_origins();
+  void keep_end(const session_end& which);
   void keep_ends();
   void consider(const std::string& from);
   // The node that it goes from.

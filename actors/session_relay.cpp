@@ -121,9 +121,10 @@ void session_actor::serve_relay(const std::string& from, const session_message& 
   switch (said.what) {
   case verb::input: relay.push(said.bytes); return read_input(now);
   case verb::took:
+    house_.counts.end_bytes_read += said.count;
     if (relay.took(said.count) && write_blocked_) write_output(now);
     return;
-  default: machine_.connection_lost(now, effects()); carry_out(now);
+  default: machine_.connection_lost(now, effects()); carry_out(now);  // it is closed
   }
 }
 

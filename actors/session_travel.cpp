@@ -125,8 +125,7 @@ void session_actor::node_linked(const std::string& node) {
   if (travel_->given_to == node) offer();
   if (machine_.is_adopting()) return;  // it is one end more soon
   for (const session_end& each : machine_.ends())
-    if (each.node == node)
-      say(node, {.what = verb::keep, .number = each.number, .cuts = each.cuts});
+    if (each.node == node) keep_end(each);
   const session_end* const next = machine_.next_end();
   if (next != nullptr && next->node == node) machine_.want_relay();
 }
@@ -194,11 +193,11 @@ void session_actor::retire_if_empty() {
 }
 
 /// [MQTT5-3.1.4-3], [MQTT311-3.1.4-2]: a later one is there, and this one was told nothing yet.
-void session_actor::refuse_waiting() {
+void session_actor::refuse_waiting(reason_code why, std::string_view servers) {
   const attach_client before = std::exchange(travel_->waiting, {});
   if (!before.who) return;
   attempts_ = before.attempt;
-  refuse(*before.who, before.who->request.version, reason_code::server_unavailable);
+  refuse(*before.who, before.who->request.version, why, {}, servers);
 }
 
 /// Goes on with what there is.
@@ -268,11 +267,20 @@ void session_actor::ask_origin(const std::string& node) {
 /// Asks all that are there. A node that is not there is asked when it is linked.
 void session_actor::ask_awaited() { ask_origins(machine_.awaited()); }
 
+namespace {
+
+/// Those of which it is known up to where.
+std::vector<origin_cut> known_cuts(std::vector<origin_cut>&& all) {
+  std::erase_if(all, [](const origin_cut& each) { return each.last == origin_cut::unknown; });
+  return std::move(all);
+}
+
+}  // namespace
+
 /// Asks nodes what they have for an end, of those of which it is known up to where that is the
 /// end's; else how far they are.
 void session_actor::ask_origins(std::vector<origin_cut>&& asked) {
-  if (machine_.is_end())
-    std::erase_if(asked, [](const origin_cut& each) { return each.last == origin_cut::unknown; });
+  if (machine_.is_end()) asked = known_cuts(std::move(asked));
   if (asked.empty() || machine_.is_adopting()) return;
   machine_.origins_asked();
   send(house_.cluster, fence_session{self(), machine_.move_number(), std::move(asked),
@@ -284,20 +292,22 @@ void session_actor::ask_for_cuts() {
   send(house_.cluster, fence_session{self(), machine_.move_number(), {}, cut_timeout});
 }
 
-/// An end: asks all of which it is known up to where it is the end's. The client goes on when they
-/// have answered.
+/// An end: asks all of which it is known up to where it is the end's; if that is of none, as the
+/// other side is of an earlier version, all members. The client goes on when they have answered.
 void session_actor::ask_all_origins() {
-  std::vector<origin_cut> known = machine_.awaited();
-  std::erase_if(known, [](const origin_cut& each) { return each.last == origin_cut::unknown; });
   machine_.origins_asked();
   send(house_.cluster,
-       fence_session{self(), machine_.end_number(), std::move(known), fence_timeout});
+       fence_session{self(), machine_.end_number(), known_cuts(machine_.awaited()), fence_timeout});
+}
+
+void session_actor::keep_end(const session_end& which) {
+  say(which.node, {.what = verb::keep, .number = which.number, .cuts = which.cuts});
 }
 
 /// Tells nodes that their ends are still wanted, and up to where of other nodes.
 void session_actor::keep_ends() {
   for (const session_end& each : machine_.ends())
-    say(each.node, {.what = verb::keep, .number = each.number, .cuts = each.cuts});
+    keep_end(each);
   follow_ends();  // and have a relay to the first
 }
 
@@ -338,11 +348,7 @@ void session_actor::left_over() {
 }
 
 void session_actor::handle(const send_away& request) {
-  if (travel_ != nullptr && travel_->waiting.who) {
-    const attach_client refused = std::exchange(travel_->waiting, {});
-    attempts_ = refused.attempt;
-    refuse(*refused.who, refused.who->request.version, request.code, {}, request.servers);
-  }
+  if (travel_ != nullptr) refuse_waiting(request.code, request.servers);
   if (machine_.is_end() || !machine_.connected()) return;
   const time_point now = current_time(*this);
   machine_.dismiss(request.code, now, effects(), request.servers);

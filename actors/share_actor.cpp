@@ -120,11 +120,11 @@ void share_actor::answer_joined(const share_effects::answer& to) {
 
 void share_actor::take(to_share& from, const share_leave& request) {
   hand_out();
+  // First: the write that says that the group keeps nothing any more confirms it, too.
   expect_confirmation(from, request.last);
   group_.leave(from.session, request.last, effects_);
-  carry_out();
-  const auto left = members_.extract(from.session);
-  // Nothing of the group is on its way to the member behind it.
+  carry_out();  // what the member still gets is in front of the answer
+  members_.erase(from.session);
   const subscriptions_removed answer{request.number, from.epoch};
   from.node ? send(from.node, answer) : send(from.from, answer);
 }

@@ -207,9 +207,10 @@ struct cluster_command {
   bool for_good = false;  ///< of `drain`: clients are not to come back
 };
 struct cluster_status {
-  std::string refusal;      ///< why what was said was not done; empty: it was
-  std::size_t clients = 0;  ///< of this node, that are connected
-  std::size_t unread = 0;   ///< sessions that went on elsewhere and left something here
+  std::string refusal;           ///< why what was said was not done; empty: it was
+  std::size_t clients = 0;       ///< of this node, that are connected
+  std::size_t unread = 0;        ///< sessions that went on elsewhere and left something here
+  std::uint64_t bytes_read = 0;  ///< of what such sessions left, since the start
   std::vector<membership::view> members;
   std::vector<peer_description> peers;
 };

@@ -65,8 +65,13 @@ struct follow_node {
   std::string node;
   session_handle who;
   /// The node has just spoken, so there is a link, though the registry may hear of that later: the
-  /// session is not told before that there is none.
+  /// session is told that there is none only if that is so after a while.
   bool has_spoken = false;
+};
+/// To itself: a while is over.
+struct follower_timer {
+  std::string node;
+  session_handle who;
 };
 /// It does not any more.
 struct unfollow_node {
@@ -91,7 +96,7 @@ using registry_handle = caf::typed_actor<
     // Shutdown: a barrier.
     caf::replies_to<settle>::with<settled>,
     // Sessions that have something on other nodes.
-    caf::reacts_to<follow_node>, caf::reacts_to<unfollow_node>,
+    caf::reacts_to<follow_node>, caf::reacts_to<unfollow_node>, caf::reacts_to<follower_timer>,
     // What it has.
     caf::replies_to<ask_facts>::with<facts_told>,
     // Claims that were not answered.
@@ -111,4 +116,5 @@ TROUPE_LOCAL_MESSAGE(node_dead)
 TROUPE_LOCAL_MESSAGE(wills_heard)
 TROUPE_LOCAL_MESSAGE(follow_node)
 TROUPE_LOCAL_MESSAGE(unfollow_node)
+TROUPE_LOCAL_MESSAGE(follower_timer)
 TROUPE_LOCAL_MESSAGE(registry_timer)

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <string>
 #include <thread>
+#include <utility>
 #include <variant>
 
 namespace troupe {
@@ -22,8 +23,8 @@ constexpr std::chrono::seconds answer_timeout{3};
 /// How often a node that is drained is asked for its clients.
 constexpr std::chrono::milliseconds drain_poll{100};
 
-/// A node is drained when for so long no client has gone, nor have other nodes read anything.
-/// Clients need some time until they are back; what one takes slowly is not waited for.
+/// A node is drained when for so long no client has gone, nor have other nodes read anything: at
+/// first clients need some time until they are back somewhere, and then one may take nothing.
 constexpr std::chrono::milliseconds drained_after{2000};
 constexpr std::chrono::milliseconds drained_after_reading{15'000};
 
@@ -94,18 +95,26 @@ json_object link_of(const cluster_status& status, const std::string& name) {
   });
 }
 
+struct drain_progress {
+  std::size_t clients = 0;
+  std::size_t unread = 0;
+  std::uint64_t bytes_read = 0;
+
+  friend bool operator==(const drain_progress&, const drain_progress&) = default;
+};
+
 /// Until the last client has gone and other nodes have read what sessions left here, or nobody
 /// wants that any more.
 void wait_until_drained(caf::scoped_actor& self, const cluster_handle& cluster, line_sink& to,
                         result<cluster_status, std::string>& status) {
-  std::pair<std::size_t, std::size_t> last;
+  drain_progress last;
   auto since = std::chrono::steady_clock::now();
   while (status && is_draining(*status) && to.is_wanted()) {
     const auto now = std::chrono::steady_clock::now();
-    const std::pair left(status->clients, status->unread);
-    if (std::exchange(last, left) != left) since = now;
-    const auto patience = left.second == 0 ? drained_after : drained_after_reading;
-    if (left.first == 0 && now - since >= patience) return;
+    const drain_progress current{status->clients, status->unread, status->bytes_read};
+    if (std::exchange(last, current) != current) since = now;
+    const auto patience = current.unread == 0 ? drained_after : drained_after_reading;
+    if (current.clients == 0 && now - since >= patience) return;
     std::this_thread::sleep_for(drain_poll);
     status = ask(self, cluster, {});
   }

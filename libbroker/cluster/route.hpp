@@ -6,7 +6,7 @@
 namespace troupe {
 
 /// What a node wants of the messages that match a filter, as the most demanding of its
-/// subscriptions does. Source: DESIGN §6; the values go over the wire.
+/// subscriptions does. The values go over the wire. Source: docs/cluster_wire.md.
 enum class route_interest : std::uint8_t {
   none = 0,
   at_most_once = 1,  ///< they may get lost

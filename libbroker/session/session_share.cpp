@@ -168,7 +168,8 @@ void session::return_delivery(const delivery& messages, const delivery_options& 
 void session::send_reports(session_effects& effects) {
   if (shares_ == nullptr || shares_->reports.empty()) return;
   for (share_call& each : shares_->reports) {
-    std::get<share_report>(each.what).is_away = !connected_;
+    // Nor is more to come from a group that does not know yet that the client has unsubscribed.
+    std::get<share_report>(each.what).is_away = !connected_ || !subscriptions_.contains(each.share);
     effects.reports.push_back(std::move(each));
   }
   shares_->reports.clear();

@@ -68,7 +68,7 @@ void share_group::restore(const kept_share& kept) {
 void share_group::go_on(share_effects& effects) {
   is_restoring_ = false;
   if (has_no_members()) return end(effects);
-  leave_log(effects);
+  leave_log_if_unneeded(effects);
   after_returns(effects);
 }
 
@@ -89,7 +89,7 @@ void share_group::join(std::uint64_t session, const share_join& request, share_e
   members.set_held(session, ledger_.held_by(session));
   members.set_room(session, request.room);
   if (request.number != 0) waiting_.push_back({session, request.number});
-  leave_log(effects);
+  leave_log_if_unneeded(effects);
   subscribe(effects);
   answer_joined(effects);
   follow_log(effects);
@@ -177,19 +177,19 @@ void share_group::leave(std::uint64_t session, const share_report& last, share_e
   return_parked(session);
   if (!members_like(session).erase(session)) return;
   if (has_no_members()) return end(effects);
-  leave_log(effects);
+  leave_log_if_unneeded(effects);
   subscribe(effects);  // other nodes may have to hear of it
   after_returns(effects);
 }
 
-void share_group::leave_log(share_effects& effects) {
+void share_group::leave_log_if_unneeded(share_effects& effects) {
   // At the start those who count may be still to come.
   if (!is_durable() || is_restoring_ || members_.has_counting() || nodes_.has_counting()) return;
-  forget(effects);
+  begin_anew(effects);
   subscribe(effects);
 }
 
-void share_group::forget(share_effects& effects) {
+void share_group::begin_anew(share_effects& effects) {
   if (writing_ != 0) loans_.not_written();
   writing_ = 0;
   for (const log_offset own : loans_.open())
@@ -208,6 +208,8 @@ void share_group::forget(share_effects& effects) {
   missed_.clear();
   cursor_.reset();
   ledger_ = {};
+  members_.forget_held();
+  nodes_.forget_held();
   changed_ = is_urgent_ = is_kept_ = has_failed_ = false;
   due_.reset();
   ++epoch_;
@@ -219,7 +221,7 @@ void share_group::end(share_effects& effects) {
       effects.requests.emplace_back(
           shard_unsubscribe{.shard = shard, .filters = {std::string(filter_)}, .share = share_});
     });
-  forget(effects);
+  begin_anew(effects);
   effects.ended = is_unused();
 }
 
@@ -242,7 +244,7 @@ void share_group::take_report(std::uint64_t session, const share_report& report)
   share_members& members = members_like(session);
   for (const log_offset offset : report.done) {
     const auto bytes = ledger_.complete(offset, session);
-    if (bytes) members.give(session, *bytes);
+    if (bytes) members.release(session, *bytes);
     if (!bytes && !is_restoring_) continue;
     if (loans_.has(offset)) {
       ledger_.forget(offset);
@@ -252,7 +254,7 @@ void share_group::take_report(std::uint64_t session, const share_report& report)
     }
   }
   for (const log_offset offset : report.returned)
-    if (const auto bytes = ledger_.give_back(offset, session)) members.give(session, *bytes);
+    if (const auto bytes = ledger_.give_back(offset, session)) members.release(session, *bytes);
   if (is_restoring_ && !report.held.empty()) {
     for (const log_offset offset : report.held) {
       if (loans_.has(offset))
@@ -272,7 +274,7 @@ void share_group::after_returns(share_effects& effects) {
   return_loans();
   if (is_durable() && cursor_->wants_live()) {
     new_have_a_turn_ = false;  // they have had theirs
-    if (has_returned()) fall_behind({}, effects);
+    if (can_hand_out_again()) fall_behind({}, effects);
   }
   follow_log(effects);
 }
@@ -321,7 +323,7 @@ void share_group::give_to(share_member& to, const message_block_ptr& block, std:
   const message_entry& entry = (*block)[index];
   changed_ = true;
   ledger_.assign(entry.log_offset, entry.size, entry.qos, to.session);
-  members_like(to.session).take(to, entry.size);
+  members_like(to.session).hold(to, entry.size);
   collect(to, to.logged, block, index);
 }
 

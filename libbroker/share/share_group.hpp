@@ -67,7 +67,7 @@ struct share_effects {
   };
   std::vector<word> words;  ///< for the groups of the same subscription there
 
-  /// The last member has left.
+  /// Nothing is left to do: whoever runs the group may end it.
   bool ended = false;
 
   void clear() noexcept {
@@ -96,7 +96,8 @@ struct share_effects {
 /// stands for all that are there. Messages of the log are *lent*: the ledger here says which node
 /// has them until that says what became of them, and gives them to others if it dies. The node
 /// that borrows has them in its log, too (share_loans.hpp), and hands them to its own members only.
-/// The caller serialises the calls. Source: MQTT5 §4.8.2; DESIGN §6.
+/// The caller serialises the calls. Source: MQTT5 §4.8.2;
+/// docs/decisions/0009-shares-across-nodes.md.
 class share_group {
 public:
   /// `share`: a valid `$share/…`. `settings` outlives the group, and so does `log_head`, the
@@ -110,8 +111,8 @@ public:
   }
 
   [[nodiscard]] const std::string& share() const noexcept { return share_; }
-  /// Bumped when the last member has left: what shards send for an earlier epoch does not
-  /// concern the group.
+  /// Bumped when the group begins anew, as its last member, or its last at QoS 1 or 2, has left:
+  /// what shards send for an earlier epoch does not concern it.
   [[nodiscard]] std::uint32_t epoch() const noexcept { return epoch_; }
   /// Whether something is to be, or is being, written.
   [[nodiscard]] bool is_unwritten() const noexcept {
@@ -133,7 +134,7 @@ public:
   void set_room(std::uint64_t session, const share_room& room, share_effects& effects);
   void report(std::uint64_t session, const share_report& report, share_effects& effects);
   /// A session does not deliver `block`, which is not in the log: others get it
-  /// [MQTT5-4.8.2-5]. Without members left it goes.
+  /// [MQTT5-4.8.2-5]. Without members it is dropped.
   void redeliver(const message_block_ptr& block);
   /// Whether the group outlives the process.
   [[nodiscard]] bool is_durable() const noexcept { return cursor_ != nullptr; }
@@ -224,8 +225,8 @@ private:
   void answer_joined(share_effects& effects);
   void become_durable(share_effects& effects);
   /// Once there is nobody for whom messages are to be in the log.
-  void leave_log(share_effects& effects);
-  void forget(share_effects& effects);
+  void leave_log_if_unneeded(share_effects& effects);
+  void begin_anew(share_effects& effects);
   void take_report(std::uint64_t session, const share_report& report);
   void end(share_effects& effects);
   template <class Action>
@@ -246,6 +247,8 @@ private:
   /// `with_room`: who takes another message of the log. Null: nobody.
   [[nodiscard]] share_member* whose_turn(bool with_room) noexcept;
   [[nodiscard]] std::size_t room(std::size_t most) noexcept;
+  void collect(share_member& to, intrusive_ptr<delivery>& batch, const message_block_ptr& block,
+               std::uint32_t index);
   void emit(share_member& to, share_effects& effects);
   void after_returns(share_effects& effects);
 
@@ -256,8 +259,6 @@ private:
   void set_away(std::uint64_t node);
   void return_parked(std::uint64_t node);
   [[nodiscard]] std::vector<kept_share::lent> with_nodes() const;
-  void tell_presence(share_effects& effects);
-  [[nodiscard]] std::uint32_t room_for_loans() noexcept;
 
   // share_group_loans.cpp
   void collect_here(const message_block_ptr& block, std::uint32_t index);
@@ -267,19 +268,19 @@ private:
   void return_loans();
   void meet_lender(std::uint64_t node, std::uint64_t home);
   void tell_lenders(share_effects& effects);
+  void tell_presence(share_effects& effects);
+  [[nodiscard]] std::uint32_t room_for_loans() noexcept;
   /// Whether a loan that was returned by one member may wait for another.
   [[nodiscard]] bool may_wait_here() const noexcept {
     return is_durable() && members_.total_room() != 0;
   }
   [[nodiscard]] std::vector<log_offset> without_loans(std::vector<log_offset> offsets) const;
-  void collect(share_member& to, intrusive_ptr<delivery>& batch, const message_block_ptr& block,
-               std::uint32_t index);
 
   void fall_behind(std::optional<shard_index> missed, share_effects& effects);
   void set_live(request_number number, bool live, share_effects& effects);
   void follow_log(share_effects& effects);
-  [[nodiscard]] bool has_returned() noexcept;
-  bool fetch_returned(share_effects& effects);
+  [[nodiscard]] bool can_hand_out_again() noexcept;
+  void fetch_returned(share_effects& effects);
   void take_returned(const log_page& page);
   void become_live(share_effects& effects);
   [[nodiscard]] log_offset log_head() const noexcept {
@@ -343,7 +344,7 @@ private:
 
     friend bool operator==(const presence&, const presence&) = default;
   };
-  std::unordered_map<std::uint64_t, presence> presence_told_;
+  std::unordered_map<std::uint64_t, std::optional<presence>> presence_told_;
   bool has_refused_ = false;  ///< the last loan could not be written: no more for a while
   bool is_crowded_ = false;   ///< a loan went back, as nobody here had room for it
   std::optional<time_point> lend_again_at_;

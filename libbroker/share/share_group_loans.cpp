@@ -3,7 +3,6 @@
 #include "libbroker/share/share_group.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 namespace troupe {
@@ -30,11 +29,8 @@ void share_group::lend(std::uint64_t node, share_lend&& request, share_effects& 
     return;
   }
   share_effects::loan_append wanted{.node = node, .what = std::move(request), .which = {}};
-  for (std::uint32_t i = 0; i != wanted.what.block->size(); ++i) {
-    if (!loans_.is_new(wanted.what.lender, wanted.what.offsets[i])) continue;
-    loans_.arrives(wanted.what.lender, wanted.what.offsets[i]);
-    wanted.which.push_back(i);
-  }
+  for (std::uint32_t i = 0; i != wanted.what.block->size(); ++i)
+    if (loans_.arrives(wanted.what.lender, wanted.what.offsets[i])) wanted.which.push_back(i);
   if (wanted.which.empty()) return;
   if (arriving_++ == 0) arriving_above_ = log_head();
   effects.appends.push_back(std::move(wanted));
@@ -84,17 +80,17 @@ void share_group::return_loan(log_offset own) {
 void share_group::return_loans() {
   if (is_restoring_ || !ledger_.has_waiting() || may_wait_here()) return;
   for (const log_offset own : loans_.open())
-    if (ledger_.is_returned(own)) return_loan(own);
+    if (ledger_.is_free(own)) return_loan(own);
 }
 
-/// What it was told and has not confirmed it is told again only here: what was lent since then is
-/// here before the question.
+/// Reports that are not confirmed are repeated only now, when all that was lent before the question
+/// is here: earlier, one might be of a message that has been lent again.
 void share_group::ask(std::uint64_t node, const share_ask& question, share_effects& effects) {
   meet_lender(node, question.lender);
   loans_.tell_again(question.lender);
   tell_lenders(effects);
   effects.words.push_back({node, share_holds{question.number, loans_.held_of(question.lender)}});
-  presence_told_[node] = presence{.members = std::numeric_limits<std::uint32_t>::max()};
+  presence_told_[node] = std::nullopt;
   tell_presence(effects);
 }
 
@@ -128,6 +124,8 @@ void share_group::tell_lenders(share_effects& effects) {
 
 void share_group::tell_presence(share_effects& effects) {
   if (presence_told_.empty()) return;
+  // A durable group has loans wait here; and when none is open there is room again.
+  is_crowded_ &= !is_durable() && loans_.has_open();
   const presence now{.members = members_.online(),
                      .room = members_.has_counting() ? room_for_loans() : members_.online()};
   for (auto& [node, told] : presence_told_) {
@@ -140,10 +138,9 @@ void share_group::tell_presence(share_effects& effects) {
 std::uint32_t share_group::room_for_loans() noexcept {
   if (has_refused_) return 0;  // the disk is full, or broken
   const std::uint64_t all = std::min<std::uint64_t>(members_.total_room(), most_outstanding);
-  is_crowded_ &= !is_durable() && loans_.has_open();
   if (!is_crowded_ || all == 0) return static_cast<std::uint32_t>(all);
   // Lenders know nothing of each other, and what goes back would come again at once.
-  if (members_.are_half_full()) return 0;
+  if (members_.are_half_full() || members_.room(1) == 0) return 0;
   return static_cast<std::uint32_t>(std::max<std::uint64_t>(all / presence_told_.size(), 1));
 }
 

@@ -64,7 +64,7 @@ void share_group::live_set(shard_index from, request_number number, log_offset t
 
 void share_group::follow_log(share_effects& effects) {
   if (!is_durable() || level_ != level::logged) return;
-  if (has_returned() && fetch_returned(effects)) return;
+  if (can_hand_out_again()) return fetch_returned(effects);
   while (const auto next = cursor_->next()) {
     // QoS 0 is a stream's, and not kept for who is away; of what other nodes forwarded the groups
     // there have given some to this node already.
@@ -77,9 +77,12 @@ void share_group::follow_log(share_effects& effects) {
   }
   if (!cursor_->may_read() || !hands_out_more() || room(1) == 0) return;
   const log_offset end = cursor_->end(log_head());
-  const log_cursor::step next = cursor_->next_step(end);
-  if (next != log_cursor::step::read && std::exchange(new_have_a_turn_, false) && has_returned())
+  log_cursor::step next = cursor_->next_step(end);
+  const bool is_all_read = cursor_->position() >= end;
+  if (is_all_read && std::exchange(new_have_a_turn_, false) && can_hand_out_again())
     return follow_log(effects);
+  // To be live would not last: loans wait.
+  if (!is_all_read && new_have_a_turn_ && ledger_.has_waiting()) next = log_cursor::step::read;
   switch (next) {
   case log_cursor::step::read:
     cursor_->asked(++last_request_, end);
@@ -110,37 +113,39 @@ void share_group::become_live(share_effects& effects) {
   });
 }
 
-/// Whether there is something for which somebody may have room: loans are for members here.
-bool share_group::has_returned() noexcept {
-  return ledger_.has_returned() ||
-         (ledger_.has_waiting() && !new_have_a_turn_ && members_.room(1) != 0);
+/// Whether there is something for which somebody may have room: loans are for members here, and
+/// take turns with what is new while that is read from the log.
+bool share_group::can_hand_out_again() noexcept {
+  if (ledger_.has_returned()) return true;
+  const bool new_are_next =
+      new_have_a_turn_ && hands_out_more() && cursor_->now() != log_cursor::phase::live;
+  return ledger_.has_waiting() && !new_are_next && members_.room(1) != 0;
 }
 
-/// Returns whether what is new has to wait for it. REQUIRES: has_returned().
-bool share_group::fetch_returned(share_effects& effects) {
-  if (cursor_->is_asked()) return true;
+/// What is new waits for it. REQUIRES: can_hand_out_again().
+void share_group::fetch_returned(share_effects& effects) {
+  if (cursor_->is_asked()) return;
   const std::size_t most = room(messages_per_fetch);
-  if (most == 0) return true;
+  if (most == 0) return;
   log_request request{.number = ++last_request_,
                       .page = {},
-                      .offsets = ledger_.first_returned(most, members_.room(1) != 0),
+                      .offsets = ledger_.first_free(most, members_.room(1) != 0),
                       .start = {}};
   new_have_a_turn_ = true;
   cursor_->asked(request.number, std::vector(request.offsets));
   effects.read_log = std::move(request);
-  return true;
 }
 
 void share_group::take_returned(const log_page& page) {
   for (const log_offset offset : cursor_->asked_offsets()) {
-    if (!ledger_.is_returned(offset)) continue;
+    if (!ledger_.is_free(offset)) continue;
     const auto run = std::ranges::find_if(
         page.runs, [&](const log_run& each) { return (*each.block)[0].log_offset == offset; });
     if (run == page.runs.end()) {  // nothing is left of it
       ledger_.forget(offset);
       if (loans_.has(offset)) loans_.end(offset, loan_outcome::returned);
     } else if (!hand_over(run->block, 0) && !loans_.has(offset)) {
-      return;
+      return;  // nobody takes any; of a loan, nobody here
     }
   }
   changed_ = true;

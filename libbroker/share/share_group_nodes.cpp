@@ -48,7 +48,8 @@ void share_group::holds(std::uint64_t node, const share_holds& answer, share_eff
     known.insert(known.end(), others.begin(), others.end());
     std::ranges::sort(known);
     ledger_.give_back_others(node, held);
-    // Lent in an earlier life, after the last write; unless somebody else has got it since.
+    // Lent in an earlier life, after the last write, so at QoS 1; unless somebody else has got it
+    // since.
     for (const log_offset offset : held)
       if (!std::ranges::binary_search(known, offset) && !ledger_.is_held(offset))
         ledger_.hold(offset, node);
@@ -82,7 +83,7 @@ void share_group::return_parked(std::uint64_t node) {
     for (const message_run& run : each.what.messages->runs)
       for (std::uint32_t i = run.first; i != run.first + run.count; ++i)
         if (const auto bytes = ledger_.give_back((*run.block)[i].log_offset, node))
-          nodes_.give(node, *bytes);
+          nodes_.release(node, *bytes);
     return true;
   });
 }

@@ -44,7 +44,7 @@ std::optional<std::uint32_t> share_ledger::give_back(log_offset offset,
   return at->bytes;
 }
 
-std::vector<log_offset> share_ledger::first_returned(std::size_t most, bool with_loans) const {
+std::vector<log_offset> share_ledger::first_free(std::size_t most, bool with_loans) const {
   std::vector<log_offset> found;
   most = std::min(most, count(state::returned) + (with_loans ? count(state::waiting) : 0));
   for (auto at = entries_.begin(); found.size() != most; ++at)
@@ -52,7 +52,7 @@ std::vector<log_offset> share_ledger::first_returned(std::size_t most, bool with
   return found;
 }
 
-bool share_ledger::is_returned(log_offset offset) const noexcept {
+bool share_ledger::is_free(log_offset offset) const noexcept {
   const entry* const at = find(offset);
   return at != nullptr && at->is_free();
 }

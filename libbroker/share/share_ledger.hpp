@@ -21,7 +21,7 @@ public:
     std::uint64_t bytes = 0;
   };
 
-  /// Beside loans.
+  /// How many somebody has, or is to get again; loans are not counted.
   [[nodiscard]] std::size_t size() const noexcept {
     return count(state::held) + count(state::returned) - held_loans_;
   }
@@ -35,16 +35,16 @@ public:
   /// `session` does not deliver it. Returns as `complete`.
   std::optional<std::uint32_t> give_back(log_offset offset, std::uint64_t session) noexcept;
 
-  /// Beside loans.
+  /// Whether any was given back; loans do not count.
   [[nodiscard]] bool has_returned() const noexcept { return count(state::returned) != 0; }
   /// Whether there are loans that nobody has.
   [[nodiscard]] bool has_waiting() const noexcept { return count(state::waiting) != 0; }
   /// The first of those that were given back or wait, at most `most`.
-  [[nodiscard]] std::vector<log_offset> first_returned(std::size_t most, bool with_loans) const;
-  [[nodiscard]] bool is_returned(log_offset offset) const noexcept;
+  [[nodiscard]] std::vector<log_offset> first_free(std::size_t most, bool with_loans) const;
+  [[nodiscard]] bool is_free(log_offset offset) const noexcept;
   /// Whether anybody has it.
   [[nodiscard]] bool is_held(log_offset offset) const noexcept;
-  /// There is no such message any more.
+  /// Nobody here is to get it any more.
   void forget(log_offset offset) noexcept;
   /// A message that another node has lent is to be handed out.
   void put_loan(log_offset offset, std::uint32_t bytes);

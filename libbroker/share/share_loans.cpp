@@ -6,21 +6,19 @@ namespace troupe {
 
 // -- from the lender to a member ------------------------------------------------------------
 
-bool share_loans::is_new(std::uint64_t lender, log_offset offset) {
-  const auto at = loans_.find({lender, offset});
-  if (at == loans_.end()) return true;
-  if (at->second.now != stage::told) return false;
-  if (at->second.outcome == loan_outcome::returned) return true;
-  is_news(at);  // the lender did not know any more that it was lent
-  return false;
-}
-
-void share_loans::arrives(std::uint64_t lender, log_offset offset) {
+bool share_loans::arrives(std::uint64_t lender, log_offset offset) {
+  const auto known = loans_.find({lender, offset});
+  if (known != loans_.end() && known->second.now != stage::told) return false;
+  if (known != loans_.end() && known->second.outcome != loan_outcome::returned) {
+    queue_report(known);  // the lender did not know any more that it was lent
+    return false;
+  }
   loans_[{lender, offset}] = {};
   // That an earlier one is over must not be written behind the news of this one.
   std::erase_if(unwritten_.forgotten, [&](const share_loan& each) {
     return each.lender == lender && each.offset == offset;
   });
+  return true;
 }
 
 void share_loans::arrived(std::uint64_t lender, log_offset offset, log_offset own) {
@@ -41,7 +39,7 @@ void share_loans::restore(const kept_loan& kept) {
     by_own_.emplace(kept.loan.own, at);
     return;
   }
-  is_news(at);
+  queue_report(at);
 }
 
 void share_loans::end(log_offset own, loan_outcome outcome) {
@@ -71,7 +69,7 @@ std::vector<log_offset> share_loans::held_of(std::uint64_t lender) const {
 
 // -- what is written, and told --------------------------------------------------------------
 
-share_loans::writes share_loans::take_changes() {
+loan_changes share_loans::take_changes() {
   writing_ = std::exchange(unwritten_, {});
   for (const kept_loan& each : writing_.ended)
     if (const auto at = loans_.find({each.loan.lender, each.loan.offset}); at != loans_.end())
@@ -88,17 +86,17 @@ void share_loans::add_unwritten(std::vector<log_offset>& to) const {
 void share_loans::written() {
   for (const kept_loan& each : std::exchange(writing_, {}).ended) {
     const auto at = loans_.find({each.loan.lender, each.loan.offset});
-    if (at != loans_.end() && at->second.now == stage::writing) is_news(at);
+    if (at != loans_.end() && at->second.now == stage::writing) queue_report(at);
   }
 }
 
-void share_loans::is_news(entries::iterator which) {
+void share_loans::queue_report(entries::iterator which) {
   which->second.now = stage::written;
   news_[which->first.lender].push_back(which->first.offset);
 }
 
 void share_loans::not_written() {
-  writes again = std::exchange(writing_, {});
+  loan_changes again = std::exchange(writing_, {});
   unwritten_.ended.insert(unwritten_.ended.begin(), again.ended.begin(), again.ended.end());
   for (const share_loan& each : again.forgotten)
     if (!loans_.contains({each.lender, each.offset})) unwritten_.forgotten.push_back(each);
@@ -131,7 +129,8 @@ void share_loans::tell_again(std::uint64_t lender) {
   if (told.empty()) return;
   for (const share_loans::told& each : told.mapped())
     for (const log_offset offset : each.offsets)
-      if (const auto at = find_told(lender, offset, each.number); at != loans_.end()) is_news(at);
+      if (const auto at = find_told(lender, offset, each.number); at != loans_.end())
+        queue_report(at);
 }
 
 /// It may have been lent again since.

@@ -20,17 +20,14 @@ namespace troupe {
 /// given to anybody else, whichever of the two nodes crashes when. The caller serialises the calls.
 class share_loans {
 public:
-  using writes = loan_changes;
-
   [[nodiscard]] bool empty() const noexcept { return loans_.empty(); }
 
   // -- from the lender to a member
 
-  /// The lender lends a message. Returns whether it is new: not if it is here, was here and is not
-  /// confirmed, or is being written. One that went back is: whoever lends it again has heard that.
-  [[nodiscard]] bool is_new(std::uint64_t lender, log_offset offset);
-  /// It is being written to the log here.
-  void arrives(std::uint64_t lender, log_offset offset);
+  /// The lender lends a message. Returns whether it is to be written to the log here: not if it is
+  /// here, is being written, or is done and not confirmed, of which the lender is told again. One
+  /// that went back is: whoever lends it again has heard that.
+  [[nodiscard]] bool arrives(std::uint64_t lender, log_offset offset);
   /// It is there, at `own`.
   void arrived(std::uint64_t lender, log_offset offset, log_offset own);
   /// It could not be written: there is no such loan.
@@ -46,18 +43,20 @@ public:
   void end(log_offset own, loan_outcome outcome);
   /// Where all that have not ended lie in the log here, in no order.
   [[nodiscard]] std::vector<log_offset> open() const;
+  /// Whether it is to say something of a loan of the lender's, or will be.
   [[nodiscard]] bool has_any_of(std::uint64_t lender) const {
     const auto first = loans_.lower_bound({lender, 0});
     return first != loans_.end() && first->first.lender == lender;
   }
-  /// Of the lender, which have not ended, ascending: in that node's log.
+  /// Of the lender, ascending, in that node's log: those that have not ended, or whose end is not
+  /// on the disk, so that a crash would have them here again.
   [[nodiscard]] std::vector<log_offset> held_of(std::uint64_t lender) const;
 
   // -- what is written, and then told to lenders
 
   [[nodiscard]] bool has_changes() const noexcept { return !unwritten_.empty(); }
-  /// What is to be written since the last call.
-  [[nodiscard]] writes take_changes();
+  /// What has changed since the last call, to be written.
+  [[nodiscard]] loan_changes take_changes();
   /// Where those lie that have ended and are not written yet: after a crash they go on.
   void add_unwritten(std::vector<log_offset>& to) const;
   /// What was taken is on the disk.
@@ -71,6 +70,7 @@ public:
   [[nodiscard]] std::vector<std::uint64_t> to_be_told() const;
   /// The lender did not hear what it was told and has not confirmed: it is told again.
   void tell_again(std::uint64_t lender);
+  /// The lender has written down what report `number`, and those before it, said.
   void confirmed(std::uint64_t lender, request_number number);
   /// The node will not come back: nothing is kept of its loans that have ended, nor of those that
   /// end from now on.
@@ -102,15 +102,15 @@ private:
   [[nodiscard]] static share_loan loan_of(const entries::value_type& each) {
     return {each.first.lender, each.first.offset, each.second.own};
   }
-  void is_news(entries::iterator which);
+  void queue_report(entries::iterator which);
   [[nodiscard]] entries::iterator find_told(std::uint64_t lender, log_offset offset,
                                             request_number number);
   void forget(entries::iterator which);
 
   entries loans_;
   std::unordered_map<log_offset, entries::iterator> by_own_;  ///< of those that have not ended
-  writes unwritten_;
-  writes writing_;
+  loan_changes unwritten_;
+  loan_changes writing_;
   std::map<std::uint64_t, std::vector<log_offset>> news_;  ///< by lender: written and not told
   struct told {
     request_number number = 0;  ///< of the report

@@ -55,9 +55,11 @@ void share_members::set_room(std::uint64_t session, std::uint32_t room) {
 void share_members::change_room(share_member& member, std::uint32_t room) noexcept {
   count_held(member, false);
   online_count_ -= member.is_online() ? 1 : 0;
+  counting_online_ -= member.is_online() && member.counts() ? 1 : 0;
   total_room_ -= member.counts() ? member.room : 0;
   member.room = room;
   online_count_ += member.is_online() ? 1 : 0;
+  counting_online_ += member.is_online() && member.counts() ? 1 : 0;
   total_room_ += member.counts() ? room : 0;
   count_held(member, true);
 }
@@ -76,7 +78,7 @@ void share_members::count_held(const share_member& member, bool in) noexcept {
 
 bool share_members::are_half_full() const noexcept {
   return held_online_.messages * 2 > total_room_ ||
-         held_online_.bytes * 2 > online_count_ * most_bytes_;
+         held_online_.bytes * 2 > counting_online_ * most_bytes_;
 }
 
 void share_members::set_held(std::uint64_t session, share_ledger::holding held) {
@@ -86,14 +88,21 @@ void share_members::set_held(std::uint64_t session, share_ledger::holding held) 
   enter_rings(*member);
 }
 
-void share_members::give(std::uint64_t session, std::uint32_t bytes) {
+void share_members::forget_held() {
+  for (share_member& each : members_) {
+    change_held(each, {});
+    enter_rings(each);
+  }
+}
+
+void share_members::release(std::uint64_t session, std::uint32_t bytes) {
   share_member* const member = find(session);
   if (member == nullptr) return;
   change_held(*member, {member->held.messages - 1, member->held.bytes - bytes});
   enter_rings(*member);
 }
 
-void share_members::take(share_member& by, std::uint32_t bytes) noexcept {
+void share_members::hold(share_member& by, std::uint32_t bytes) noexcept {
   change_held(by, {by.held.messages + 1, by.held.bytes + bytes});
 }
 

@@ -19,7 +19,7 @@ struct share_member {
   subscription_options options;
   match_details_ptr details;  ///< with its subscription identifier
   std::uint32_t room = 0;     ///< messages of the log that it takes at a time; 0: away
-  bool lasting = false;       ///< its session outlives the process
+  bool lasting = false;       ///< see `share_join`
   std::uint32_t weight = 1;   ///< members that it stands for and that are online
   std::int64_t turn = 0;      ///< of a node: see `share_group::whose_turn`
   share_ledger::holding held;
@@ -57,8 +57,8 @@ public:
   // What a member has or takes changes; nothing happens if there is none of that session.
   void set_room(std::uint64_t session, std::uint32_t room);
   void set_held(std::uint64_t session, share_ledger::holding held);
-  void give(std::uint64_t session, std::uint32_t bytes);
-  void take(share_member& by, std::uint32_t bytes) noexcept;
+  void release(std::uint64_t session, std::uint32_t bytes);
+  void hold(share_member& by, std::uint32_t bytes) noexcept;
 
   /// Whose turn it is; one that is online, if any is. REQUIRES: !empty().
   [[nodiscard]] share_member& next() noexcept;
@@ -73,13 +73,13 @@ public:
   /// options change only while its room is 0.
   [[nodiscard]] std::uint32_t online() const noexcept { return online_count_; }
   [[nodiscard]] std::uint64_t total_room() const noexcept { return total_room_; }
+  /// Nobody has anything any more.
+  void forget_held();
   /// How many messages of the log those have that are away.
   [[nodiscard]] std::uint64_t held_away() const noexcept { return held_away_.messages; }
   /// Whether those that are online have more than half of what they take.
   [[nodiscard]] bool are_half_full() const noexcept;
-  [[nodiscard]] std::size_t size() const noexcept { return members_.size(); }
   [[nodiscard]] std::span<share_member> all() noexcept { return members_; }
-  [[nodiscard]] std::span<const share_member> all() const noexcept { return members_; }
   /// Whether the member may get another message of the log now.
   [[nodiscard]] bool takes_more(const share_member& member) const noexcept {
     return member.counts() && member.held.messages < member.room && member.held.bytes < most_bytes_;
@@ -107,6 +107,7 @@ private:
   std::unordered_map<std::uint64_t, std::size_t> index_;  ///< by session
   std::size_t next_ = 0;                                  ///< if nobody is online
   std::uint32_t online_count_ = 0;
+  std::uint32_t counting_online_ = 0;  ///< of these, at QoS 1 or 2
   std::uint64_t total_room_ = 0;
   share_ledger::holding held_online_;
   share_ledger::holding held_away_;

@@ -25,10 +25,13 @@ struct share_join {
   subscription_options options;
   std::uint32_t identifier = 0;  ///< subscription identifier; 0 = none
   std::uint32_t room = 0;        ///< as in `share_room`
-  bool lasting = false;          ///< its session outlives the process, or it is a node with a log
+  /// Its session outlives the process; of a node: it has members at QoS 1 or 2, and there is a log
+  /// here.
+  bool lasting = false;
 };
 
-/// How many messages of the log a member takes at a time; 0: its client is away.
+/// How many messages of the log a member takes at a time. 0: its client is away; of a node: it can
+/// take nothing now, though its members may be online.
 struct share_room {
   std::uint32_t room = 0;
   std::uint32_t members = 1;  ///< that are online, of a node

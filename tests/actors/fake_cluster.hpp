@@ -37,6 +37,7 @@ public:
             caf::anon_send(request.who, node_followed{request.node, true});
           },
           [](const unfollow_node&) {},
+          [](const follower_timer&) {},
           [](const ask_facts&) { return facts_told{}; },
           [](const registry_timer&) {},
       };

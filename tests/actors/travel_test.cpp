@@ -141,11 +141,14 @@ BOOST_AUTO_TEST_CASE(who_has_spoken_is_not_taken_for_away) {
   home.run();
   BOOST_TEST(home.handled<node_followed>(who) == before);
   caf::anon_send(registry, nodes_linked{.names = {"b"}});
-  home.run();
+  home.wait(2s);
   BOOST_TEST(home.handled<node_followed>(who) == before + 1);
   caf::anon_send(registry, follow_node{"c", who});
   home.run();
   BOOST_TEST(home.handled<node_followed>(who) == before + 2);
+  caf::anon_send(registry, follow_node{"d", who, true});  // and the link broke at once
+  home.wait(2s);
+  BOOST_TEST(home.handled<node_followed>(who) == before + 3);
   caf::anon_send_exit(registry, caf::exit_reason::user_shutdown);
   home.run();
 }

@@ -104,7 +104,7 @@ class draining(drain_base):
         self.assertIn("; it is drained, and has 0 clients and 0 sessions", self.ask("a", "status"))
 
     def test_it_waits_until_what_a_session_left_is_read(self):
-        count = 30
+        count = 60
         self.start("ab")
         here = self.script("a").connect("slow", session_expiry_interval=100)
         here.subscribe((self.name("t"), 1))
@@ -119,7 +119,7 @@ class draining(drain_base):
             for number in range(count):
                 got = there.receive()
                 self.assertEqual(got.payload, str(number).encode())
-                time.sleep(0.05)  # as long as an exchange would need to be over, were it not waited for
+                time.sleep(0.05)  # three seconds in all: without a session to read the command ends after two
                 self.assertFalse(drained.done(), f"{number} messages of {count} are read")
                 there.acknowledge(got)
             self.assertEqual(drained.result()["unread_sessions"], 0)

@@ -68,7 +68,8 @@ class later_version(cluster_test):
         return one
 
     def join(self, later):
-        """It knows one node; the others hear of it by gossip, and connect to it."""
+        """It knows one node, to which it says hello twice, as if the answer took long; the others hear of it by gossip, and
+        connect to it."""
         later.tell(f"join-twice {self.cluster['a'].address}")
         for one in self.cluster:
             one.says(f"event=node_up node={later.name}")

@@ -803,6 +803,47 @@ BOOST_AUTO_TEST_CASE(loans_that_wait_and_new_messages_take_turns) {
              boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(new_messages_have_their_turn_at_the_end_of_the_log) {
+  const std::uint64_t ann = share_id_of_node("ann");
+  scene s;
+  make_durable(s, 1);
+  s.lend(ann, 7, {11, 12, 13, 14, 15}, 1);
+  s.route("6", 6);
+  s.answer();
+  s.done(1, {1});
+  s.answer();
+  s.page({2});
+  s.done(1, {2});
+  s.page({6});
+  s.route("7", 7);
+  s.done(1, {6});
+  BOOST_TEST(s.asked() == "get 3");
+  s.page({3});
+  s.done(1, {3});
+  BOOST_TEST(s.asked() == "after 6");
+  s.page({7});
+  s.done(1, {7});
+  BOOST_TEST(s.asked() == "get 4");
+}
+
+BOOST_AUTO_TEST_CASE(loans_do_not_wait_for_turns_of_nobody) {
+  const std::uint64_t ann = share_id_of_node("ann");
+  for (const bool fails : {false, true}) {
+    scene s;
+    make_durable(s, 1);
+    std::vector<log_offset> offsets(130);
+    std::iota(offsets.begin(), offsets.end(), 1);
+    s.lend(ann, 7, offsets, 1);
+    s.join(2, qos1, false, 200);
+    BOOST_TEST_REQUIRE(s.read.has_value());
+    const std::vector<log_offset> first = s.read->offsets;
+    BOOST_TEST(first.size() == 64U);
+    s.page(fails ? std::vector<log_offset>() : first, fails);
+    BOOST_TEST_REQUIRE(s.read.has_value());
+    BOOST_TEST(s.read->offsets.front() == (fails ? 2U : 66U));
+  }
+}
+
 // It would ring for ever.
 BOOST_AUTO_TEST_CASE(no_alarm_is_set_when_what_was_kept_could_not_be_dropped) {
   scene s;

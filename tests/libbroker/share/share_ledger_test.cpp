@@ -34,8 +34,8 @@ BOOST_AUTO_TEST_CASE(a_message_is_its_members_until_it_is_done_or_returned) {
   BOOST_TEST((ledger.give_back(3, 2) == 10U));
   BOOST_TEST((ledger.complete(3, 2) == std::nullopt));
   BOOST_TEST(ledger.has_returned());
-  BOOST_TEST(ledger.is_returned(3));
-  BOOST_TEST(ledger.first_returned(9, true) == (offsets{3}), boost::test_tools::per_element());
+  BOOST_TEST(ledger.is_free(3));
+  BOOST_TEST(ledger.first_free(9, true) == (offsets{3}), boost::test_tools::per_element());
   ledger.assign(3, 10, qos::at_least_once, 1);
   BOOST_TEST(!ledger.has_returned());
   BOOST_TEST(ledger.outstanding() == (offsets{3, 7}), boost::test_tools::per_element());
@@ -47,11 +47,10 @@ BOOST_AUTO_TEST_CASE(loans_that_nobody_has_are_told_from_what_was_returned) {
   BOOST_TEST(!ledger.has_waiting());
   ledger.put_loan(3, 10);
   BOOST_TEST(ledger.has_waiting());
-  BOOST_TEST(ledger.is_returned(3));
-  BOOST_TEST(ledger.first_returned(9, true) == (offsets{2, 3, 6}),
-             boost::test_tools::per_element());
-  BOOST_TEST(ledger.first_returned(2, true) == (offsets{2, 3}), boost::test_tools::per_element());
-  BOOST_TEST(ledger.first_returned(9, false) == (offsets{2, 6}), boost::test_tools::per_element());
+  BOOST_TEST(ledger.is_free(3));
+  BOOST_TEST(ledger.first_free(9, true) == (offsets{2, 3, 6}), boost::test_tools::per_element());
+  BOOST_TEST(ledger.first_free(2, true) == (offsets{2, 3}), boost::test_tools::per_element());
+  BOOST_TEST(ledger.first_free(9, false) == (offsets{2, 6}), boost::test_tools::per_element());
   ledger.assign(3, 10, qos::at_least_once, 1);
   BOOST_TEST(!ledger.has_waiting());
   BOOST_TEST((ledger.give_back(3, 1) == 10U));
@@ -60,7 +59,7 @@ BOOST_AUTO_TEST_CASE(loans_that_nobody_has_are_told_from_what_was_returned) {
   ledger.forget(2);
   ledger.forget(6);
   BOOST_TEST(!ledger.has_returned());
-  BOOST_TEST(ledger.first_returned(9, false).empty());
+  BOOST_TEST(ledger.first_free(9, false).empty());
 }
 
 BOOST_AUTO_TEST_CASE(an_earlier_life_is_gone_on_with) {
@@ -69,7 +68,7 @@ BOOST_AUTO_TEST_CASE(an_earlier_life_is_gone_on_with) {
   ledger.hold(4, 1);
   ledger.hold(9, 1);  // handed out after the last write
   ledger.settle(10);
-  BOOST_TEST(ledger.first_returned(9, true) == (offsets{2, 6}), boost::test_tools::per_element());
+  BOOST_TEST(ledger.first_free(9, true) == (offsets{2, 6}), boost::test_tools::per_element());
   for (const log_offset known : {2, 4, 6, 9, 10})
     BOOST_TEST(ledger.is_known(known));
   BOOST_TEST(!ledger.is_known(8));
@@ -135,7 +134,7 @@ BOOST_AUTO_TEST_CASE(it_does_what_a_map_does_under_random_operations) {
       if (holder == 1) first = {first.messages + 1, first.bytes + 8};
     }
     BOOST_REQUIRE(ledger.outstanding() == all);
-    BOOST_REQUIRE(ledger.first_returned(all.size() + 1, true) == returned);
+    BOOST_REQUIRE(ledger.first_free(all.size() + 1, true) == returned);
     BOOST_REQUIRE_EQUAL(ledger.has_returned(), !returned.empty());
     BOOST_REQUIRE_EQUAL(ledger.held_by(1).messages, first.messages);
     BOOST_REQUIRE_EQUAL(ledger.held_by(1).bytes, first.bytes);

@@ -14,8 +14,7 @@ constexpr std::uint64_t bob = 2;
 
 /// A loan that is here, at `own`.
 void arrive(share_loans& loans, std::uint64_t lender, log_offset offset, log_offset own) {
-  BOOST_TEST(loans.is_new(lender, offset));
-  loans.arrives(lender, offset);
+  BOOST_TEST(loans.arrives(lender, offset));
   loans.arrived(lender, offset, own);
 }
 
@@ -85,15 +84,15 @@ BOOST_AUTO_TEST_CASE(lender_that_did_not_hear_is_told_again) {
 
 BOOST_AUTO_TEST_CASE(loan_that_is_here_is_not_taken_twice) {
   share_loans loans;
-  loans.arrives(ann, 5);
-  BOOST_TEST(!loans.is_new(ann, 5));
-  BOOST_TEST(loans.is_new(bob, 5));
+  BOOST_TEST(loans.arrives(ann, 5));
+  BOOST_TEST(!loans.arrives(ann, 5));
+  BOOST_TEST(loans.arrives(bob, 5));
   loans.arrived(ann, 5, 50);
-  BOOST_TEST(!loans.is_new(ann, 5));
+  BOOST_TEST(!loans.arrives(ann, 5));
   loans.end(50, loan_outcome::done);
-  BOOST_TEST(!loans.is_new(ann, 5));
+  BOOST_TEST(!loans.arrives(ann, 5));
   write(loans);
-  BOOST_TEST(!loans.is_new(ann, 5));
+  BOOST_TEST(!loans.arrives(ann, 5));
 }
 
 BOOST_AUTO_TEST_CASE(what_was_done_and_is_lent_again_is_reported_again) {  // the lender has crashed
@@ -102,7 +101,7 @@ BOOST_AUTO_TEST_CASE(what_was_done_and_is_lent_again_is_reported_again) {  // th
   loans.end(50, loan_outcome::done);
   write(loans);
   (void)loans.take_report(ann);
-  BOOST_TEST(!loans.is_new(ann, 5));
+  BOOST_TEST(!loans.arrives(ann, 5));
   BOOST_TEST((loans.take_report(ann)->done == offsets{5}));
 }
 
