@@ -29,6 +29,12 @@ constexpr std::chrono::seconds cut_timeout{1};
 /// A node that has not sent within it what it has for an end is not waited for by the client.
 constexpr std::chrono::seconds fence_timeout{10};
 
+/// Those of which it is known up to where.
+std::vector<origin_cut> known_cuts(std::vector<origin_cut>&& all) {
+  std::erase_if(all, [](const origin_cut& each) { return each.last == origin_cut::unknown; });
+  return std::move(all);
+}
+
 }  // namespace
 
 session_actor::travel_state& session_actor::travel() {
@@ -266,16 +272,6 @@ void session_actor::ask_origin(const std::string& node) {
 
 /// Asks all that are there. A node that is not there is asked when it is linked.
 void session_actor::ask_awaited() { ask_origins(machine_.awaited()); }
-
-namespace {
-
-/// Those of which it is known up to where.
-std::vector<origin_cut> known_cuts(std::vector<origin_cut>&& all) {
-  std::erase_if(all, [](const origin_cut& each) { return each.last == origin_cut::unknown; });
-  return std::move(all);
-}
-
-}  // namespace
 
 /// Asks nodes what they have for an end, of those of which it is known up to where that is the
 /// end's; else how far they are.

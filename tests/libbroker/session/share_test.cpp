@@ -260,6 +260,8 @@ BOOST_AUTO_TEST_CASE(what_comes_behind_unsubscribe_is_for_others) {
   member s;
   s.unsubscribe("$share/g/t", 7);
   s.give(10, qos2);
+  BOOST_TEST_REQUIRE(s.reports.size() == 1U);
+  BOOST_TEST(std::get<share_report>(s.reports[0].what).is_away);  // else it would come again
   BOOST_TEST(reported(s) == "returned 10\n");
   s.answer();
   s.disk.take(s);

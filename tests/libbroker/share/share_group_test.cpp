@@ -771,6 +771,8 @@ BOOST_AUTO_TEST_CASE(who_lends_more_bytes_than_there_is_room_for_is_told_to_wait
   small.limits.delivery_credit = 1;
   scene s("$share/g/t", 1, small);
   s.join(1, qos1, false, 100);
+  s.join(2, qos0);  // these two have room for nothing that is lent
+  s.join(3, qos0);
   s.answer();
   s.group.ask(ann, {.lender = 7, .number = 1}, s.effects);
   s.group.ask(bob, {.lender = 8, .number = 1}, s.effects);
