@@ -1,6 +1,8 @@
 """The broker's process: killed and started again on the same port and data directory."""
 
+import fcntl
 import os
+import pathlib
 import random
 import shutil
 import socket
@@ -13,29 +15,34 @@ import broker as brokers
 START_SECONDS = 30
 
 
-given = set()  # by steady_port
+given = {}  # by steady_port: the lock of each, held until the process ends
 
 
 def steady_port():
     """A free port that is not given to outgoing connections.
 
     One of those could take the port while the broker is down: even a reconnecting client's own, which would then be
-    connected to itself.
+    connected to itself. Nor is it given to another process of tests, which would find it free until it is bound, and
+    while the broker is down.
     """
+    locks = pathlib.Path(tempfile.gettempdir(), f"troupe-test-ports-{os.getuid()}")
+    locks.mkdir(exist_ok=True)
     with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
         low, high = map(int, file.read().split())
     steady = [port for port in range(10000, 65536) if not low <= port <= high]
     while True:
         port = random.choice(steady) if steady else brokers.free_port()
-        if port in given:  # and not bound yet, perhaps
+        if port in given:
             continue
+        lock = open(locks / str(port), "w")
         with socket.socket() as probe:
             try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 probe.bind(("127.0.0.1", port))
-                given.add(port)
+                given[port] = lock
                 return port
             except OSError:
-                pass
+                lock.close()
 
 
 class node(brokers.broker):
