@@ -3,8 +3,11 @@
 #include "tests/libbroker/message/make_block.hpp"
 
 #include <algorithm>
+#include <chrono>
 
 namespace troupe::test {
+
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -151,7 +154,10 @@ void retained_network::crash(int number, bool keeps_all) {
     break_link(number, other);
     see_down(number, other);
   }
+  const milliseconds ahead = wall_of(which.clock->last()) - (wall(which) - which.calendar);
   which.calendar = milliseconds(below(10'000) - 5'000);
+  // Who knows nothing of its stamps would give them out again if its calendar was put back.
+  if (!keeps_all) which.calendar = std::max(which.calendar, ahead + 1ms);
   begin(which, 1 + static_cast<std::size_t>(below(3)));
   if (!keeps_all) return;
   for (const message_block_ptr& each : kept) {
