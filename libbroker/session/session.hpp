@@ -211,7 +211,7 @@ public:
   }
   /// An end: what nodes had that were away is here, too, and nobody reads it.
   [[nodiscard]] bool has_more() const noexcept {
-    return is_end() && moves_->has_left && moves_->first_end != 0 && !connected_;
+    return is_end() && moves_->has_left && moves_->has_first_end() && !connected_;
   }
   [[nodiscard]] bool is_adopting() const noexcept {
     return moves_ != nullptr && moves_->adopting.has_value();

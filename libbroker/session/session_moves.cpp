@@ -73,7 +73,7 @@ void session::restore_moves(const kept_moves& kept) {
   moves_->cuts = kept.cuts;
   moves_->first_end = kept.first_end;
   moves_->has_left = !waits_for_origins();
-  if (kept.log_end != 0)
+  if (kept.log_end != 0 || moves_->has_first_end())
     moves_->log_end = kept.log_end;
   else if (moves_->has_left)
     moves_->log_end = log_head();

@@ -6,6 +6,7 @@
 #include "libbroker/session/packet_id_set.hpp"
 #include "libbroker/shard_requests.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -49,7 +50,7 @@ struct moves_state {
   bool is_read = false;               ///< up to there
   bool is_held = false;               ///< it does not expire
   bool has_left = false;              ///< it subscribes to nothing
-  log_offset first_end = 0;           ///< see `kept_moves`
+  log_offset first_end = 0;           ///< see `kept_moves`; counts if `has_first_end()`
   std::vector<origin_cut> cuts;       ///< likewise
   // A session that came.
   std::vector<session_end> ends;  ///< the oldest first
@@ -69,6 +70,11 @@ struct moves_state {
   packet_id_set at_qos1;   ///< the end may have lost for what the identifier stood
   byte_buffer partial;     ///< start of a packet of the end
   std::deque<held_packets> held;
+
+  /// An end: its client has gone on without what some nodes have for it.
+  [[nodiscard]] bool has_first_end() const noexcept {
+    return std::ranges::any_of(cuts, &origin_cut::is_late);
+  }
 };
 
 }  // namespace troupe

@@ -342,7 +342,9 @@ private:
         if (!machine_.connected() || machine_.version() != protocol_version::v5) continue;
         each.code = reason_code::quota_exceeded;
       } else if (each.type == packet_type::pubrec) {
-        inbound_.at(each.id) = true;
+        const auto waiting = inbound_.find(each.id);
+        if (waiting == inbound_.end()) continue;  // the client has released it without waiting
+        waiting->second = true;
         if (!machine_.connected()) continue;
       } else if (!done || !machine_.connected() ||
                  task.connection_epoch != machine_.connection_epoch()) {

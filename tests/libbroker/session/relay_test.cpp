@@ -354,6 +354,22 @@ BOOST_AUTO_TEST_CASE(an_end_outlives_a_relay_to_a_session_that_does_not) {
   BOOST_TEST(s.machine.exists());
 }
 
+BOOST_AUTO_TEST_CASE(an_end_has_more_also_where_the_log_was_empty) {
+  scene s(with_data_dir());
+  s.online();
+  s.lose();
+  const origin_cut near{.node = "near", .home = 2, .last = 0};
+  const origin_cut far{.node = "far", .home = 3, .last = 10};
+  s.machine.hand_over(5, {near, far}, s.now, s.effects);
+  for (const origin_cut& each : {near, far}) {
+    BOOST_TEST(!s.machine.has_more());
+    s.machine.origins_asked();
+    s.machine.origins_come({each}, s.now, s.effects);
+    s.collect();
+  }
+  BOOST_TEST(s.machine.has_more());
+}
+
 BOOST_AUTO_TEST_CASE(what_is_not_accepted_is_not_taken_along) {
   scene s;
   s.online();
