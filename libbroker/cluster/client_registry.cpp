@@ -43,7 +43,7 @@ attempt_number client_registry::login(std::string_view id, wall_time wall, time_
 void client_registry::session_ended(std::string_view id, registry_effects& effects) {
   const auto at = own_.find(id);
   if (at == own_.end()) return;
-  withdraw(id, at->second.stamp, at->second.told, {});
+  withdraw(id, at->second.stamp, at->second.told);
   own_.erase(at);
   flush(effects);
 }
@@ -137,10 +137,9 @@ void client_registry::grant(std::string_view id, pending_login&& login, time_poi
     registering_.start(now + settings_.retry_after);
 }
 
-/// All claims of this node that are less than `winner` are over. `informant`: who said so, and
-/// knows.
-void client_registry::give_way(std::string_view id, client_claim winner,
-                               std::optional<node_slot> informant, time_point now,
+/// All claims of this node that are less than `winner` are over. Who has said so is told as well:
+/// it may have lost the winner meanwhile, and take our claim for the greatest.
+void client_registry::give_way(std::string_view id, client_claim winner, time_point now,
                                registry_effects& effects) {
   hybrid_stamp greatest = 0;
   node_set told;
@@ -160,15 +159,13 @@ void client_registry::give_way(std::string_view id, client_claim winner,
     effects.outcomes.emplace_back(
         registry_effects::lost{std::string(id), login.number, std::string(winner.node)});
   }
-  withdraw(id, greatest, told, informant);
+  withdraw(id, greatest, told);
   settle(id, now, effects);
 }
 
-void client_registry::withdraw(std::string_view id, hybrid_stamp stamp, node_set told,
-                               std::optional<node_slot> except) {
+void client_registry::withdraw(std::string_view id, hybrid_stamp stamp, node_set told) {
   for (const node_slot node : nodes_.linked())
-    if (told.has(node) && node != except)
-      put(node, {.what = kind::withdrawn, .id = id, .stamp = stamp});
+    if (told.has(node)) put(node, {.what = kind::withdrawn, .id = id, .stamp = stamp});
 }
 
 void client_registry::take_held(node_slot from, const registry_entry& answer, time_point now,
@@ -243,7 +240,7 @@ void client_registry::take_claim(node_slot from, const registry_entry& entry, ti
       return;
     }
     previous = own;
-    give_way(entry.id, claim, {}, now, effects);
+    give_way(entry.id, claim, now, effects);
   }
   const owner claimant{entry.stamp, from, nodes_[from].epoch};
   const auto at = owners_.find(entry.id);

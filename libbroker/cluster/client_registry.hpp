@@ -158,10 +158,9 @@ private:
   void ask_again(time_point now, registry_effects& effects);
   void settle(std::string_view id, time_point now, registry_effects& effects);
   void grant(std::string_view id, pending_login&& login, time_point now, registry_effects& effects);
-  void give_way(std::string_view id, client_claim winner, std::optional<node_slot> informant,
-                time_point now, registry_effects& effects);
-  void withdraw(std::string_view id, hybrid_stamp stamp, node_set told,
-                std::optional<node_slot> except);
+  void give_way(std::string_view id, client_claim winner, time_point now,
+                registry_effects& effects);
+  void withdraw(std::string_view id, hybrid_stamp stamp, node_set told);
   void take_held(node_slot from, const registry_entry& answer, time_point now,
                  registry_effects& effects);
   void take_released(node_slot from, const registry_entry& entry, time_point now);

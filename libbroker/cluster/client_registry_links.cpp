@@ -96,7 +96,7 @@ void client_registry::take(node_slot from, const registry_entry& entry, time_poi
   case kind::held: return take_held(from, entry, now, effects);
   case kind::beaten:
     // One node's own logins never beat each other.
-    if (entry.rival.node != name()) give_way(entry.id, entry.rival, from, now, effects);
+    if (entry.rival.node != name()) give_way(entry.id, entry.rival, now, effects);
     return;
   case kind::withdrawn: return take_withdrawn(from, entry);
   case kind::released: return take_released(from, entry, now);

@@ -247,6 +247,26 @@ BOOST_AUTO_TEST_CASE(an_owner_that_is_away_is_named_but_does_not_win) {
   BOOST_TEST(scene.outcomes("c") == "granted " + id + " 1 from a");
 }
 
+BOOST_AUTO_TEST_CASE(who_was_beaten_by_an_owner_that_is_away_meanwhile_owns_nothing) {
+  registry_scene scene({"fast", "home", "slow"});
+  scene.settle();
+  const std::string id = scene.id_at("home");
+  scene.set_clock("fast", 50s);
+  scene.login("fast", id);
+  scene.run();
+  scene.hold("home", "slow");
+  scene.login("slow", id);
+  scene.run();  // it is beaten, and does not know
+  scene.part({{"fast"}, {"home", "slow"}});
+  scene.login("slow", id);
+  scene.run();
+  BOOST_TEST(scene.owner("home", id) == "slow");
+  scene.release("home", "slow");
+  scene.run();
+  BOOST_TEST(scene.outcomes("slow") == "lost " + id + " 1 to fast, lost " + id + " 2 to fast");
+  BOOST_TEST(scene.owner("home", id) == "");
+}
+
 BOOST_AUTO_TEST_CASE(a_node_that_is_gone_for_good_is_forgotten) {
   registry_scene scene({"a", "b", "c"});
   scene.settle();
