@@ -138,12 +138,14 @@ void forward_log::wait(const message_block_ptr& block, std::uint32_t index, shar
   waiting_bytes_ += last.footprint();
 }
 
-/// Sends what waited and has nothing of the log before it any more.
-void forward_log::pass_waiting(forward_effects& effects) {
+/// Sends what waited and has nothing of the log before it any more. `reached`: everything up to it
+/// was taken, of whatever shard.
+void forward_log::pass_waiting(forward_effects& effects, log_offset reached) {
   if (waiting_bytes_ == 0) return;
   for (shard_index shard = 0; shard != shards_; ++shard) {
     std::deque<unlogged>& queue = waiting_[shard];
-    for (; !queue.empty() && queue.front().after <= cursor_.taken_of(shard); queue.pop_front()) {
+    const log_offset taken = std::max(reached, cursor_.taken_of(shard));
+    for (; !queue.empty() && queue.front().after <= taken; queue.pop_front()) {
       const delivery& messages = *queue.front().messages;
       waiting_bytes_ -= messages.footprint();
       for (const message_run& run : messages.runs)
@@ -192,6 +194,7 @@ void forward_log::set_live(request_number number, bool live, forward_effects& ef
 
 void forward_log::live_set(shard_index from, request_number number, log_offset through,
                            const forward_bounds& now, forward_effects& effects) {
+  last_seen_[from] = std::max(last_seen_[from], through);
   if (cursor_.answered(from, number, through)) follow(now, effects);
 }
 
@@ -215,7 +218,7 @@ void forward_log::follow(const forward_bounds& now, forward_effects& effects) {
   if (!now.has_room) return;
   pass_waiting(effects);
   while (const auto next = cursor_.next()) {
-    pass_waiting(effects);
+    pass_waiting(effects, next->entry().log_offset - 1);
     if (is_wanted(*next)) add(next->run.block, next->index, effects);
     cursor_.pop();
     moved_ = true;

@@ -102,7 +102,7 @@ private:
   void deliver_logged(const message_block_ptr& block, std::uint32_t index, shard_index from,
                       bool has_room, forward_effects& effects);
   void wait(const message_block_ptr& block, std::uint32_t index, shard_index from);
-  void pass_waiting(forward_effects& effects);
+  void pass_waiting(forward_effects& effects, log_offset reached = 0);
   void fall_behind(log_cursor::phase to, std::optional<shard_index> missed,
                    forward_effects& effects);
   void set_live(request_number number, bool live, forward_effects& effects);
@@ -132,7 +132,7 @@ private:
   };
   std::vector<std::deque<unlogged>> waiting_;  ///< by shard
   std::size_t waiting_bytes_ = 0;
-  std::vector<log_offset> last_seen_;  ///< the last of the log that a shard sent or could have
+  std::vector<log_offset> last_seen_;  ///< the last of the log before what a shard sends now
   request_number last_request_ = 0;
   // The block of the page that was looked at last, and which of its messages are wanted.
   message_block_ptr looked_at_;

@@ -9,6 +9,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <map>
 #include <memory>
@@ -256,6 +257,19 @@ struct world {
   }
 };
 
+message_block_ptr logged(const std::string& topic, log_offset offset) {
+  const auto block = make_block({{.topic = topic, .qos = qos::at_least_once, .id = 1}});
+  const std::uint32_t index = 0;
+  message_block::place_in_log(*block, {&index, 1}, offset);
+  return block;
+}
+
+/// The first one that one of two shards has.
+std::string topic_of_shard(shard_index shard) {
+  for (int i = 0;; ++i)
+    if (std::string topic = "t" + std::to_string(i); shard_of(topic, 2) == shard) return topic;
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(cluster_forward_log)
@@ -310,6 +324,54 @@ BOOST_AUTO_TEST_CASE(a_cluster_that_only_partitions_loses_nothing) {
                                               << all.published);
     BOOST_REQUIRE(all.log->waiting_bytes() == 0U);
   }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_not_in_the_log_stays_in_its_place_when_that_is_read_again) {
+  // Of the first shard, of the second, and of the first again.
+  const std::array topics{topic_of_shard(0), topic_of_shard(1), topic_of_shard(0)};
+  log_page page{.runs = {}, .reached = 3, .messages = 3};
+  for (std::size_t i = 0; i != topics.size(); ++i)
+    page.runs.push_back(
+        {.publisher = "client", .received_at = {}, .block = logged(topics[i], i + 1)});
+  const auto first_two = [&] {
+    log_page some(page);
+    some.runs.pop_back();
+    some.reached = some.messages = 2;
+    return some;
+  };
+  const auto answer_all = [&](forward_log& log, log_offset through, const forward_bounds& now,
+                              forward_effects& effects) {
+    const request_number number = effects.requests.front().number;
+    for (const shard_index shard : {0, 1})
+      log.live_set(shard, number, through, now, effects);
+  };
+  forward_bounds bounds{.head = 2, .has_room = true};
+  forward_effects effects;
+  forward_log log(2, std::vector<log_offset>{0, 0});  // of an earlier life
+  log.change_route({"#", route_interest::lasting}, 0);
+  log.link_up(true, bounds, effects);
+  log.log_read(effects.read_log->number, first_two(), false, bounds, effects);
+  answer_all(log, 2, bounds, effects);
+  BOOST_TEST_REQUIRE(log.is_live());
+  effects.clear();
+  log.link_down(effects);
+  log.link_up(true, bounds, effects);  // the other node had none of it
+
+  // The first shard sent it before it heard of that, and has the third message behind it.
+  delivery unlogged;
+  unlogged.add(make_block({{.topic = topics[0], .qos = qos::at_least_once, .id = 1}}), 0);
+  log.deliver(unlogged, 0, 0, bounds, effects);
+  BOOST_TEST(!effects.messages);
+  bounds.head = 3;
+  answer_all(log, 3, bounds, effects);
+  BOOST_TEST(!effects.messages);
+  log.log_read(effects.read_log->number, log_page(page), false, bounds, effects);
+  BOOST_TEST_REQUIRE(bool(effects.messages));
+  std::vector<log_offset> offsets;
+  for (const message_run& run : effects.messages->runs)
+    for (std::uint32_t i = run.first; i != run.first + run.count; ++i)
+      offsets.push_back((*run.block)[i].log_offset);
+  BOOST_TEST(offsets == (std::vector<log_offset>{1, 2, 0, 3}), boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(what_other_nodes_have_sent_is_not_passed_on) {
