@@ -30,7 +30,7 @@ public:
   }
 
 private:
-  std::optional<time_point> at_;
+  optional_time at_;
 };
 
 }  // namespace troupe

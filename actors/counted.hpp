@@ -81,11 +81,11 @@ private:
   }
   [[nodiscard]] caf::abstract_actor& itself() final { return *this; }
 
+  std::uint32_t turns_ = 0;
   actor_roster& roster_;
   std::atomic<std::uint64_t> arrived_{0};
   std::atomic<std::uint64_t> handled_{0};
   std::atomic<std::uint64_t> busy_{0};  ///< nanoseconds
-  std::uint32_t turns_ = 0;
 };
 
 }  // namespace troupe

@@ -119,9 +119,9 @@ void directory_actor::let_in(const client_ptr& who, hybrid_stamp stamp, std::str
       if (house_.registry) send(house_.registry, session_over{who->client_id});
       return refuse(*who, who->request.version, reason_code::quota_exceeded);
     }
-    session_handle made =
-        spawn_at<session_actor>(system(), who->socket->home(), house_, who->client_id);
-    found = sessions_.try_emplace(who->client_id, entry{.session = std::move(made)}).first;
+    const shared_text name(who->client_id);
+    session_handle made = spawn_at<session_actor>(system(), who->socket->home(), house_, name);
+    found = sessions_.try_emplace(name, entry{.session = std::move(made)}).first;
   }
   entry& at = found->second;
   send(at.session, attach_client{who, ++at.attempts, stamp, std::move(previous)});
@@ -177,7 +177,7 @@ void directory_actor::rename(const session_moved& event) {
   const auto found = sessions_.find(event.client_id);
   if (found == sessions_.end() || found->second.session != event.who) return;
   auto node = sessions_.extract(found);
-  node.key() = name_of_end(event.client_id, event.number);
+  node.key() = shared_text(name_of_end(event.client_id, event.number));
   sessions_.insert(std::move(node));
 }
 
@@ -188,7 +188,7 @@ void directory_actor::drain(const drain_clients& request) {
   to_drain_.clear();
   if (!draining_.is_draining) return;
   for (const auto& [name, at] : sessions_)
-    to_drain_.push_back(name);
+    to_drain_.emplace_back(name);
   if (!drains_) drain_some_more();
 }
 
@@ -218,10 +218,11 @@ std::string directory_actor::servers_for(std::string_view client_id) const {
 
 caf::result<session_restored> directory_actor::restore(const restore_session& kept) {
   const std::string& client_id = kept.earlier->client_id;
+  const shared_text name(client_id);
   // It runs here until its client comes; its socket's worker may then be another one.
-  session_handle made = spawn_at<session_actor>(system(), home(), house_, client_id);
-  sessions_.try_emplace(client_id, entry{.session = made});
-  if (house_.registry && parse_session_name(client_id).end == 0)
+  session_handle made = spawn_at<session_actor>(system(), home(), house_, name);
+  sessions_.try_emplace(name, entry{.session = made});
+  if (house_.registry && !is_name_of_end(client_id))
     send(house_.registry, session_known{client_id, kept.earlier->login.stamp});
   return delegate(made, kept);
 }
@@ -323,8 +324,7 @@ void directory_actor::forget(const retire& request) {
   sessions_.erase(found);
   send(request.who, retired{});
   // Who logs in meanwhile has claimed the identifier anew.
-  if (house_.registry && parse_session_name(request.client_id).end == 0 &&
-      !asking_.contains(request.client_id))
+  if (house_.registry && !is_name_of_end(request.client_id) && !asking_.contains(request.client_id))
     send(house_.registry, session_over{request.client_id});
 }
 

@@ -3,6 +3,7 @@
 #include "actors/homed.hpp"
 #include "actors/node_context.hpp"
 #include "actors/protocol.hpp"
+#include "libbroker/shared_text.hpp"
 
 #include <deque>
 #include <string>
@@ -27,7 +28,7 @@ protected:
 private:
   struct entry {
     session_handle session;
-    std::uint64_t attempts = 0;  ///< clients passed on to it
+    std::uint32_t attempts = 0;  ///< clients passed on to it
   };
 
   struct share_entry {
@@ -58,7 +59,7 @@ private:
   caf::result<all_done> tell_everybody(Step step);
 
   const node_context& house_;
-  std::unordered_map<std::string, entry, text_hash, std::equal_to<>> sessions_;
+  std::unordered_map<shared_text, entry, text_hash, std::equal_to<>> sessions_;
   std::unordered_map<std::string, share_entry, text_hash, std::equal_to<>> shares_;
   /// Clients for whom the registry was asked, by identifier, in order.
   std::unordered_map<std::string, std::deque<client_ptr>, text_hash, std::equal_to<>> asking_;

@@ -6,6 +6,7 @@
 #include "libbroker/cluster/hybrid_clock.hpp"
 #include "libbroker/cluster/node_identity.hpp"
 #include "libbroker/config/config.hpp"
+#include "libbroker/session/session_host.hpp"
 #include "libbroker/text_hash.hpp"
 #include "libbroker/wall_clock.hpp"
 
@@ -43,6 +44,8 @@ struct node_context {
 
   /// The last offset of the log that is on the disk.
   mutable std::atomic<log_offset> log_head{0};
+
+  session_host host{.settings = settings, .log_head = &log_head};
 
   /// Orders what is done on different nodes.
   mutable shared_hybrid_clock clock;

@@ -23,11 +23,10 @@ session_effects& session_actor::effects() {
 }
 
 session_actor::session_actor(caf::actor_config& config, const node_context& house,
-                             const std::string& name)
+                             const shared_text& name)
     : homed(config, house.roster),
       house_(house),
-      machine_(name, ++house.last_session_number, static_cast<std::uint32_t>(house.shards.size()),
-               house.settings, &house.log_head, house.identity.home) {}
+      machine_(name, ++house.last_session_number, house.host) {}
 
 caf::resumable::resume_result session_actor::resume(caf::execution_unit* host,
                                                     std::size_t messages) {

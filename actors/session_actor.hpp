@@ -21,7 +21,7 @@ class relay_connection;
 class session_actor final : public homed<session_handle> {
 public:
   /// `name`: a client identifier, or that of an end.
-  session_actor(caf::actor_config& config, const node_context& house, const std::string& name);
+  session_actor(caf::actor_config& config, const node_context& house, const shared_text& name);
 
   const char* name() const override { return "session"; }
 
@@ -206,13 +206,13 @@ private:
   std::unique_ptr<const std::string> user_;  ///< as the client called itself; null: it did not
   time_point came_or_went_{};                ///< the client; {}: not in this life
   session_flow_ptr flow_;                    ///< null: nothing was ever under way
-  shard_index last_published_ = 0;           ///< where the last block went
-  std::optional<time_point> deadline_;       ///< as the socket knows it
+  optional_time deadline_;                   ///< as the socket knows it
   alarm<session_timer> alarm_;
-  std::uint64_t attempts_ = 0;
-  std::uint32_t removals_ = 0;  ///< `remove_subscriptions` not answered yet
-  bool ending_ = false;         ///< `retire` is to be sent
+  std::uint32_t attempts_ = 0;      ///< `attach_client::attempt` of the last one
+  shard_index last_published_ = 0;  ///< where the last block went
+  std::uint32_t removals_ = 0;      ///< `remove_subscriptions` not answered yet
   std::uint32_t watch_ = 0;
+  bool ending_ = false;  ///< `retire` is to be sent
   bool flush_requested_ = false;
   bool read_scheduled_ = false;
   bool write_blocked_ = false;

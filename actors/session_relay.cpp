@@ -90,7 +90,8 @@ void session_actor::relay_to(const std::string& from, const session_message& sai
   }
   auto reader = std::make_shared<client>();
   auto relay = std::make_unique<relay_connection>(
-      house_.cluster, relay_address{from, machine_.client_id(), machine_.end_number(), said.relay},
+      house_.cluster,
+      relay_address{from, std::string(machine_.client_id()), machine_.end_number(), said.relay},
       home());
   travel().outgoing = relay.get();
   reader->socket = std::move(relay);

@@ -12,7 +12,7 @@ namespace troupe {
 // -- what it asks -----------------------------------------------------------------
 
 const session_flow_ptr& session_actor::flow() {
-  if (flow_ == nullptr) flow_ = std::make_shared<session_flow>(machine_.client_id());
+  if (flow_ == nullptr) flow_ = std::make_shared<session_flow>(std::string(machine_.client_id()));
   return flow_;
 }
 

@@ -340,7 +340,7 @@ void session_actor::left_over() {
                        !machine_.is_end() && !machine_.connected();
   if (!is_ours) return;
   travel_->given_to.clear();
-  send(house_.registry, session_left_over{machine_.client_id(), machine_.stamp()});
+  send(house_.registry, session_left_over{std::string(machine_.client_id()), machine_.stamp()});
 }
 
 void session_actor::handle(const send_away& request) {
@@ -394,7 +394,7 @@ void session_actor::become_end(const std::string& from, const session_message& s
   travel_->handed_to = from;
   hold_for(from);
   send(house_.directory_of(machine_.client_id()),
-       session_moved{machine_.client_id(), said.number, self()});
+       session_moved{std::string(machine_.client_id()), said.number, self()});
   carry_out(now);
   await_origins();
   schedule_timer(now);
@@ -458,7 +458,8 @@ void session_actor::tell_will() {
   const message_block_ptr& will = machine_.will();
   if (will == told_will_) return;
   told_will_ = will;
-  send(house_.registry, will_changed{machine_.client_id(), will, machine_.will_delay()});
+  send(house_.registry,
+       will_changed{std::string(machine_.client_id()), will, machine_.will_delay()});
 }
 
 void session_actor::handle(const will_published&) {

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
-#include <new>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -22,7 +21,7 @@ using byte_view = std::span<const std::byte>;
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-/// A growing byte array that encoders append to. Unlike `std::vector` it does
+/// A growing byte array that encoders append to, of less than 4 GiB. Unlike `std::vector` it does
 /// not zero the bytes it is about to overwrite.
 class byte_buffer {
 public:
@@ -52,12 +51,12 @@ public:
   }
 
   /// REQUIRES: `count` bytes were prepared and written.
-  void commit(std::size_t count) noexcept { size_ += count; }
+  void commit(std::size_t count) noexcept { size_ += static_cast<std::uint32_t>(count); }
 
   void append(byte_view bytes) {
     if (bytes.empty()) return;
     std::memcpy(prepare(bytes.size()), bytes.data(), bytes.size());
-    size_ += bytes.size();
+    commit(bytes.size());
   }
   void append(std::string_view text) { append(as_bytes(text)); }
   void push_back(std::uint8_t value) {
@@ -76,7 +75,7 @@ public:
       return;
     }
     std::memmove(data_, data_ + count, size_ - count);
-    size_ -= count;
+    size_ -= static_cast<std::uint32_t>(count);
   }
 
   /// Forgets the content, keeps the memory.
@@ -89,20 +88,14 @@ public:
   }
 
 private:
-  void grow(std::size_t needed) {
-    const std::size_t doubled = capacity_ * 2;
-    reallocate(needed > doubled ? needed : doubled);
-  }
-  void reallocate(std::size_t capacity) {
-    auto* grown = static_cast<std::byte*>(std::realloc(data_, capacity));
-    if (grown == nullptr) throw std::bad_alloc();
-    data_ = grown;
-    capacity_ = capacity;
-  }
+  void grow(std::size_t needed);
+  void reallocate(std::size_t capacity);
 
+  // Small, as each client has some.
+  static constexpr std::size_t largest = 0xFFFF'FFFF;
   std::byte* data_ = nullptr;
-  std::size_t size_ = 0;
-  std::size_t capacity_ = 0;
+  std::uint32_t size_ = 0;
+  std::uint32_t capacity_ = 0;
 };
 
 }  // namespace troupe

@@ -4,6 +4,7 @@
 #include "libbroker/message/message_block.hpp"
 
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -17,9 +18,11 @@ public:
   /// Byte ranges shorter than this are cheaper to copy than to reference.
   static constexpr std::size_t smallest_reference = 1024;
 
-  [[nodiscard]] bool empty() const noexcept { return segments_.empty() && tail_.empty(); }
+  [[nodiscard]] bool empty() const noexcept { return sealed_ == nullptr && tail_.empty(); }
   /// Bytes waiting.
-  [[nodiscard]] std::size_t size() const noexcept { return sealed_ + tail_.size() - sent_; }
+  [[nodiscard]] std::size_t size() const noexcept {
+    return (sealed_ == nullptr ? 0 : sealed_->bytes) + tail_.size() - sent_;
+  }
 
   /// Where encoders append. Valid until the next call of another member.
   [[nodiscard]] byte_buffer& tail() noexcept { return tail_; }
@@ -37,16 +40,24 @@ public:
   void clear() noexcept;
 
 private:
+  /// Drops the segments that are sent; returns whether all are.
+  bool consume_sealed() noexcept;
+
   struct segment {
     byte_buffer own;          // either these bytes …
     message_block_ptr block;  // … or some of a block's
     byte_view bytes;
   };
 
-  std::vector<segment> segments_;  // the first `gone_` of them are sent
-  std::size_t gone_ = 0;
-  std::size_t sealed_ = 0;  // bytes in the segments not gone, the sent ones of the first included
-  std::size_t sent_ = 0;    // bytes sent of the first segment, or of the tail if there is none
+  /// What lies in front of the tail.
+  struct sealed {
+    std::vector<segment> segments;  // the first `gone` of them are sent
+    std::size_t gone = 0;
+    std::size_t bytes = 0;  // in the segments not gone, the sent ones of the first included
+  };
+
+  std::unique_ptr<sealed> sealed_;  // null: most clients get nothing but small packets
+  std::size_t sent_ = 0;  // bytes sent of the first segment, or of the tail if there is none
   byte_buffer tail_;
 };
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "libbroker/log_offset.hpp"
-#include "libbroker/message/message_block.hpp"
+#include "libbroker/time_point.hpp"
 
 namespace troupe {
 

@@ -83,7 +83,7 @@ public:
 
   template <class Worker>
   caf::resumable* dequeue(Worker* self) {
-    d(self).loop->enter();
+    d(self).loop->enter(self);
     return d(self).loop->next();
   }
 

@@ -148,8 +148,8 @@ private:
     const std::size_t turn = next_worker_++ % workers_.size();
     auto hand_over = [self = this->shared_from_this(), socket, turn, peer = std::move(peer)] {
       try {
-        self->accept_(std::make_unique<stream_connection>(socket, peer, self->loop(turn),
-                                                          self->workers_[turn].home, self->open_));
+        self->accept_(
+            std::make_unique<stream_connection>(socket, peer, self->loop(turn), self->open_));
       } catch (const std::system_error& failed) {  // the poller did not take it
         ::close(socket);
         spdlog::error("event=refused peer={} reason=\"{}\"", peer, failed.what());

@@ -29,11 +29,10 @@ connection::io_result outcome(ssize_t moved) noexcept {
 }  // namespace
 
 stream_connection::stream_connection(int socket, std::string peer, worker_loop& loop,
-                                     caf::execution_unit* home, std::atomic<std::size_t>& open)
+                                     std::atomic<std::size_t>& open)
     : socket_(socket),
       loop_(&loop),
       slot_(loop.sockets().add(socket)),
-      home_(home),
       open_(open),
       peer_(std::move(peer)) {
   ++open_;

@@ -10,10 +10,9 @@ namespace troupe {
 /// A connected TCP or unix-domain socket without any layer above it.
 class stream_connection final : public connection {
 public:
-  /// Takes ownership of `socket`, which is non-blocking. `home`: the worker of
-  /// `loop`. `open`: counts connections and outlives this one. To be called on
-  /// that worker.
-  stream_connection(int socket, std::string peer, worker_loop& loop, caf::execution_unit* home,
+  /// Takes ownership of `socket`, which is non-blocking. `open`: counts connections and outlives
+  /// this one. To be called on the worker of `loop`.
+  stream_connection(int socket, std::string peer, worker_loop& loop,
                     std::atomic<std::size_t>& open);
   ~stream_connection() override;
 
@@ -22,14 +21,13 @@ public:
   void watch(connection_owner owner, std::uint32_t watch) override;
   void unwatch() override;
   void set_deadline(std::optional<time_point> due) override;
-  [[nodiscard]] caf::execution_unit* home() const noexcept override { return home_; }
+  [[nodiscard]] caf::execution_unit* home() const noexcept override { return loop_->home(); }
   [[nodiscard]] std::string peer() const override { return peer_; }
 
 private:
   int socket_;
   worker_loop* loop_;  ///< whose poller has the socket
   poller::slot_id slot_;
-  caf::execution_unit* home_;
   std::atomic<std::size_t>& open_;
   std::string peer_;
 };

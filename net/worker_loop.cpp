@@ -33,7 +33,10 @@ worker_loop::~worker_loop() { sockets_ready_.release(); }
 
 worker_loop* worker_loop::current() noexcept { return this_loop; }
 
-void worker_loop::enter() noexcept { this_loop = this; }
+void worker_loop::enter(caf::execution_unit* home) noexcept {
+  this_loop = this;
+  if (home_ != home) home_ = home;  // it is read by others while the worker comes here again
+}
 
 void worker_loop::enqueue(caf::resumable* job) {
   if (this_loop == this) {

@@ -5,6 +5,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <caf/execution_unit.hpp>
 #include <caf/resumable.hpp>
 
 #include <atomic>
@@ -35,8 +36,10 @@ public:
   /// The loop whose worker is the calling thread, or null.
   [[nodiscard]] static worker_loop* current() noexcept;
 
-  /// Makes the calling thread the worker's.
-  void enter() noexcept;
+  /// Makes the calling thread the worker's, where actors of `home` run.
+  void enter(caf::execution_unit* home) noexcept;
+  /// As it was entered. For any thread that got something from the worker.
+  [[nodiscard]] caf::execution_unit* home() const noexcept { return home_; }
 
   /// Queues `job` from any thread.
   void enqueue(caf::resumable* job);
@@ -62,6 +65,7 @@ private:
   void check_deadlines();
 
   const limits limits_;
+  caf::execution_unit* home_ = nullptr;
   std::deque<caf::resumable*> ready_;
   std::size_t jobs_left_ = 0;       // of this round
   clock::time_point round_ends_{};  // looked at now and then only

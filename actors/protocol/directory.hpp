@@ -21,7 +21,7 @@ struct claim {
 struct retire {
   std::string client_id;
   session_handle who;
-  std::uint64_t attempts_seen = 0;
+  std::uint32_t attempts_seen = 0;
 };
 /// The same for a share group without members.
 struct retire_share {

@@ -17,7 +17,7 @@ namespace troupe {
 /// A client with the session's identifier connected; take-over if one is.
 struct attach_client {
   client_ptr who;
-  std::uint64_t attempt = 0;  ///< rises with each attach to this session
+  std::uint32_t attempt = 0;  ///< rises with each attach to this session
   hybrid_stamp stamp = 0;     ///< of its claim; 0: there is no cluster
   std::string previous;       ///< the node that had the session until now; empty: none, or this one
 };

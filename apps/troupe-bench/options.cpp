@@ -122,8 +122,11 @@ void complete(options& wanted) {
   if (wanted.warmup < 0) wanted.warmup = wanted.messages != 0 ? 0 : 1;
   require(wanted.messages == 0 || wanted.warmup == 0, "--messages takes no --warmup.");
 
-  if (wanted.client_prefix.empty())
-    wanted.client_prefix = "bench-" + std::to_string(::getpid()) + "-";
+  if (wanted.client_prefix.empty()) {
+    // As long in each run, as what a client costs a broker depends on it.
+    const std::string process = std::to_string(100'000 + ::getpid() % 100'000);
+    wanted.client_prefix = "bench-" + process.substr(1) + "-";
+  }
 }
 
 }  // namespace troupe::bench

@@ -6,6 +6,7 @@
 #include "libbroker/log_offset.hpp"
 #include "libbroker/message/message_identity.hpp"
 #include "libbroker/packet.hpp"
+#include "libbroker/time_point.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -14,10 +15,6 @@
 #include <vector>
 
 namespace troupe {
-
-/// The broker's monotonic time, in milliseconds. libbroker never reads a clock:
-/// the caller passes `now`.
-using time_point = std::chrono::time_point<std::chrono::steady_clock, std::chrono::milliseconds>;
 
 /// Where one message lies in its block, and where in the offset log.
 struct message_entry {

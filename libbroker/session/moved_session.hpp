@@ -43,5 +43,8 @@ struct session_name {
 };
 /// The other way round.
 [[nodiscard]] session_name parse_session_name(std::string_view name) noexcept;
+[[nodiscard]] inline bool is_name_of_end(std::string_view name) noexcept {
+  return parse_session_name(name).end != 0;
+}
 
 }  // namespace troupe

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "libbroker/codec/frame.hpp"
-#include "libbroker/config/config.hpp"
 #include "libbroker/inspection/actor_facts.hpp"
 #include "libbroker/log_cursor.hpp"
 #include "libbroker/log_interests.hpp"
@@ -15,9 +14,11 @@
 #include "libbroker/session/replay.hpp"
 #include "libbroker/session/retained_pulls.hpp"
 #include "libbroker/session/session_effects.hpp"
+#include "libbroker/session/session_host.hpp"
 #include "libbroker/session/session_moves.hpp"
 #include "libbroker/session/shard_parts.hpp"
 #include "libbroker/session/topic_aliases.hpp"
+#include "libbroker/shared_text.hpp"
 #include "libbroker/topic.hpp"
 #include "libbroker/wall_clock.hpp"
 
@@ -53,10 +54,8 @@ struct connection_facts {
 class session {
 public:
   /// `name`: the client's identifier, or that of an end; see moved_session.hpp. `number`: unique in
-  /// this process. `settings` outlives the session, and so does `log_head`, the last offset that is
-  /// in the log; null: there is none. `home`: number of the node's data directory.
-  session(std::string_view name, std::uint64_t number, std::uint32_t shards, const config& settings,
-          const std::atomic<log_offset>* log_head = nullptr, std::uint64_t home = 0);
+  /// this process. `host` outlives the session.
+  session(const shared_text& name, std::uint64_t number, const session_host& host);
   ~session();
 
   /// Becomes a session of an earlier life of the process, whose client is away.
@@ -280,10 +279,10 @@ public:
   }
   /// Whether its client wanted nothing of what came before.
   [[nodiscard]] bool began_clean() const noexcept { return began_clean_; }
-  [[nodiscard]] const std::string& client_id() const noexcept { return client_id_; }
+  [[nodiscard]] std::string_view client_id() const noexcept { return client_id_; }
   /// Under which it is known on this node, and kept.
   [[nodiscard]] std::string name() const {
-    return is_end() ? name_of_end(client_id_, moves_->end_number) : client_id_;
+    return is_end() ? name_of_end(client_id_, moves_->end_number) : std::string(client_id());
   }
   [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
   /// Bumped when a clean start makes a new session of this one: what was sent
@@ -607,7 +606,7 @@ private:
   void send_from_log(const page_reader::message& next, time_point now, session_effects& effects);
   void become_live(time_point now, session_effects& effects);
   [[nodiscard]] log_offset log_head() const noexcept {
-    return log_head_ == nullptr ? 0 : log_head_->load(std::memory_order_acquire);
+    return host_.log_head == nullptr ? 0 : host_.log_head->load(std::memory_order_acquire);
   }
   [[nodiscard]] std::vector<std::string> logged_filters() const;
   /// How a message of the log is to be delivered; nothing if no subscription wants it.
@@ -669,17 +668,12 @@ private:
   }
 
   // -- the session (survives a connection)
-  const config& settings_;
-  const std::string client_id_;
+  const session_host& host_;
+  const shared_text client_id_;
   const std::uint64_t number_;
-  const std::uint32_t shards_;
-  const std::atomic<log_offset>* const log_head_;
-  const std::uint64_t home_;
-  std::uint32_t epoch_ = 0;
-  bool exists_ = false;                 ///< there is state of a session to resume
-  std::uint32_t first_connection_ = 0;  ///< its epoch; what came over earlier ones is not ours
   subscription_map subscriptions_;
-  std::uint32_t shared_subscriptions_ = 0;
+  std::uint32_t epoch_ = 0;
+  std::uint32_t first_connection_ = 0;  ///< its epoch; what came over earlier ones is not ours
   request_number last_request_ = 0;
   outbound_window window_;
   std::unique_ptr<message_queue> queue_;
@@ -688,23 +682,23 @@ private:
   std::unique_ptr<share_state> shares_;
   packet_id_set inbound_qos2_;   ///< received; PUBREL is due
   packet_id_set accepted_qos2_;  ///< of these, the ones that shards have taken
-  std::uint32_t expiry_ = 0;     ///< seconds
-  std::optional<time_point> expires_at_;
-  std::optional<time_point> will_due_;
+  optional_time expires_at_;
+  optional_time will_due_;
   std::unique_ptr<will_state> will_;
   write_number last_write_ = 0;
-  bool is_written_ = false;  ///< something of it is on the disk, or soon will be
   std::unique_ptr<std::deque<unwritten_response>> unwritten_;
   std::unique_ptr<log_cursor> cursor_;        ///< null: it does not outlive the process
   std::unique_ptr<progress_state> progress_;  ///< null as `cursor_`
   std::unique_ptr<moves_state> moves_;        ///< null: it was always here, alone
   hybrid_stamp stamp_ = 0;                    ///< of the client's claim; 0: none
+  std::uint32_t shared_subscriptions_ = 0;
+  std::uint32_t expiry_ = 0;  ///< seconds
 
   // -- the connection
   output_queue output_;
   std::unique_ptr<extras> extras_;
   time_point last_received_{};
-  std::optional<time_point> tidy_due_;  ///< set while messages are kept for the client
+  optional_time tidy_due_;  ///< set while messages are kept for the client
   std::uint32_t connection_epoch_ = 0;
   std::uint32_t maximum_packet_size_ = 0;  ///< the client's, in bytes; 0 = no limit
   std::uint32_t unacknowledged_ = 0;       ///< QoS 1 and 2 PUBLISH packets of the client
@@ -712,6 +706,8 @@ private:
   std::uint16_t receive_maximum_ = 0;      ///< QoS 1 and 2 PUBLISH packets it takes at a time
   std::uint16_t send_quota_ = 0;           ///< and how many more now
   protocol_version version_ = protocol_version::v3_1_1;
+  bool exists_ = false;      ///< there is state of a session to resume
+  bool is_written_ = false;  ///< something of it is on the disk, or soon will be
   bool connected_ = false;
   bool was_connected_ = false;  ///< when the process went down
   bool began_clean_ = false;

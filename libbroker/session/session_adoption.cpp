@@ -23,8 +23,9 @@ void session::adopt(const moved_session& moved, const session_end& from, session
     first_connection_ = connection_epoch_ + 1;
     expiry_ = moved.expiry;
     began_clean_ = moved.began_clean;
-    if (expiry_ != 0 && !settings_.node.data_dir.empty()) {
-      cursor_ = std::make_unique<log_cursor>(shards_, std::vector<log_offset>(shards_, log_head()));
+    if (expiry_ != 0 && !host_.settings.node.data_dir.empty()) {
+      cursor_ = std::make_unique<log_cursor>(host_.shards,
+                                             std::vector<log_offset>(host_.shards, log_head()));
       progress_ = std::make_unique<progress_state>();
     }
     // Else the client was told of a session that knows of none of these.
@@ -54,18 +55,18 @@ void session::adopt(const moved_session& moved, const session_end& from, session
 void session::adopt_subscriptions(const std::vector<kept_subscription>& moved,
                                   session_effects& effects) {
   adoption& adopting = *moves_->adopting;
-  shard_parts<shard_subscribe> parts(shards_, empty_request());
+  shard_parts<shard_subscribe> parts(host_.shards, empty_request());
   for (const kept_subscription& each : moved) {
     kept_subscription here = each;
     here.begin = 0;
     if (is_replay(each.filter)) {
-      if (find_replay(each.filter) != nullptr || settings_.node.data_dir.empty()) continue;
+      if (find_replay(each.filter) != nullptr || host_.settings.node.data_dir.empty()) continue;
       restore_replay(here);
     } else {
       const auto filter = parse_topic_filter(each.filter);
       if (!filter || subscriptions_.contains(each.filter)) continue;
       here.begin = log_head();
-      here.options.qos = std::min(here.options.qos, settings_.features.max_qos);
+      here.options.qos = std::min(here.options.qos, host_.settings.features.max_qos);
       subscriptions_.emplace(each.filter,
                              subscription_state{here.options, each.identifier, here.begin, true});
       here.adopted = adopting.is_new = true;

@@ -56,16 +56,11 @@ message_block_ptr make_will(const will& last_words, const connect& request,
 
 }  // namespace
 
-session::session(std::string_view name, std::uint64_t number, std::uint32_t shards,
-                 const config& settings, const std::atomic<log_offset>* log_head,
-                 std::uint64_t home)
-    : settings_(settings),
-      client_id_(parse_session_name(name).client_id),
-      number_(number),
-      shards_(shards),
-      log_head_(log_head),
-      home_(home) {
-  if (const std::uint64_t end = parse_session_name(name).end; end != 0) moves().end_number = end;
+session::session(const shared_text& name, std::uint64_t number, const session_host& host)
+    : host_(host),
+      client_id_(is_name_of_end(name) ? shared_text(parse_session_name(name).client_id) : name),
+      number_(number) {
+  if (is_name_of_end(name)) moves().end_number = parse_session_name(name).end;
 }
 
 session::~session() = default;
@@ -88,11 +83,11 @@ void session::attach(const connect& request, bool assigned_id, time_point now,
   clean_start_ = request.clean_start;
   version_ = request.version;
   // A relay ends with its link.
-  keep_alive_ = is_end() ? std::uint16_t{0} : effective_keep_alive(request, settings_.session);
+  keep_alive_ = is_end() ? std::uint16_t{0} : effective_keep_alive(request, host_.settings.session);
   receive_maximum_ = send_quota_ = request.receive_maximum;  // [MQTT5-4.9.0-1]
   maximum_packet_size_ = request.maximum_packet_size;
   problem_information_ = request.request_problem_information;
-  const std::uint32_t expiry = requested_expiry(request, settings_.session);
+  const std::uint32_t expiry = requested_expiry(request, host_.settings.session);
   // An end does not go with the client's connection: the node that has the client says when.
   if (!is_end() || expiry != 0) expiry_ = expiry;
   expiry_was_zero_ = request.session_expiry_interval == 0;
@@ -113,7 +108,7 @@ void session::attach(const connect& request, bool assigned_id, time_point now,
     moves_->relay = next_end() == nullptr ? relay_stage::none : relay_stage::expected;
   }
   const std::uint16_t aliases =
-      std::min(request.topic_alias_maximum, settings_.session.outbound_topic_aliases);
+      std::min(request.topic_alias_maximum, host_.settings.session.outbound_topic_aliases);
   // [MQTT5-3.1.2-26], [MQTT5-3.1.2-27], [MQTT5-3.3.2-11]
   if (aliases != 0) more_state().outbound_aliases.emplace(aliases);
   effects.presence_changed = session_present && has_shared_subscriptions();
@@ -128,8 +123,8 @@ void session::attach(const connect& request, bool assigned_id, time_point now,
   }
   write_login(effects);
   const bool is_new = cursor_ == nullptr;
-  if (is_new && expiry_ != 0 && !settings_.node.data_dir.empty()) {
-    cursor_ = std::make_unique<log_cursor>(shards_, log_head());
+  if (is_new && expiry_ != 0 && !host_.settings.node.data_dir.empty()) {
+    cursor_ = std::make_unique<log_cursor>(host_.shards, log_head());
     progress_ = std::make_unique<progress_state>();
     write_progress(effects);
   }
@@ -149,24 +144,25 @@ bool session::send_connack(const connect& request, bool assigned_id, bool sessio
   connack answer;
   // 3.1 has no session present flag; its byte is reserved.
   answer.session_present = session_present && version_ != protocol_version::v3_1;
-  const features_config& features = settings_.features;
+  const features_config& features = host_.settings.features;
   std::string response_information;
   if (version_ == protocol_version::v5) {
     if (expiry_ != request.session_expiry_interval) answer.session_expiry_interval = expiry_;
-    answer.receive_maximum = settings_.session.receive_maximum;
+    answer.receive_maximum = host_.settings.session.receive_maximum;
     // [MQTT5-3.2.2-9]
     if (features.max_qos != qos::exactly_once) answer.maximum_qos = features.max_qos;
     if (!features.retain_available) answer.retain_available = false;
-    answer.maximum_packet_size = static_cast<std::uint32_t>(settings_.limits.max_packet_size);
+    answer.maximum_packet_size = static_cast<std::uint32_t>(host_.settings.limits.max_packet_size);
     if (assigned_id) answer.assigned_client_identifier = client_id_;  // [MQTT5-3.1.3-7]
-    answer.topic_alias_maximum = settings_.session.topic_alias_maximum;
+    answer.topic_alias_maximum = host_.settings.session.topic_alias_maximum;
     if (!features.wildcard_subscriptions) answer.wildcard_subscription_available = false;
     if (!features.subscription_identifiers) answer.subscription_identifiers_available = false;
     if (!features.shared_subscriptions) answer.shared_subscription_available = false;
     if (keep_alive_ != request.keep_alive) answer.server_keep_alive = keep_alive_;
     // [MQTT5-3.1.2-28]
     if (request.request_response_information && !features.response_information_prefix.empty()) {
-      response_information = features.response_information_prefix + client_id_ + '/';
+      response_information = features.response_information_prefix;
+      response_information.append(client_id()) += '/';
       answer.response_information = response_information;
     }
   }
@@ -193,7 +189,7 @@ void session::discard_state(time_point now, session_effects& effects) {
   publish_will(now, effects);  // the session ends, so the delay does [MQTT5-3.1.2-8]
   report_all();
   if (!subscriptions_.empty()) {
-    shard_parts<shard_unsubscribe> parts(shards_);
+    shard_parts<shard_unsubscribe> parts(host_.shards);
     for (const auto& [text, state] : subscriptions_)
       request_unsubscribe(text, 0, parts, effects);
     parts.send(0, effects);
@@ -310,7 +306,7 @@ void session::publish_will(time_point now, session_effects& effects) {
   builder.add(*will_->message, (*will_->message)[0]);
   will_.reset();  // [MQTT5-3.1.2-10], [MQTT311-3.1.2-10]
   message_block_ptr block = builder.seal({.publisher = number_, .received_at = now});
-  const shard_index shard = shard_of(block->topic((*block)[0]), shards_);
+  const shard_index shard = shard_of(block->topic((*block)[0]), host_.shards);
   effects.requests.push_back(shard_publish{shard, std::move(block)});  // [MQTT5-3.1.2-8]
 }
 
@@ -378,7 +374,7 @@ void session::on_disconnect(const frame& packet, time_point now, session_effects
                    "session expiry set in DISCONNECT but not in CONNECT"},
                   now, effects);
     expiry_ = std::min(*decoded->session_expiry_interval,
-                       static_cast<std::uint32_t>(settings_.session.max_expiry.count()));
+                       static_cast<std::uint32_t>(host_.settings.session.max_expiry.count()));
   }
   effects.close_connection = true;
   // [MQTT5-3.1.2-10], [MQTT5-3.14.4-3]

@@ -16,7 +16,7 @@ write_number session::write(session_change&& change, session_effects& effects) {
 }
 
 void session::write_login(session_effects& effects) {
-  if (settings_.node.data_dir.empty()) return;
+  if (host_.settings.node.data_dir.empty()) return;
   if (expiry_ == 0 && will_ == nullptr && !is_written_) return;
   is_written_ = true;
   write(kept_login{.expiry = expiry_,
@@ -117,7 +117,7 @@ void session::restore(const kept_session& kept, session_effects& effects) {
     accepted_qos2_.insert(id);
   }
   if (expiry_ != 0) {
-    cursor_ = std::make_unique<log_cursor>(shards_, kept.progress.positions);
+    cursor_ = std::make_unique<log_cursor>(host_.shards, kept.progress.positions);
     progress_ = std::make_unique<progress_state>();
     restore_in_flight(kept.progress.in_flight);
   }
@@ -130,7 +130,7 @@ void session::restore(const kept_session& kept, session_effects& effects) {
 void session::go_on(time_point now, session_effects& effects,
                     std::chrono::milliseconds will_grace) {
   if (will_ != nullptr && will_grace.count() != 0) {
-    will_due_ = std::max(will_due_.value_or(now), now + will_grace);
+    will_due_ = std::max(will_due_ ? *will_due_ : now, now + will_grace);
     if (expires_at_) expires_at_ = std::max(*expires_at_, *will_due_);
     return;
   }
@@ -163,7 +163,7 @@ void session::restore_in_flight(const std::vector<kept_in_flight>& kept) {
 
 void session::restore_subscriptions(const std::vector<kept_subscription>& kept,
                                     session_effects& effects) {
-  shard_parts<shard_subscribe> parts(shards_, empty_request());
+  shard_parts<shard_subscribe> parts(host_.shards, empty_request());
   for (const kept_subscription& each : kept) {
     if (is_replay(each.filter)) {
       restore_replay(each);

@@ -14,7 +14,7 @@ void session::hand_over(std::uint64_t number, const std::vector<origin_cut>& cut
   // The client has opened the session again [MQTT5-3.1.3-9].
   will_.reset();
   will_due_.reset();
-  if (is_written_) write(renamed_session{client_id_, everything_written()}, effects);
+  if (is_written_) write(renamed_session{std::string(client_id()), everything_written()}, effects);
   std::vector<origin_cut> begins = std::move(moves().begins);
   *moves_ = {};
   moves_->begins = std::move(begins);
@@ -74,7 +74,7 @@ bool session::is_left_to_session(const message_block& block, std::uint32_t index
 
 /// Other members are to get what comes.
 void session::leave_shares(session_effects& effects) {
-  shard_parts<shard_unsubscribe> parts(shards_);
+  shard_parts<shard_unsubscribe> parts(host_.shards);
   for (auto at = subscriptions_.begin(); at != subscriptions_.end();) {
     const auto next = std::next(at);
     if (is_shared_filter(at->first)) {
@@ -97,7 +97,7 @@ void session::leave(time_point now, session_effects& effects) {
   if (moving.has_left || moving.leaving != 0) return;
   moving.leaving = ++last_request_;
   moving.leaving_through = log_head();
-  shard_parts<shard_unsubscribe> parts(shards_);
+  shard_parts<shard_unsubscribe> parts(host_.shards);
   for (auto at = subscriptions_.begin(); at != subscriptions_.end();) {
     const auto next = std::next(at);
     const std::string filter = at->first;

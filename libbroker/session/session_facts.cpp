@@ -107,8 +107,8 @@ fact_group session::qos_facts() const {
                     {"received_unacknowledged", figure_of(unacknowledged_)},
                     {"receive_maximum_of_client", figure_of(receive_maximum_)},
                     {"send_quota", figure_of(send_quota_)},
-                    {"receive_maximum", figure_of(settings_.session.receive_maximum)},
-                    {"max_in_flight", figure_of(settings_.session.max_in_flight)},
+                    {"receive_maximum", figure_of(host_.settings.session.receive_maximum)},
+                    {"max_in_flight", figure_of(host_.settings.session.max_in_flight)},
                     {"maximum_packet_size",
                      maximum_packet_size_ == 0 ? fact_value() : figure_of(maximum_packet_size_)},
                     {"queued_messages", figure_of(queued_messages())},
@@ -121,7 +121,7 @@ fact_group session::cursor_facts() const {
   if (cursor_ == nullptr) return group;
   const std::vector<log_offset> all = positions();
   // Those of an earlier life with other shards are by partition.
-  const std::string place = all.size() == shards_ ? "shard_" : "partition_";
+  const std::string place = all.size() == host_.shards ? "shard_" : "partition_";
   group.facts = {{"phase", name_of(cursor_->now())}, {"log_head", figure_of(log_head())}};
   for (std::size_t i = 0; i != all.size(); ++i)
     group.facts.push_back({place + std::to_string(i), figure_of(all[i])});

@@ -36,7 +36,7 @@ std::size_t session::receive(byte_view input, time_point now, session_effects& e
   last_received_ = now;
   std::size_t taken = 0;
   while (connected_) {
-    const auto scanned = scan_frame(input.subspan(taken), settings_.limits.max_packet_size);
+    const auto scanned = scan_frame(input.subspan(taken), host_.settings.limits.max_packet_size);
     if (!scanned) {
       fail(scanned.error(), now, effects);
       break;
@@ -104,7 +104,7 @@ void session::on_publish(const frame& packet, std::size_t more, time_point now,
 
 bool session::resolve_alias(publish& packet, time_point now, session_effects& effects) {
   if (packet.topic_alias == 0) return true;
-  if (packet.topic_alias > settings_.session.topic_alias_maximum) {  // [MQTT5-3.3.2-9]
+  if (packet.topic_alias > host_.settings.session.topic_alias_maximum) {  // [MQTT5-3.3.2-9]
     fail({reason_code::topic_alias_invalid, "MQTT5-3.3.2-9", "topic alias above the maximum"}, now,
          effects);
     return false;
@@ -125,10 +125,10 @@ bool session::resolve_alias(publish& packet, time_point now, session_effects& ef
 }
 
 result<void> session::check_publish(const publish& packet) const {
-  const limits_config& limits = settings_.limits;
-  if (packet.qos > settings_.features.max_qos)  // [MQTT5-3.2.2-11]
+  const limits_config& limits = host_.settings.limits;
+  if (packet.qos > host_.settings.features.max_qos)  // [MQTT5-3.2.2-11]
     return error{reason_code::qos_not_supported, "MQTT5-3.2.2-11", "QoS not supported"};
-  if (packet.retain && !settings_.features.retain_available)  // [MQTT5-3.2.2-14]
+  if (packet.retain && !host_.settings.features.retain_available)  // [MQTT5-3.2.2-14]
     return error{reason_code::retain_not_supported, "MQTT5-3.2.2-14", "retain not supported"};
   if (packet.topic.size() > limits.max_topic_length ||
       has_too_many_levels(packet.topic, limits.max_topic_levels))
@@ -167,7 +167,8 @@ bool session::register_publish(const publish& packet, time_point now, session_ef
   }
   // A QoS 1 identifier is not compared with earlier ones [MQTT5-4.3.2-5], [MQTT311-4.3.2-2].
   ++unacknowledged_;
-  if (version_ == protocol_version::v5 && unacknowledged_ > settings_.session.receive_maximum) {
+  if (version_ == protocol_version::v5 &&
+      unacknowledged_ > host_.settings.session.receive_maximum) {
     fail({reason_code::receive_maximum_exceeded, "MQTT5-3.3.4-7", "receive maximum exceeded"}, now,
          effects);
     return false;
@@ -178,9 +179,9 @@ bool session::register_publish(const publish& packet, time_point now, session_ef
 }
 
 void session::collect_publish(const publish& packet, std::size_t more, session_effects& effects) {
-  const shard_index shard = shard_of(packet.topic, shards_);
-  message_block_builder& builder = builders(shards_)[shard];
-  if (builder.size() >= settings_.scheduler.batch_messages ||
+  const shard_index shard = shard_of(packet.topic, host_.shards);
+  message_block_builder& builder = builders(host_.shards)[shard];
+  if (builder.size() >= host_.settings.scheduler.batch_messages ||
       builder.wire_size() + packet.payload.size() + packet.topic.size() > largest_block) {
     if (!builder.empty())
       effects.requests.push_back(
@@ -192,8 +193,8 @@ void session::collect_publish(const publish& packet, std::size_t more, session_e
 }
 
 void session::seal_publishes(time_point now, session_effects& effects) {
-  auto& by_shard = builders(shards_);
-  for (shard_index shard = 0; shard != shards_; ++shard) {
+  auto& by_shard = builders(host_.shards);
+  for (shard_index shard = 0; shard != host_.shards; ++shard) {
     if (by_shard[shard].empty()) continue;
     effects.requests.push_back(shard_publish{
         shard,

@@ -73,7 +73,7 @@ void session::deliveries_missed(shard_index from, session_effects& effects) {
 }
 
 void session::set_live(request_number number, bool live, session_effects& effects) {
-  for (shard_index shard = 0; shard != shards_; ++shard)
+  for (shard_index shard = 0; shard != host_.shards; ++shard)
     effects.requests.push_back(shard_set_live{shard, number, live});
 }
 
@@ -141,7 +141,8 @@ void session::become_live(time_point now, session_effects& effects) {
   for (; !held.empty() && cursor_->now() == log_cursor::phase::live; held.pop()) {
     const auto& [messages, options] = held.front();
     const std::string_view topic = messages.block->topic((*messages.block)[messages.first]);
-    deliver_logged(messages.block, messages.first, options, shard_of(topic, shards_), now, effects);
+    deliver_logged(messages.block, messages.first, options, shard_of(topic, host_.shards), now,
+                   effects);
   }
   leave_to_log(held);  // if it fell behind again
 }
@@ -255,7 +256,7 @@ std::vector<log_offset> session::positions() const {
   std::vector<log_offset> positions = cursor_->positions();
   // What waits in the queue is lost with the process.
   if (queue_ != nullptr)
-    queue_->for_each_logged(positions.size() == shards_,
+    queue_->for_each_logged(positions.size() == host_.shards,
                             [&](std::string_view topic, log_offset offset) {
                               log_offset& at = positions[partition_of(topic) % positions.size()];
                               at = std::min(at, offset - 1);

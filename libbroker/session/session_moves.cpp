@@ -49,7 +49,7 @@ std::vector<origin_cut> session::awaited() const {
 
 message_identity session::identify(const message_block& block, std::uint32_t index) const noexcept {
   const message_identity& known = block.identity(index);
-  return known.home != 0 ? known : message_identity{home_, block[index].log_offset};
+  return known.home != 0 ? known : message_identity{host_.home, block[index].log_offset};
 }
 
 void session::write_moves(session_effects& effects) {

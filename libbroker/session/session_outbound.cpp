@@ -20,7 +20,7 @@ void session::deliver(const delivery& messages, const delivery_options& options,
       !(options.retain_as_published && messages.has_retain) &&
       (maximum_packet_size_ == 0 || messages.largest <= maximum_packet_size_) &&
       (extras_ == nullptr || !extras_->outbound_aliases) &&
-      output_.size() + messages.bytes <= settings_.limits.output_buffer;
+      output_.size() + messages.bytes <= host_.settings.limits.output_buffer;
   if (!as_kept) {
     for (const message_run& run : messages.runs)
       deliver_run(run, options, from, now, effects);
@@ -76,7 +76,7 @@ void session::send_qos0(const message_block& block, const message_entry& entry,
     return;
   }
   // A single message may be larger than all that is to wait.
-  if (!output_.empty() && output_.size() + entry.size > settings_.limits.output_buffer) {
+  if (!output_.empty() && output_.size() + entry.size > host_.settings.limits.output_buffer) {
     ++effects.counted.dropped_output_full;
     return;
   }
@@ -111,7 +111,7 @@ void session::choose_alias(const message_block& block, const message_entry& entr
 }
 
 bool session::has_room(const message_queue& queue, std::size_t size) const noexcept {
-  const session_config& limits = settings_.session;
+  const session_config& limits = host_.settings.session;
   return (limits.max_queued_messages == 0 || queue.messages() < limits.max_queued_messages) &&
          (limits.max_queued_bytes == 0 || queue.bytes() + size <= limits.max_queued_bytes);
 }
@@ -137,14 +137,14 @@ bool session::send_or_queue(const message_block_ptr& block, std::uint32_t index,
 }
 
 bool session::window_is_open() const noexcept {
-  return may_send() && window_.size() < settings_.session.max_in_flight && !is_resending() &&
+  return may_send() && window_.size() < host_.settings.session.max_in_flight && !is_resending() &&
          (moves_ == nullptr || sends_its_own());
 }
 
 /// Asked before QoS 1 and 2 PUBLISH packets only [MQTT5-3.3.4-10], [MQTT5-4.9.0-3].
 bool session::may_send() const noexcept {
   // [MQTT5-3.3.4-9], [MQTT5-4.9.0-2]
-  return send_quota_ != 0 && output_.size() <= settings_.limits.output_buffer;
+  return send_quota_ != 0 && output_.size() <= host_.settings.limits.output_buffer;
 }
 
 void session::complete(packet_id id, outbound_window::message& sent) {

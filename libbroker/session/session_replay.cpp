@@ -14,11 +14,11 @@ result<replay_filter> session::check_replay(std::string_view text, const subscri
   auto parsed = parse_replay_filter(text);
   if (!parsed) return parsed;
   if (const auto filter = check_filter(parsed->filter, packet); !filter) return filter.error();
-  if (settings_.node.data_dir.empty())
+  if (host_.settings.node.data_dir.empty())
     return error{reason_code::implementation_specific_error, "MQTT5 §3.9.3",
                  "there is no log to replay"};
   const std::size_t others = replays_ == nullptr ? 0 : replays_->size();
-  if (find_replay(text) == nullptr && others >= settings_.limits.max_replays_per_session)
+  if (find_replay(text) == nullptr && others >= host_.settings.limits.max_replays_per_session)
     return error{reason_code::quota_exceeded, "MQTT5 §3.9.3", "too many replays"};
   return parsed;
 }
@@ -89,7 +89,7 @@ void session::replay_found(request_number number, const replay_beginning& found,
 bool session::takes_replayed(const replay& from, const message_entry& entry) const noexcept {
   if (queue_ != nullptr) return false;
   if (std::min(entry.qos, from.options.qos) != qos::at_most_once) return window_is_open();
-  return output_.empty() || output_.size() + entry.size <= settings_.limits.output_buffer;
+  return output_.empty() || output_.size() + entry.size <= host_.settings.limits.output_buffer;
 }
 
 void session::follow_replays(time_point now, session_effects& effects) {

@@ -15,7 +15,7 @@ std::vector<std::string> session::shares() const {
 }
 
 std::uint32_t session::share_room() const noexcept {
-  return connected_ ? std::min(receive_maximum_, settings_.session.max_in_flight) : 0;
+  return connected_ ? std::min(receive_maximum_, host_.settings.session.max_in_flight) : 0;
 }
 
 match_details_ptr session::without_share(const match_details_ptr& details) {

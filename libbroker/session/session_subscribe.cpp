@@ -34,8 +34,8 @@ bool session::takes_reply(std::size_t codes) const noexcept {
 }
 
 result<topic_filter> session::check_filter(std::string_view text, const subscribe& packet) const {
-  const features_config& features = settings_.features;
-  const limits_config& limits = settings_.limits;
+  const features_config& features = host_.settings.features;
+  const limits_config& limits = host_.settings.limits;
   auto parsed = parse_topic_filter(text);
   if (!parsed) return parsed;
   if (parsed->is_shared() && !features.shared_subscriptions)
@@ -66,7 +66,7 @@ void session::on_subscribe(const frame& packet, time_point now, session_effects&
 
   // One answer for all [MQTT5-3.8.4-5], [MQTT311-3.8.4-4].
   pending_request pending{.number = ++last_request_, .id = decoded.id};
-  shard_parts<shard_subscribe> parts(shards_, empty_request());
+  shard_parts<shard_subscribe> parts(host_.shards, empty_request());
   for (std::size_t position = 0; position != decoded.entries.size(); ++position) {
     const std::string_view text = decoded.entries[position].filter;
     pending.wants_retained.emplace_back();
@@ -81,7 +81,7 @@ void session::on_subscribe(const frame& packet, time_point now, session_effects&
       continue;
     }
     subscription_options options = decoded.entries[position].options;
-    options.qos = std::min(options.qos, settings_.features.max_qos);  // [MQTT5-3.2.2-10]
+    options.qos = std::min(options.qos, host_.settings.features.max_qos);  // [MQTT5-3.2.2-10]
     pending.codes.push_back(granted(options.qos));  // [MQTT5-3.8.4-7], [MQTT311-3.8.4-5]
 
     const auto [at, is_new] = subscriptions_.try_emplace(std::string(text));
@@ -133,7 +133,8 @@ void session::subscribe_replay(const subscribe::entry& wanted, const subscribe& 
     made = &make_replay(wanted.filter, *parsed);
   }
   made->options = wanted.options;
-  made->options.qos = std::min(wanted.options.qos, settings_.features.max_qos);  // [MQTT5-3.2.2-10]
+  made->options.qos =
+      std::min(wanted.options.qos, host_.settings.features.max_qos);  // [MQTT5-3.2.2-10]
   made->identifier = packet.subscription_identifier;
   made->subscribing = pending.number;
   made->entries.push_back(static_cast<std::uint32_t>(pending.codes.size()));
@@ -158,7 +159,7 @@ void session::on_unsubscribe(const frame& packet, time_point now, session_effect
   // One answer for all [MQTT5-3.10.4-6], [MQTT311-3.10.4-6].
   pending_request pending{
       .number = ++last_request_, .reply = packet_type::unsuback, .id = decoded.id};
-  shard_parts<shard_unsubscribe> parts(shards_);
+  shard_parts<shard_unsubscribe> parts(host_.shards);
   for (const std::string_view text : decoded.filters) {
     if (stop_replay(text, effects)) {
       pending.codes.push_back(reason_code::success);
@@ -285,7 +286,7 @@ void session::refuse_request(pending_request& request, session_effects& effects)
       request.codes.begin(), request.codes.end(), [](reason_code code) { return !is_error(code); },
       refused);
   request.reason_string = "the server cannot store subscriptions";
-  shard_parts<shard_unsubscribe> parts(shards_);
+  shard_parts<shard_unsubscribe> parts(host_.shards);
   for (const std::string& text : request.filters) {
     if (const replay* const begun = find_replay(text)) {
       // A later SUBSCRIBE may have begun it anew.
@@ -333,7 +334,7 @@ void session::read_retained(session_effects& effects) {
   if (!connected_ || pulls_ == nullptr) return;
   if (pulls_->idle()) return pulls_.reset();
   // Nothing is read ahead of what the client can take.
-  if (output_.size() > settings_.limits.output_buffer / 2 || queue_ != nullptr) return;
+  if (output_.size() > host_.settings.limits.output_buffer / 2 || queue_ != nullptr) return;
   if (auto request = pulls_->next(last_request_ + 1)) {
     ++last_request_;
     effects.read_retained = std::move(request);

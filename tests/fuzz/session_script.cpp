@@ -81,7 +81,7 @@ public:
       : script_(script),
         settings_(make_settings(script_)),
         shards_(1 + settings_.scheduler.shards),
-        machine_("client", own_number, shards_, settings_) {}
+        machine_(shared_text("client"), own_number, host_) {}
 
   void run() {
     while (script_.more())
@@ -827,6 +827,7 @@ private:
   reader_of_script script_;
   const config settings_;
   const std::uint32_t shards_;
+  const session_host host_{settings_, shards_};
   session machine_;
   session_effects effects_;
   time_point now_{1h};

@@ -35,7 +35,7 @@ struct fixture {
   }
   std::unique_ptr<stream_connection> make(socket_pair& pair) {
     return std::make_unique<stream_connection>(pair.ours.release(), "somebody", system.loop(0),
-                                               system.home(0), open);
+                                               open);
   }
   /// The slot that `worker` would give to a new socket; given back.
   poller::slot_id next_slot(std::size_t worker) {

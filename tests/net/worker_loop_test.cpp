@@ -73,7 +73,7 @@ private:
 void as_worker(worker_loop::limits bounds, const std::function<void(worker_loop&)>& f) {
   std::thread([&] {
     worker_loop loop(bounds);
-    loop.enter();
+    loop.enter(nullptr);
     f(loop);
   }).join();
 }

@@ -18,13 +18,14 @@ constexpr std::uint16_t messages_per_round = 500;
 
 struct endpoint {
   endpoint(std::string id, std::uint64_t number, const config& settings)
-      : machine(id, number, 1, settings) {
+      : host{settings}, machine(shared_text(id), number, host) {
     machine.attach({.version = protocol_version::v3_1_1, .clean_start = true, .client_id = id},
                    false, time_point(), effects);
     machine.output().clear();
     effects.clear();
   }
 
+  session_host host;
   session machine;
   session_effects effects;
 };

@@ -2,9 +2,8 @@
 
 #include "libbroker/bytes.hpp"
 
-#include <algorithm>
 #include <cstddef>
-#include <memory>
+#include <vector>
 
 namespace troupe::test {
 
@@ -12,16 +11,12 @@ namespace troupe::test {
 /// notices a read of one byte too many.
 class exact_copy {
 public:
-  explicit exact_copy(byte_view bytes)
-      : size_(bytes.size()), data_(std::make_unique<std::byte[]>(bytes.size())) {
-    std::copy(bytes.begin(), bytes.end(), data_.get());
-  }
+  explicit exact_copy(byte_view bytes) : bytes_(bytes.begin(), bytes.end()) {}
 
-  [[nodiscard]] byte_view view() const noexcept { return {data_.get(), size_}; }
+  [[nodiscard]] byte_view view() const noexcept { return bytes_; }
 
 private:
-  std::size_t size_;
-  std::unique_ptr<std::byte[]> data_;
+  std::vector<std::byte> bytes_;
 };
 
 }  // namespace troupe::test

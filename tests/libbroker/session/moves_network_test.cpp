@@ -47,12 +47,15 @@ struct place {
     std::string payload;
   };
 
-  place(const config& with, std::uint64_t number) : settings(with), home(number) { restart(); }
+  place(const config& with, std::uint64_t number)
+      : settings(with), host{.settings = settings, .log_head = &head, .home = number} {
+    restart();
+  }
 
   /// What was not written is gone.
   void restart() {
     const std::string name = machine ? machine->name() : "client";
-    machine.emplace(name, 7, 1, settings, &head, home);
+    machine.emplace(shared_text(name), 7, host);
     effects = {};
     is_live = false;
     if (!disk.exists) return;
@@ -191,8 +194,8 @@ struct place {
   }
 
   const config settings;
-  const std::uint64_t home;
   std::atomic<log_offset> head = 0;
+  const session_host host;
   std::vector<record> log;
   std::optional<session> machine;
   session_effects effects;
@@ -259,7 +262,7 @@ private:
     from.append({}, payload);
     for (const std::size_t to : {old_node, new_node})
       if (to != origin && routes_[origin][to])
-        links_[origin][to].push_back({{}, {from.home, from.head}, payload});
+        links_[origin][to].push_back({{}, {from.host.home, from.head}, payload});
   }
 
   void deliver(std::size_t origin, std::size_t to) {
@@ -336,7 +339,7 @@ private:
       BOOST_TEST_REQUIRE(next.wants_cuts);
       std::vector<origin_cut> reached;
       for (std::size_t origin = 0; origin != names.size(); ++origin) {
-        reached.push_back({.node = names[origin], .home = at_[origin].home});
+        reached.push_back({.node = names[origin], .home = at_[origin].host.home});
         if (origin != third || !third_is_away_) reached.back().last = at_[origin].head;
         noise();
       }

@@ -39,8 +39,8 @@ class world {
 public:
   explicit world(std::uint64_t seed) : random_(seed), settings_(make_settings()) {
     version_ = flip() ? protocol_version::v5 : protocol_version::v3_1_1;
-    shards_ = 1 + below(3);
-    machine_.emplace("client", 7, shards_, settings_);
+    host_.shards = 1 + below(3);
+    machine_.emplace(shared_text("client"), 7, host_);
   }
 
   void run() {
@@ -371,7 +371,7 @@ private:
   std::mt19937_64 random_;
   const config settings_;
   protocol_version version_{};
-  std::uint32_t shards_ = 1;
+  session_host host_{settings_};
   std::optional<session> machine_;
   session_effects effects_;
   time_point now_{std::chrono::hours(1)};

@@ -45,7 +45,9 @@ public:
   };
 
   explicit scene(config with = {}, std::uint32_t shards = 1)
-      : settings(std::move(with)), machine("client", 7, shards, settings) {}
+      : settings(std::move(with)),
+        host{settings, shards},
+        machine(shared_text("client"), 7, host) {}
 
   // -- the client
 
@@ -114,6 +116,7 @@ public:
   void collect();
 
   const config settings;
+  const session_host host;
   session machine;
   session_effects effects;
   time_point now{std::chrono::hours(1)};

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cassert>
+#include <chrono>
+#include <optional>
+
+namespace troupe {
+
+/// The broker's monotonic time, in milliseconds. libbroker never reads a clock:
+/// the caller passes `now`.
+using time_point = std::chrono::time_point<std::chrono::steady_clock, std::chrono::milliseconds>;
+
+/// A time or none, in half of the memory of a `std::optional`: for what there is of each client.
+class optional_time {
+public:
+  constexpr optional_time() noexcept = default;
+  constexpr optional_time(time_point at) noexcept : at_(at) {}
+  constexpr optional_time(std::optional<time_point> at) noexcept : at_(at.value_or(none)) {}
+
+  [[nodiscard]] constexpr explicit operator bool() const noexcept { return at_ != none; }
+  /// REQUIRES: there is one.
+  [[nodiscard]] constexpr time_point operator*() const noexcept {
+    assert(at_ != none);
+    return at_;
+  }
+  [[nodiscard]] constexpr operator std::optional<time_point>() const noexcept {
+    return at_ == none ? std::nullopt : std::optional(at_);
+  }
+  constexpr void reset() noexcept { at_ = none; }
+
+  friend constexpr bool operator==(optional_time, optional_time) noexcept = default;
+
+private:
+  static constexpr time_point none = time_point::min();
+  time_point at_ = none;
+};
+
+}  // namespace troupe
