@@ -1,7 +1,7 @@
 #pragma once
 
 #include "libbroker/bytes.hpp"
-#include "libbroker/message/message_block.hpp"
+#include "libbroker/time_point.hpp"
 
 #include <caf/all.hpp>
 

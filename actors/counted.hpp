@@ -81,7 +81,7 @@ private:
   }
   [[nodiscard]] caf::abstract_actor& itself() final { return *this; }
 
-  std::uint32_t turns_ = 0;
+  std::uint32_t turns_ = 0;  // first: there is room behind the base's last member
   actor_roster& roster_;
   std::atomic<std::uint64_t> arrived_{0};
   std::atomic<std::uint64_t> handled_{0};

@@ -45,7 +45,8 @@ struct node_context {
   /// The last offset of the log that is on the disk.
   mutable std::atomic<log_offset> log_head{0};
 
-  session_host host{.settings = settings, .log_head = &log_head};
+  /// What sessions know of all this; `shards` is to be set before the first.
+  session_host host{.settings = settings, .log_head = &log_head, .identity = &identity};
 
   /// Orders what is done on different nodes.
   mutable shared_hybrid_clock clock;

@@ -21,8 +21,8 @@ using byte_view = std::span<const std::byte>;
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-/// A growing byte array that encoders append to, of less than 4 GiB. Unlike `std::vector` it does
-/// not zero the bytes it is about to overwrite.
+/// A growing byte array that encoders append to. Unlike `std::vector` it does not zero the bytes
+/// it is about to overwrite. Beyond 4 GiB it throws `std::bad_alloc`.
 class byte_buffer {
 public:
   byte_buffer() noexcept = default;
@@ -91,9 +91,9 @@ private:
   void grow(std::size_t needed);
   void reallocate(std::size_t capacity);
 
-  // Small, as each client has some.
   static constexpr std::size_t largest = 0xFFFF'FFFF;
   std::byte* data_ = nullptr;
+  // Small numbers, as each client has two buffers.
   std::uint32_t size_ = 0;
   std::uint32_t capacity_ = 0;
 };

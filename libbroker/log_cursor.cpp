@@ -127,10 +127,8 @@ log_cursor::step log_cursor::next_step(log_offset end) noexcept {
 
 void log_cursor::skip_to(log_offset offset) noexcept {
   if (phase_ != phase::live) position_ = std::max(position(), offset);
-  for (place& each : places_) {
-    const log_offset reached = phase_ == phase::closing ? std::min(offset, each.through) : offset;
-    each.taken = std::max(each.taken, reached);
-  }
+  for (shard_index shard = 0; shard != places_.size(); ++shard)
+    places_[shard].taken = taken_of(shard, offset);
   if (std::all_of(earlier_.begin(), earlier_.end(),
                   [&](log_offset each) { return each <= offset; }))
     earlier_.clear();

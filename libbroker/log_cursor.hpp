@@ -5,6 +5,7 @@
 #include "libbroker/packet.hpp"
 #include "libbroker/shard_requests.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -53,8 +54,12 @@ public:
   /// Something of the shard's did not arrive.
   void missed(shard_index from) noexcept { places_[from].is_final = true; }
   void taken(shard_index from, log_offset offset) noexcept { places_[from].taken = offset; }
-  /// Everything of the shard's that matched up to it was taken.
-  [[nodiscard]] log_offset taken_of(shard_index from) const noexcept { return places_[from].taken; }
+  /// Everything of the shard's that matched up to it was taken. `reached`: up to there the log was
+  /// read, of whatever shard.
+  [[nodiscard]] log_offset taken_of(shard_index from, log_offset reached = 0) const noexcept {
+    const place& at = places_[from];
+    return std::max(at.taken, phase_ == phase::closing ? std::min(reached, at.through) : reached);
+  }
   /// What was taken of the topic's shard from `offset` on is to be taken again.
   /// REQUIRES: !wants_live().
   void set_back(std::string_view topic, log_offset offset) noexcept;

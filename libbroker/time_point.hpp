@@ -11,11 +11,14 @@ namespace troupe {
 using time_point = std::chrono::time_point<std::chrono::steady_clock, std::chrono::milliseconds>;
 
 /// A time or none, in half of the memory of a `std::optional`: for what there is of each client.
+/// REQUIRES: no time is `time_point::min()`.
 class optional_time {
 public:
   constexpr optional_time() noexcept = default;
-  constexpr optional_time(time_point at) noexcept : at_(at) {}
-  constexpr optional_time(std::optional<time_point> at) noexcept : at_(at.value_or(none)) {}
+  constexpr optional_time(time_point at) noexcept : at_(at) { assert(at != none); }
+  constexpr optional_time(std::optional<time_point> at) noexcept {
+    if (at) *this = *at;
+  }
 
   [[nodiscard]] constexpr explicit operator bool() const noexcept { return at_ != none; }
   /// REQUIRES: there is one.
@@ -29,6 +32,8 @@ public:
   constexpr void reset() noexcept { at_ = none; }
 
   friend constexpr bool operator==(optional_time, optional_time) noexcept = default;
+  /// It would compare what may not be there.
+  friend bool operator==(const std::optional<time_point>&, optional_time) = delete;
 
 private:
   static constexpr time_point none = time_point::min();

@@ -21,6 +21,7 @@ public:
   void watch(connection_owner owner, std::uint32_t watch) override;
   void unwatch() override;
   void set_deadline(std::optional<time_point> due) override;
+  /// Changes with `watch`.
   [[nodiscard]] caf::execution_unit* home() const noexcept override { return loop_->home(); }
   [[nodiscard]] std::string peer() const override { return peer_; }
 

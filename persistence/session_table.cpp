@@ -37,6 +37,9 @@ constexpr std::uint8_t began_clean_bit = 0x10;
 constexpr std::size_t log_end_at = 1;
 constexpr std::size_t relayed_count_at = 9;
 constexpr std::size_t relayed_at = 11;  // so many identifiers, and behind them the ends
+// Ends in the log that are no offsets.
+constexpr log_offset no_log_end = 0;
+constexpr log_offset log_end_at_beginning = 0xFFFF'FFFF'FFFF'FFFF;
 // Flags of a cut, and of an end.
 constexpr std::uint8_t has_come_bit = 0x01;
 constexpr std::uint8_t is_late_bit = 0x02;
@@ -275,7 +278,8 @@ struct part_reader {
 std::string encode(const kept_moves& moves) {
   std::string value;
   value += static_cast<char>(moves_format);
-  append_big_endian(moves.log_end, value);
+  const log_offset log_end = moves.log_end.value_or(no_log_end);
+  append_big_endian(moves.log_end && log_end == 0 ? log_end_at_beginning : log_end, value);
   append_big_endian(static_cast<std::uint16_t>(moves.relayed.size()), value);
   for (const packet_id id : moves.relayed)
     append_big_endian(id, value);
@@ -298,7 +302,9 @@ std::optional<kept_moves> decode_moves(std::string_view value) {
   const std::size_t relayed = get_big_endian<std::uint16_t>(value.substr(relayed_count_at));
   const std::size_t ends_at = relayed_at + relayed * sizeof(packet_id);
   if (value.size() < ends_at) return std::nullopt;
-  kept_moves moves{.log_end = get_big_endian<log_offset>(value.substr(log_end_at))};
+  kept_moves moves;
+  if (const auto end = get_big_endian<log_offset>(value.substr(log_end_at)); end != no_log_end)
+    moves.log_end = end == log_end_at_beginning ? 0 : end;
   for (std::size_t at = relayed_at; at != ends_at; at += sizeof(packet_id)) {
     moves.relayed.push_back(get_big_endian<packet_id>(value.substr(at)));
     if (moves.relayed.back() == 0) return std::nullopt;

@@ -3,8 +3,10 @@
 #include "apps/troupe-bench/payload_header.hpp"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 #include <stdexcept>
+#include <string>
 #include <unistd.h>
 
 namespace troupe::bench {
@@ -124,8 +126,13 @@ void complete(options& wanted) {
 
   if (wanted.client_prefix.empty()) {
     // As long in each run, as what a client costs a broker depends on it.
-    const std::string process = std::to_string(100'000 + ::getpid() % 100'000);
-    wanted.client_prefix = "bench-" + process.substr(1) + "-";
+    std::array<char, 5> process;
+    int rest = ::getpid();
+    for (char& digit : process) {
+      digit = "0123456789abcdefghijklmnopqrstuvwxyz"[rest % 36];
+      rest /= 36;
+    }
+    wanted.client_prefix = "bench-" + std::string(process.data(), process.size()) + "-";
   }
 }
 

@@ -172,7 +172,6 @@ void broker::spawn_actors(const cluster_key& key) {
     node_.cluster = system_->spawn<cluster_actor>(node_, key, homes_);
   }
   node_.host.shards = static_cast<std::uint32_t>(shards);
-  node_.host.home = node_.identity.home;
   node_.shards.resize(shards);
   for (std::size_t i = 0; i != shards; ++i)
     node_.shards[i] = spawn_at<shard_actor>(*system_, home(i), node_, static_cast<shard_index>(i));

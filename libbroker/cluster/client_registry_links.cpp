@@ -39,7 +39,7 @@ void client_registry::forget_node(std::string_view name) {
   // The news may be faster than the end of its link.
   if (nodes_[*node].is_linked) return leaving_.push_back(*node);
   nodes_[*node].is_forgotten = true;
-  pruning_.start(time_point::min());
+  pruning_.start(time_point());
 }
 
 /// The link has a new number. All that was said before has to be said again.

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "libbroker/message/message_block.hpp"
+#include "libbroker/time_point.hpp"
 
 #include <chrono>
 #include <cstdint>

@@ -138,13 +138,13 @@ void forward_log::wait(const message_block_ptr& block, std::uint32_t index, shar
   waiting_bytes_ += last.footprint();
 }
 
-/// Sends what waited and has nothing of the log before it any more. `reached`: everything up to it
-/// was taken, of whatever shard.
+/// Sends what waited and has nothing of the log before it any more. `reached`: up to there the log
+/// was read.
 void forward_log::pass_waiting(forward_effects& effects, log_offset reached) {
   if (waiting_bytes_ == 0) return;
   for (shard_index shard = 0; shard != shards_; ++shard) {
     std::deque<unlogged>& queue = waiting_[shard];
-    const log_offset taken = std::max(reached, cursor_.taken_of(shard));
+    const log_offset taken = cursor_.taken_of(shard, reached);
     for (; !queue.empty() && queue.front().after <= taken; queue.pop_front()) {
       const delivery& messages = *queue.front().messages;
       waiting_bytes_ -= messages.footprint();
@@ -194,7 +194,8 @@ void forward_log::set_live(request_number number, bool live, forward_effects& ef
 
 void forward_log::live_set(shard_index from, request_number number, log_offset through,
                            const forward_bounds& now, forward_effects& effects) {
-  last_seen_[from] = std::max(last_seen_[from], through);
+  // An answer may be one to an earlier log for the node.
+  if (!is_live()) last_seen_[from] = std::max(last_seen_[from], through);
   if (cursor_.answered(from, number, through)) follow(now, effects);
 }
 

@@ -132,7 +132,8 @@ private:
   };
   std::vector<std::deque<unlogged>> waiting_;  ///< by shard
   std::size_t waiting_bytes_ = 0;
-  std::vector<log_offset> last_seen_;  ///< the last of the log before what a shard sends now
+  /// By shard: what it sends now lies behind this one, which may be another shard's.
+  std::vector<log_offset> last_seen_;
   request_number last_request_ = 0;
   // The block of the page that was looked at last, and which of its messages are wanted.
   message_block_ptr looked_at_;

@@ -2,7 +2,7 @@
 
 #include "libbroker/cluster/hybrid_clock.hpp"
 #include "libbroker/cluster/rendezvous.hpp"
-#include "libbroker/message/message_block.hpp"
+#include "libbroker/time_point.hpp"
 
 #include <chrono>
 #include <cstdint>

@@ -156,7 +156,7 @@ constexpr std::array option_table{
     option{"limits", "max-topic-length", &member<limits, &limits_config::max_topic_length>, "bytes",
            1, u16_max, "Longest topic or filter."},
     option{"limits", "output-buffer", &member<limits, &limits_config::output_buffer>, "bytes",
-           4 * kibibyte, any_size,
+           4 * kibibyte, gibibyte,
            "Most bytes that wait for one slow connection; above that, messages of QoS 0 to it "
            "are dropped."},
     option{"limits", "publish-credit", &member<limits, &limits_config::publish_credit>, "bytes",

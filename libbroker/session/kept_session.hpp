@@ -72,10 +72,10 @@ struct session_end {
 
 /// Where else messages of the session are, and, of an end, up to where it has some here.
 struct kept_moves {
-  log_offset log_end = 0;  ///< 0: it is none, or not known yet, or the log was empty
+  std::optional<log_offset> log_end{};  ///< none: it is no end, or that is not known yet
   std::vector<session_end> ends;
   std::vector<packet_id> relayed{};  ///< that the client may know of what ends have sent
-  log_offset first_end = 0;  ///< of an end: what lies above it is of late nodes only, if any
+  log_offset first_end = 0;  ///< of an end with late cuts: what lies above it is of these only
   std::vector<origin_cut> begins{};  ///< up to there ends have it
   std::vector<origin_cut> cuts{};    ///< of an end: up to there it has it
 };

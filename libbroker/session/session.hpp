@@ -210,7 +210,7 @@ public:
   }
   /// An end: what nodes had that were away is here, too, and nobody reads it.
   [[nodiscard]] bool has_more() const noexcept {
-    return is_end() && moves_->has_left && moves_->has_first_end() && !connected_;
+    return is_end() && moves_->has_left && moves_->has_late_cuts() && !connected_;
   }
   [[nodiscard]] bool is_adopting() const noexcept {
     return moves_ != nullptr && moves_->adopting.has_value();
@@ -279,6 +279,7 @@ public:
   }
   /// Whether its client wanted nothing of what came before.
   [[nodiscard]] bool began_clean() const noexcept { return began_clean_; }
+  /// Lives as long as the session.
   [[nodiscard]] std::string_view client_id() const noexcept { return client_id_; }
   /// Under which it is known on this node, and kept.
   [[nodiscard]] std::string name() const {

@@ -60,7 +60,7 @@ session::session(const shared_text& name, std::uint64_t number, const session_ho
     : host_(host),
       client_id_(is_name_of_end(name) ? shared_text(parse_session_name(name).client_id) : name),
       number_(number) {
-  if (is_name_of_end(name)) moves().end_number = parse_session_name(name).end;
+  if (const std::uint64_t end = parse_session_name(name).end; end != 0) moves().end_number = end;
 }
 
 session::~session() = default;

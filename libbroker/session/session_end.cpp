@@ -67,7 +67,7 @@ bool session::is_left_to_session(const message_block& block, std::uint32_t index
   const message_identity which = identify(block, index);
   const origin_cut* const cut = find_cut(moves_->cuts, which.home);
   // Copies of what was not late came to both.
-  const bool is_behind = moves_->has_first_end() && block[index].log_offset > moves_->first_end;
+  const bool is_behind = moves_->has_late_cuts() && block[index].log_offset > moves_->first_end;
   if (is_behind && (cut == nullptr || !cut->is_late)) return true;
   return cut != nullptr && cut->last != origin_cut::unknown && which.offset > cut->last;
 }

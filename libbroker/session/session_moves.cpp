@@ -49,12 +49,12 @@ std::vector<origin_cut> session::awaited() const {
 
 message_identity session::identify(const message_block& block, std::uint32_t index) const noexcept {
   const message_identity& known = block.identity(index);
-  return known.home != 0 ? known : message_identity{host_.home, block[index].log_offset};
+  return known.home != 0 ? known : message_identity{host_.home(), block[index].log_offset};
 }
 
 void session::write_moves(session_effects& effects) {
   if (!is_written_ || moves_ == nullptr) return;
-  write(kept_moves{.log_end = moves_->log_end.value_or(0),
+  write(kept_moves{.log_end = moves_->log_end,
                    .ends = moves_->ends,
                    .relayed = moves_->relayed.all(),
                    .first_end = moves_->first_end,
@@ -73,10 +73,8 @@ void session::restore_moves(const kept_moves& kept) {
   moves_->cuts = kept.cuts;
   moves_->first_end = kept.first_end;
   moves_->has_left = !waits_for_origins();
-  if (kept.log_end != 0 || moves_->has_first_end())
-    moves_->log_end = kept.log_end;
-  else if (moves_->has_left)
-    moves_->log_end = log_head();
+  moves_->log_end = kept.log_end;
+  if (!moves_->log_end && moves_->has_left) moves_->log_end = log_head();
 }
 
 }  // namespace troupe

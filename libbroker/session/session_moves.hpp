@@ -50,7 +50,7 @@ struct moves_state {
   bool is_read = false;               ///< up to there
   bool is_held = false;               ///< it does not expire
   bool has_left = false;              ///< it subscribes to nothing
-  log_offset first_end = 0;           ///< see `kept_moves`; counts if `has_first_end()`
+  log_offset first_end = 0;           ///< see `kept_moves`; counts if `has_late_cuts()`
   std::vector<origin_cut> cuts;       ///< likewise
   // A session that came.
   std::vector<session_end> ends;  ///< the oldest first
@@ -72,7 +72,7 @@ struct moves_state {
   std::deque<held_packets> held;
 
   /// An end: its client has gone on without what some nodes have for it.
-  [[nodiscard]] bool has_first_end() const noexcept {
+  [[nodiscard]] bool has_late_cuts() const noexcept {
     return std::ranges::any_of(cuts, &origin_cut::is_late);
   }
 };

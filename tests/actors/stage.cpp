@@ -47,7 +47,6 @@ stage::stage(config settings, std::size_t shards, std::size_t directories,
   node_.shard_load = std::make_unique<shard_gauge[]>(shards);
   if (make_store) make_store(*system_, node_);
   node_.host.shards = static_cast<std::uint32_t>(shards);
-  node_.host.home = node_.identity.home;
   node_.authenticator = system_->spawn<authenticator_actor>(node_.roster);
   node_.shards.resize(shards);
   for (std::size_t i = 0; i != shards; ++i)

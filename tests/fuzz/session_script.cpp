@@ -337,14 +337,15 @@ private:
     collect();
     std::vector<answer> due;
     for (answer each : task.owed) {
+      // The client may have released it without waiting. If it has sent another one by the
+      // identifier meanwhile, it gets the answer for that.
+      if (each.type == packet_type::pubrec && !inbound_.contains(each.id)) continue;
       if (each.type == packet_type::pubrec && !done) {
         inbound_.erase(each.id);
         if (!machine_.connected() || machine_.version() != protocol_version::v5) continue;
         each.code = reason_code::quota_exceeded;
       } else if (each.type == packet_type::pubrec) {
-        const auto waiting = inbound_.find(each.id);
-        if (waiting == inbound_.end()) continue;  // the client has released it without waiting
-        waiting->second = true;
+        inbound_.at(each.id) = true;
         if (!machine_.connected()) continue;
       } else if (!done || !machine_.connected() ||
                  task.connection_epoch != machine_.connection_epoch()) {

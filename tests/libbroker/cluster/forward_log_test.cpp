@@ -264,6 +264,15 @@ message_block_ptr logged(const std::string& topic, log_offset offset) {
   return block;
 }
 
+/// 0: it is not in the log.
+std::vector<log_offset> offsets_of(const delivery& messages) {
+  std::vector<log_offset> offsets;
+  for (const message_run& run : messages.runs)
+    for (std::uint32_t i = run.first; i != run.first + run.count; ++i)
+      offsets.push_back((*run.block)[i].log_offset);
+  return offsets;
+}
+
 /// The first one that one of two shards has.
 std::string topic_of_shard(shard_index shard) {
   for (int i = 0;; ++i)
@@ -367,11 +376,38 @@ BOOST_AUTO_TEST_CASE(what_is_not_in_the_log_stays_in_its_place_when_that_is_read
   BOOST_TEST(!effects.messages);
   log.log_read(effects.read_log->number, log_page(page), false, bounds, effects);
   BOOST_TEST_REQUIRE(bool(effects.messages));
-  std::vector<log_offset> offsets;
-  for (const message_run& run : effects.messages->runs)
-    for (std::uint32_t i = run.first; i != run.first + run.count; ++i)
-      offsets.push_back((*run.block)[i].log_offset);
-  BOOST_TEST(offsets == (std::vector<log_offset>{1, 2, 0, 3}), boost::test_tools::per_element());
+  BOOST_TEST(offsets_of(*effects.messages) == (std::vector<log_offset>{1, 2, 0, 3}),
+             boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(what_is_not_in_the_log_stays_behind_what_its_shard_has_sent) {
+  const auto logged_one = logged(topic_of_shard(0), 1);
+  log_page page{.runs = {}, .reached = 2, .messages = 2};
+  for (const message_block_ptr& each : {logged_one, logged(topic_of_shard(1), 2)})
+    page.runs.push_back({.publisher = "client", .received_at = {}, .block = each});
+  forward_effects effects;
+  forward_log log(2, log_offset{0});
+  log.change_route({"#", route_interest::lasting}, 0);
+  log.link_down(effects);
+  forward_bounds bounds{.head = 0, .has_room = true};
+  log.link_up(false, bounds, effects);
+  for (const shard_index shard : {0, 1})
+    log.live_set(shard, effects.requests.front().number, 0, bounds, effects);
+  const request_number joining = effects.requests.back().number;
+
+  // The first shard is live before what it sends is in the log, the second after that.
+  log.live_set(0, joining, 0, bounds, effects);
+  delivery sent;
+  sent.add(logged_one, 0);
+  sent.add(make_block({{.topic = topic_of_shard(0), .qos = qos::at_least_once, .id = 1}}), 0);
+  log.deliver(sent, 0, 0, bounds, effects);
+  bounds.head = 2;
+  log.live_set(1, joining, 2, bounds, effects);
+  BOOST_TEST_REQUIRE(effects.read_log.has_value());
+  log.log_read(effects.read_log->number, std::move(page), false, bounds, effects);
+  BOOST_TEST_REQUIRE(log.is_live());
+  BOOST_TEST(offsets_of(*effects.messages) == (std::vector<log_offset>{2, 1, 0}),
+             boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(what_other_nodes_have_sent_is_not_passed_on) {

@@ -47,8 +47,7 @@ struct place {
     std::string payload;
   };
 
-  place(const config& with, std::uint64_t number)
-      : settings(with), host{.settings = settings, .log_head = &head, .home = number} {
+  place(const config& with, std::uint64_t number) : settings(with), identity{.home = number} {
     restart();
   }
 
@@ -195,7 +194,8 @@ struct place {
 
   const config settings;
   std::atomic<log_offset> head = 0;
-  const session_host host;
+  const node_identity identity;
+  const session_host host{.settings = settings, .log_head = &head, .identity = &identity};
   std::vector<record> log;
   std::optional<session> machine;
   session_effects effects;
@@ -262,7 +262,7 @@ private:
     from.append({}, payload);
     for (const std::size_t to : {old_node, new_node})
       if (to != origin && routes_[origin][to])
-        links_[origin][to].push_back({{}, {from.host.home, from.head}, payload});
+        links_[origin][to].push_back({{}, {from.identity.home, from.head}, payload});
   }
 
   void deliver(std::size_t origin, std::size_t to) {
@@ -339,7 +339,7 @@ private:
       BOOST_TEST_REQUIRE(next.wants_cuts);
       std::vector<origin_cut> reached;
       for (std::size_t origin = 0; origin != names.size(); ++origin) {
-        reached.push_back({.node = names[origin], .home = at_[origin].host.home});
+        reached.push_back({.node = names[origin], .home = at_[origin].identity.home});
         if (origin != third || !third_is_away_) reached.back().last = at_[origin].head;
         noise();
       }
