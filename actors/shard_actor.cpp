@@ -128,6 +128,7 @@ void shard_actor::on_exit() {
   appending_.clear();
   wait_for_credit_.clear();
   settling_.clear();
+  live_answers_.clear();
 }
 
 void shard_actor::route_block(route& request) {
@@ -286,15 +287,26 @@ void shard_actor::route_rest(append_queue::waiting&& failed) {
 
 void shard_actor::change_live(set_live& request) {
   hand_out();
+  bool is_node = false;
   if (const auto session = router_.find(request.session))
     sessions_.subscribers[*session].live = request.request.live;
   else if (const auto group = groups_.by_filter.find(request.session))
     groups_.subscribers[*group].live = request.request.live;
   else
-    routes_.change_live(request);
+    is_node = routes_.change_live(request);
   const log_offset head = house_.log_head.load(std::memory_order_acquire);
-  send(request.subscriber,
-       live_set{number_, request.request.number, request.epoch, appending_.routed_through(head)});
+  live_set answer{number_, request.request.number, request.epoch, appending_.routed_through(head)};
+  if (is_node && !request.request.live)
+    live_answers_.push_back({appending_.pushed(), std::move(request.subscriber), answer});
+  else
+    send(request.subscriber, answer);
+  answer_live();
+}
+
+void shard_actor::answer_live() {
+  for (; !live_answers_.empty() && live_answers_.front().appended <= appending_.popped();
+       live_answers_.pop_front())
+    send(live_answers_.front().to, live_answers_.front().answer);
 }
 
 // -- subscriptions ------------------------------------------------------------------
@@ -384,6 +396,7 @@ void shard_actor::hand_out() {
   hand_out(sessions_);
   if (groups_.by_filter.pending()) hand_out(groups_);
   if (routes_.has_nodes()) routes_.hand_out();
+  answer_live();
   append_to_log();
   keep_retained_changes();
   return_credit();

@@ -60,6 +60,7 @@ private:
   void report_refused_stamps(const route& request);
   void append_to_log();
   void change_live(set_live& request);
+  void answer_live();
   void subscribe(add_subscriptions& request);
   void unsubscribe(const remove_subscriptions& request);
   /// Does it with the subscriptions to `filter`, of which other nodes may want to hear.
@@ -116,6 +117,14 @@ private:
   };
   [[nodiscard]] bool is_settled(const settling& waiting) const noexcept;
   std::vector<settling> settling_;
+  /// To nodes that are not live any more, behind what came before. Of that some is not in the log;
+  /// it must be there before the node reads what lies in the log behind it.
+  struct held_answer {
+    std::uint64_t appended = 0;  ///< as in `settling`
+    subscriber_handle to;
+    live_set answer;
+  };
+  std::deque<held_answer> live_answers_;
   bool has_finished_some_ = false;                 ///< blocks, since credit was last returned
   std::vector<publisher_handle> wait_for_credit_;  ///< publishers that want to know of it
   std::uint64_t deliveries_dropped_ = 0;

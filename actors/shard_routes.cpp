@@ -79,11 +79,12 @@ void shard_routes::add_logged(const message_block& block, std::vector<std::uint3
   merge_indexes(found_, which);
 }
 
-void shard_routes::change_live(const set_live& request) {
+bool shard_routes::change_live(const set_live& request) {
   const auto known = nodes_.find(request.session);
-  if (known == nodes_.end()) return;
+  if (known == nodes_.end()) return false;
   known->second.live = request.request.live;
   if (!known->second.live) known->second.caught_up = false;
+  return true;
 }
 
 void shard_routes::handle(const node_caught_up& event) {

@@ -32,7 +32,8 @@ public:
   /// forwarded: those that a node wants lasting, and all of QoS 1 and 2 for one that is behind:
   /// else they would overtake what it has yet to read.
   void add_logged(const message_block& block, std::vector<std::uint32_t>& which);
-  void change_live(const set_live& request);
+  /// Returns whether it is a node's.
+  bool change_live(const set_live& request);
   void handle(const node_caught_up& event);
   /// Appends what was collected for nodes to their mailboxes.
   void hand_out();

@@ -77,12 +77,14 @@ void forward_log::link_down(forward_effects& effects) {
 }
 
 void forward_log::sent(std::uint64_t sequence) {
-  if (std::exchange(moved_, false)) checkpoints_.push_back({sequence, cursor_.positions()});
+  if (!moved_ && !skipped_) return;
+  moved_ = skipped_ = false;
+  checkpoints_.push_back({sequence, cursor_.positions()});
 }
 
 std::uint64_t forward_log::stream_forgotten() noexcept {
   checkpoints_.clear();
-  moved_ = false;
+  moved_ = skipped_ = false;
   std::uint64_t lost = 0;
   for (std::deque<unlogged>& of_shard : waiting_) {
     for (const unlogged& each : of_shard)
@@ -110,7 +112,8 @@ void forward_log::add(const message_block_ptr& block, std::uint32_t index,
 
 void forward_log::deliver(const delivery& batch, shard_index from, log_offset after,
                           const forward_bounds& now, forward_effects& effects) {
-  last_seen_[from] = std::max(last_seen_[from], after);
+  // While it is live that is old: all of it was read.
+  if (!is_live()) last_seen_[from] = std::max(last_seen_[from], after);
   if (now.has_room) pass_waiting(effects);
   for (const message_run& run : batch.runs) {
     for (std::uint32_t i = run.first; i != run.first + run.count; ++i) {
@@ -168,7 +171,7 @@ void forward_log::deliver_logged(const message_block_ptr& block, std::uint32_t i
     moved_ = true;
     return;
   case log_cursor::verdict::hold:
-    if (cursor_.held().messages() == messages_per_page || cursor_.held().bytes() > most_held)
+    if (cursor_.held().bytes() > most_held)
       return fall_behind(log_cursor::phase::reading, from, effects);
     cursor_.held().push(block, index, {});
   }
@@ -277,9 +280,11 @@ void forward_log::log_read(request_number number, log_page&& page, bool failed,
 // -- what is kept ---------------------------------------------------------------------
 
 std::optional<log_interest> forward_log::interest(log_offset head) {
-  if (is_live() && checkpoints_.empty() && !moved_) {
+  if (is_live()) {
     cursor_.skip_to(head);
-    handled_ = cursor_.positions();
+    // Else the next checkpoint has it, so that a shard that sends nothing keeps no log.
+    skipped_ = !(checkpoints_.empty() && !moved_);
+    if (!skipped_) handled_ = cursor_.positions();
   }
   if (wanted_.filters() == 0) return std::nullopt;
   log_interest needed;

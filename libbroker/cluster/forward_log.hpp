@@ -118,7 +118,8 @@ private:
     std::vector<log_offset> positions;
   };
   std::deque<checkpoint> checkpoints_;
-  bool moved_ = false;  ///< since the last checkpoint
+  bool moved_ = false;    ///< since the last checkpoint
+  bool skipped_ = false;  ///< likewise, what nobody has to handle
   /// What the node wants at QoS 1 and 2; subscription identifiers are places in `begins_`.
   router wanted_;
   subscriber_index node_ = 0;

@@ -26,6 +26,7 @@ struct notes {
   std::string forwarded;  ///< payloads, a comma behind each
   std::vector<subscriptions_added> added;
   std::vector<retained_answered> answers;
+  std::vector<std::string> before_live_set;  ///< what was forwarded before each
 };
 
 void note(const deliver& batch, std::string& into) {
@@ -48,7 +49,7 @@ public:
           [](const fence&) { return fenced{}; },
           [](const share_said&) {},
           [](const deliveries_missed&) {},
-          [](const live_set&) {},
+          [told](const live_set&) { told->before_live_set.push_back(told->forwarded); },
           [](const log_read&) {},
           [told](const subscriptions_added& answer) { told->added.push_back(answer); },
           [](const subscriptions_removed&) {},
@@ -123,14 +124,24 @@ private:
   peer_handle handle_;
 };
 
-/// A log in which everything is at once, or nothing.
+/// A log in which everything is at once, or nothing; or some time later.
 class instant_log final : public fake_store {
 public:
   bool works = true;
+  bool is_slow = false;
   log_offset head = 0;
 
+  void catch_up() {
+    is_slow = false;
+    for (const append& each : std::exchange(waiting_, {}))
+      handle(each);
+  }
+
 private:
+  std::vector<append> waiting_;
+
   void handle(const append& request) override {
+    if (is_slow) return waiting_.push_back(request);
     appended reply{.ticket = request.ticket, .done = works, .first = {}};
     for (const append::block& each : request.blocks) {
       reply.first.push_back(head + 1);
@@ -372,6 +383,31 @@ BOOST_AUTO_TEST_CASE(what_is_for_a_node_that_is_behind_is_logged_until_that_has_
   other.caught_up();
   publish("5");
   BOOST_TEST(log.head == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(what_came_before_it_is_forwarded_before_a_node_hears_that_it_is_behind) {
+  instant_log log;
+  stage node({}, 1, 1, log.maker());
+  other_node other(node, 1000);
+  other.come_up();
+  other.want("kept", route_interest::lasting);
+  other.want("passing");
+  const auto publish = [&](std::string_view topic, std::string_view payload) {
+    caf::anon_send(node.node().shards[0], acknowledged_one(topic, payload));
+    node.run();
+  };
+  log.is_slow = true;
+  publish("kept", "1");
+  publish("passing", "2");  // not for the log, and behind the first
+  other.set_live(false);
+  publish("passing", "3");  // for the log
+  BOOST_TEST(other.told().before_live_set.empty());
+  log.catch_up();
+  BOOST_TEST_REQUIRE(other.told().before_live_set.size() == 1U);
+  BOOST_TEST(other.told().before_live_set.front().find("2,") != std::string::npos);
+  BOOST_TEST(log.head == 2U);
+  other.set_live(true);
+  BOOST_TEST(other.told().before_live_set.size() == 2U);
 }
 
 BOOST_AUTO_TEST_CASE(behind_what_could_not_be_written_all_of_an_attempt_is_refused) {

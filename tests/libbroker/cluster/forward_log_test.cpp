@@ -422,6 +422,25 @@ BOOST_AUTO_TEST_CASE(what_other_nodes_have_sent_is_not_passed_on) {
     BOOST_TEST(!all.from_nodes.contains(each.offset));
 }
 
+BOOST_AUTO_TEST_CASE(a_shard_that_sends_nothing_keeps_no_log_for_a_busy_link) {
+  const std::string topic = topic_of_shard(0);
+  forward_effects effects;
+  forward_log log(2, log_offset{0});
+  log.change_route({"#", route_interest::lasting}, 0);
+  // There always is something that the other node has not handled yet.
+  for (log_offset offset = 1; offset != 100; ++offset) {
+    delivery sent;
+    sent.add(logged(topic, offset), 0);
+    log.deliver(sent, 0, 0, {.head = offset, .has_room = true}, effects);
+    log.sent(offset);
+    if (offset > 10) log.handled(offset - 10);
+    if (offset % 5 == 0) (void)log.interest(offset);
+  }
+  const auto needed = log.interest(99);
+  BOOST_TEST_REQUIRE(needed.has_value());
+  BOOST_TEST(needed->after > 80U);
+}
+
 BOOST_AUTO_TEST_CASE(what_is_handled_is_needed_no_more) {
   world all(1, 1);
   for (int i = 0; i != 10; ++i)
