@@ -34,6 +34,11 @@ struct world {
         is_live(shard_count, true),
         caught_up(shard_count, true),
         passed(shard_count),
+        appending(shard_count),
+        pushed(shard_count),
+        popped(shard_count),
+        last_ready(shard_count),
+        live_answers(shard_count),
         from_shard(shard_count) {
     log = std::make_unique<forward_log>(shards, head());
     log->change_route({"#", route_interest::lasting}, 0);
@@ -50,6 +55,16 @@ struct world {
   };
   using shard_message = std::variant<handed_out, live_answer>;
   struct has_caught_up {};
+  /// What a shard hands out once it is in the log, or what came before is.
+  struct routed_later {
+    message_block_ptr block;
+    bool is_logged = false;
+    log_offset head_before = 0;
+  };
+  struct held_answer {
+    std::uint64_t pushed = 0;  ///< behind so many
+    live_answer answer;
+  };
   struct message {
     std::string topic;
     log_offset offset = 0;  ///< 0: not in the log
@@ -68,6 +83,12 @@ struct world {
   std::vector<bool> is_live;
   std::vector<bool> caught_up;
   std::vector<log_offset> passed;  ///< the last that a shard has not sent
+  // By shard.
+  std::vector<std::deque<routed_later>> appending;
+  std::vector<std::uint64_t> pushed;
+  std::vector<std::uint64_t> popped;
+  std::vector<log_offset> last_ready;
+  std::vector<std::deque<held_answer>> live_answers;
   std::vector<std::deque<shard_message>> from_shard;
   std::deque<std::variant<shard_set_live, has_caught_up>> to_shards;
   std::optional<log_request> asked;
@@ -96,23 +117,67 @@ struct world {
     const shard_index shard = shard_of(topic, shards);
     auto block = make_block(
         {{.topic = topic, .qos = qos::at_least_once, .id = static_cast<packet_id>(++published)}});
-    if (!caught_up[shard] || chance(percent_logged)) {
-      const std::uint32_t index = 0;
-      message_block::place_in_log(*block, {&index, 1}, head() + 1);
-      records.push_back(block);
-      if (!is_live[shard]) {
-        passed[shard] = head();
-        return;
-      }
+    const bool is_logged = !caught_up[shard] || chance(percent_logged);
+    if (!is_logged && appending[shard].empty()) return hand_out(shard, block);
+    appending[shard].push_back({block, is_logged, head()});
+    ++pushed[shard];
+  }
+  void hand_out(shard_index shard, const message_block_ptr& block) {
+    if (const log_offset offset = (*block)[0].log_offset; offset != 0 && !is_live[shard]) {
+      passed[shard] = offset;
+      return;
     }
     auto batch = intrusive_ptr<delivery>::adopt(new delivery());
     batch->add(block, 0);
     from_shard[shard].emplace_back(handed_out{delivery_ptr(std::move(batch)), passed[shard]});
   }
+  /// All that is to be in the log is, which shards do not know.
+  void commit() {
+    for (const auto& queue : appending)
+      for (const routed_later& each : queue) {
+        if (!each.is_logged || (*each.block)[0].log_offset != 0) continue;
+        const std::uint32_t index = 0;
+        message_block::place_in_log(*each.block, {&index, 1}, head() + 1);
+        records.push_back(each.block);
+      }
+  }
+  /// A shard hears of it.
+  void hear_of_commits(shard_index shard) {
+    auto& queue = appending[shard];
+    while (!queue.empty() && (!queue.front().is_logged || (*queue.front().block)[0].log_offset)) {
+      const message_block_ptr block = std::move(queue.front().block);
+      queue.pop_front();
+      ++popped[shard];
+      last_ready[shard] = std::max(last_ready[shard], (*block)[0].log_offset);
+      hand_out(shard, block);
+    }
+    auto& held = live_answers[shard];
+    for (; !held.empty() && held.front().pushed <= popped[shard]; held.pop_front())
+      from_shard[shard].emplace_back(held.front().answer);
+  }
+  void append_all() {
+    commit();
+    for (shard_index shard = 0; shard != shards; ++shard)
+      hear_of_commits(shard);
+  }
+  void set_live(const shard_set_live& request) {
+    const shard_index shard = request.shard;
+    is_live[shard] = request.live;
+    if (!request.live) caught_up[shard] = false;
+    const auto& queue = appending[shard];
+    const log_offset through =
+        std::max(last_ready[shard], queue.empty() ? head() : queue.front().head_before);
+    if (request.live)
+      from_shard[shard].emplace_back(live_answer{request.number, through});
+    else
+      live_answers[shard].push_back({pushed[shard], {request.number, through}});
+    hear_of_commits(shard);
+  }
 
   /// Another node has forwarded it, to this one and to whoever else wants it.
   void take_from_node() {
     publish(100);
+    append_all();
     from_nodes.insert(head());
   }
 
@@ -135,16 +200,13 @@ struct world {
 
   /// Something that is under way gets where it goes.
   void step() {
-    switch (random() % 6) {
+    switch (random() % 8) {
     case 0:
       if (to_shards.empty()) return;
-      if (const auto* const request = std::get_if<shard_set_live>(&to_shards.front())) {
-        is_live[request->shard] = request->live;
-        if (!request->live) caught_up[request->shard] = false;
-        from_shard[request->shard].emplace_back(live_answer{request->number, head()});
-      } else {
+      if (const auto* const request = std::get_if<shard_set_live>(&to_shards.front()))
+        set_live(*request);
+      else
         caught_up = is_live;
-      }
       to_shards.pop_front();
       return;
     case 1:
@@ -169,6 +231,8 @@ struct world {
     case 5:
       if (is_up) handle();
       return;
+    case 6: return commit();
+    case 7: return hear_of_commits(static_cast<shard_index>(random() % shards));
     }
   }
 
@@ -240,8 +304,12 @@ struct world {
     effects.clear();
     to_shards.clear();
     asked.reset();
-    for (auto& each : from_shard)
-      each.clear();
+    for (shard_index shard = 0; shard != shards; ++shard) {
+      from_shard[shard].clear();
+      appending[shard].clear();
+      pushed[shard] = popped[shard] = last_ready[shard] = 0;
+      live_answers[shard].clear();
+    }
     std::fill(is_live.begin(), is_live.end(), false);
     std::fill(caught_up.begin(), caught_up.end(), false);
     connect(true);
@@ -415,6 +483,7 @@ BOOST_AUTO_TEST_CASE(what_other_nodes_have_sent_is_not_passed_on) {
   all.cut();
   for (int i = 0; i != 100; ++i)
     i % 3 == 0 ? all.publish(100) : all.take_from_node();
+  all.append_all();
   all.crash();
   all.settle();
   BOOST_TEST(all.got.size() == 34U);
@@ -451,6 +520,7 @@ BOOST_AUTO_TEST_CASE(what_is_handled_is_needed_no_more) {
   BOOST_TEST(all.got.size() == 10U);
   all.cut();
   all.publish(100);
+  all.append_all();
   const auto needed = all.log->interest(all.head());
   BOOST_REQUIRE(needed.has_value());
   BOOST_TEST(needed->after == 10U);
@@ -478,6 +548,7 @@ BOOST_AUTO_TEST_CASE(a_filter_that_is_new_gets_nothing_from_before) {
   all.cut();
   for (int i = 0; i != 50; ++i)
     all.publish(100);
+  all.append_all();
   all.log->change_route({"t1", route_interest::lasting}, all.head());  // known already
   all.log->change_route({"t2", route_interest::lasting}, all.head());
   for (int i = 0; i != 50; ++i)
@@ -518,6 +589,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_in_the_log_waits_for_what_its_shard_did_not_sen
   while (!all.to_shards.empty())
     all.step();
   all.publish(100);
+  all.append_all();
   auto batch = intrusive_ptr<delivery>::adopt(new delivery());
   batch->add(make_block({{.topic = "b", .qos = qos::at_least_once, .id = 2}}), 0);
   all.log->deliver(*batch, 0, all.passed[0], all.bounds(), all.effects);
