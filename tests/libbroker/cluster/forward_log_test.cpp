@@ -35,10 +35,6 @@ struct world {
         caught_up(shard_count, true),
         passed(shard_count),
         appending(shard_count),
-        pushed(shard_count),
-        popped(shard_count),
-        last_ready(shard_count),
-        live_answers(shard_count),
         from_shard(shard_count) {
     log = std::make_unique<forward_log>(shards, head());
     log->change_route({"#", route_interest::lasting}, 0);
@@ -65,6 +61,13 @@ struct world {
     std::uint64_t pushed = 0;  ///< behind so many
     live_answer answer;
   };
+  /// What of a shard waits for the log.
+  struct append_state {
+    std::deque<routed_later> queue;
+    std::uint64_t popped = 0;
+    log_offset last_ready = 0;
+    std::deque<held_answer> answers;
+  };
   struct message {
     std::string topic;
     log_offset offset = 0;  ///< 0: not in the log
@@ -83,12 +86,7 @@ struct world {
   std::vector<bool> is_live;
   std::vector<bool> caught_up;
   std::vector<log_offset> passed;  ///< the last that a shard has not sent
-  // By shard.
-  std::vector<std::deque<routed_later>> appending;
-  std::vector<std::uint64_t> pushed;
-  std::vector<std::uint64_t> popped;
-  std::vector<log_offset> last_ready;
-  std::vector<std::deque<held_answer>> live_answers;
+  std::vector<append_state> appending;
   std::vector<std::deque<shard_message>> from_shard;
   std::deque<std::variant<shard_set_live, has_caught_up>> to_shards;
   std::optional<log_request> asked;
@@ -118,9 +116,8 @@ struct world {
     auto block = make_block(
         {{.topic = topic, .qos = qos::at_least_once, .id = static_cast<packet_id>(++published)}});
     const bool is_logged = !caught_up[shard] || chance(percent_logged);
-    if (!is_logged && appending[shard].empty()) return hand_out(shard, block);
-    appending[shard].push_back({block, is_logged, head()});
-    ++pushed[shard];
+    if (!is_logged && appending[shard].queue.empty()) return hand_out(shard, block);
+    appending[shard].queue.push_back({block, is_logged, head()});
   }
   void hand_out(shard_index shard, const message_block_ptr& block) {
     if (const log_offset offset = (*block)[0].log_offset; offset != 0 && !is_live[shard]) {
@@ -133,8 +130,8 @@ struct world {
   }
   /// All that is to be in the log is, which shards do not know.
   void commit() {
-    for (const auto& queue : appending)
-      for (const routed_later& each : queue) {
+    for (const append_state& shard : appending)
+      for (const routed_later& each : shard.queue) {
         if (!each.is_logged || (*each.block)[0].log_offset != 0) continue;
         const std::uint32_t index = 0;
         message_block::place_in_log(*each.block, {&index, 1}, head() + 1);
@@ -143,17 +140,16 @@ struct world {
   }
   /// A shard hears of it.
   void hear_of_commits(shard_index shard) {
-    auto& queue = appending[shard];
+    auto& [queue, popped, last_ready, answers] = appending[shard];
     while (!queue.empty() && (!queue.front().is_logged || (*queue.front().block)[0].log_offset)) {
       const message_block_ptr block = std::move(queue.front().block);
       queue.pop_front();
-      ++popped[shard];
-      last_ready[shard] = std::max(last_ready[shard], (*block)[0].log_offset);
+      ++popped;
+      last_ready = std::max(last_ready, (*block)[0].log_offset);
       hand_out(shard, block);
     }
-    auto& held = live_answers[shard];
-    for (; !held.empty() && held.front().pushed <= popped[shard]; held.pop_front())
-      from_shard[shard].emplace_back(held.front().answer);
+    for (; !answers.empty() && answers.front().pushed <= popped; answers.pop_front())
+      from_shard[shard].emplace_back(answers.front().answer);
   }
   void append_all() {
     commit();
@@ -164,13 +160,13 @@ struct world {
     const shard_index shard = request.shard;
     is_live[shard] = request.live;
     if (!request.live) caught_up[shard] = false;
-    const auto& queue = appending[shard];
+    auto& [queue, popped, last_ready, answers] = appending[shard];
     const log_offset through =
-        std::max(last_ready[shard], queue.empty() ? head() : queue.front().head_before);
+        std::max(last_ready, queue.empty() ? head() : queue.front().head_before);
     if (request.live)
       from_shard[shard].emplace_back(live_answer{request.number, through});
     else
-      live_answers[shard].push_back({pushed[shard], {request.number, through}});
+      answers.push_back({popped + queue.size(), {request.number, through}});
     hear_of_commits(shard);
   }
 
@@ -304,12 +300,10 @@ struct world {
     effects.clear();
     to_shards.clear();
     asked.reset();
-    for (shard_index shard = 0; shard != shards; ++shard) {
-      from_shard[shard].clear();
-      appending[shard].clear();
-      pushed[shard] = popped[shard] = last_ready[shard] = 0;
-      live_answers[shard].clear();
-    }
+    for (auto& each : from_shard)
+      each.clear();
+    for (append_state& each : appending)
+      each = {};
     std::fill(is_live.begin(), is_live.end(), false);
     std::fill(caught_up.begin(), caught_up.end(), false);
     connect(true);
